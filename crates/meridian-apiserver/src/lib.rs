@@ -1,0 +1,1 @@
+//! The store behind the Kubernetes HTTP API.

@@ -1,0 +1,1 @@
+//! The user's objects: kinds, schemas, strict parsing with source positions.

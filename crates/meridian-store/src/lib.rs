@@ -1,0 +1,1 @@
+//! Objects with resource versions and watches, in memory and durable on disk.

@@ -1,0 +1,2 @@
+//! Meridian: north-south traffic in one binary.
+fn main() {}
