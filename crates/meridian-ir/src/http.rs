@@ -1,0 +1,65 @@
+//! The HTTP connection manager of a filter chain: how HTTP is spoken to its clients.
+
+use crate::{AccessLog, Name, RouteConfig};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where a connection manager finds its routes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RouteSource {
+    /// [`crate::ProxyConfig::routes`] by name; replaced without touching connections.
+    Named(Name),
+    /// Fixed in the chain.
+    Inline(Arc<RouteConfig>),
+}
+
+/// How request paths are made canonical before they are matched and forwarded (`meshConfig.pathNormalization`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PathNormalization {
+    /// As they came.
+    None,
+    /// RFC 3986: dot segments, unreserved escapes; backslash becomes slash. Istio's default.
+    Base,
+    /// `Base`, and adjacent slashes become one.
+    MergeSlashes,
+    /// `MergeSlashes`, after `%2F`, `%5C` and their lowercase forms became slashes.
+    DecodeAndMergeSlashes,
+}
+
+/// What becomes of the `server` header of responses.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ServerHeader {
+    /// Always this value (`istio-envoy` at gateways).
+    Overwrite(Name),
+    /// As the upstream sent it.
+    PassThrough,
+}
+
+/// `envoy.filters.network.http_connection_manager`, as Istio configures it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpConnectionManager {
+    /// Prefix of its counters; the listener's name at gateways (`outbound_0.0.0.0_8080`).
+    pub stat_prefix: Name,
+    /// See [`RouteSource`].
+    pub routes: RouteSource,
+    /// See [`ServerHeader`].
+    pub server_header: ServerHeader,
+    /// The client's address is the connection's (an edge); client-set trust headers are replaced.
+    pub use_remote_address: bool,
+    /// How many proxies in front of this one are trusted to have extended `x-forwarded-for`.
+    pub xff_num_trusted_hops: u32,
+    /// See [`PathNormalization`].
+    pub path_normalization: PathNormalization,
+    /// `Upgrade` protocols that are passed on; lowercase (`websocket`).
+    pub upgrades: Vec<Name>,
+    /// Whether HTTP/1.0 requests are served (`PILOT_HTTP10`); otherwise 426.
+    pub accept_http_10: bool,
+    /// A stream without activity for so long is ended; zero: never (Istio's default).
+    pub stream_idle_timeout: Duration,
+    /// How long a client may take to send a request head.
+    pub request_headers_timeout: Duration,
+    /// A connection without requests for so long is closed (Envoy's default: 1 hour).
+    pub idle_timeout: Duration,
+    /// Logs of its requests.
+    pub access_log: Vec<AccessLog>,
+}

@@ -1,0 +1,25 @@
+//! Everything that one proxy must do.
+
+use crate::{Cluster, Endpoints, Listener, Name, RouteConfig, Secret};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// The whole configuration of one proxy at one moment.
+///
+/// A new configuration shares every part that did not change with the one before it (`Arc::ptr_eq` tells), so that
+/// whoever runs, sends or shows it touches only what did.
+#[derive(Debug, Clone, Default)]
+pub struct ProxyConfig {
+    /// Counts up with every change; shown as `version_info` in config dumps.
+    pub version: u64,
+    /// By listener name, such as `0.0.0.0_8080`.
+    pub listeners: BTreeMap<Name, Arc<Listener>>,
+    /// Route configurations that chains refer to by name, such as `http.8080`.
+    pub routes: BTreeMap<Name, Arc<RouteConfig>>,
+    /// By cluster name, such as `outbound|8000||httpbin.default.svc.cluster.local`.
+    pub clusters: HashMap<Name, Arc<Cluster>>,
+    /// Endpoints of the clusters whose [`Cluster::discovery`] is `Eds`, `Static` or DNS, by cluster name.
+    pub endpoints: HashMap<Name, Arc<Endpoints>>,
+    /// By secret name, such as `kubernetes://httpbin-credential`.
+    pub secrets: BTreeMap<Name, Arc<Secret>>,
+}

@@ -1,0 +1,59 @@
+//! Matching of strings: exact, prefix, or a whole-string regular expression.
+
+use crate::Name;
+use std::fmt;
+
+/// A regular expression that must match the whole value (RE2 syntax, as Istio's `regex`).
+#[derive(Clone)]
+pub struct FullRegex {
+    pattern: Name,
+    regex: regex::bytes::Regex,
+}
+
+impl FullRegex {
+    /// Compiles `pattern`.
+    ///
+    /// # Errors
+    /// The pattern is not a regular expression, or compiles to more than 1 MiB; the message says where and why.
+    pub fn new(pattern: &str) -> Result<Self, regex::Error> {
+        let regex = regex::bytes::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(1 << 20).build()?;
+        // A pattern that only compiles because of the wrapping (`)(`) is not one.
+        regex::bytes::RegexBuilder::new(pattern).size_limit(1 << 20).build()?;
+        Ok(Self { pattern: pattern.into(), regex })
+    }
+
+    /// The pattern as the user wrote it.
+    pub fn pattern(&self) -> &Name {
+        &self.pattern
+    }
+
+    /// Whether the whole of `value` matches.
+    pub fn is_match(&self, value: &[u8]) -> bool {
+        self.regex.is_match(value)
+    }
+}
+
+impl PartialEq for FullRegex {
+    fn eq(&self, other: &Self) -> bool {
+        self.pattern == other.pattern
+    }
+}
+impl Eq for FullRegex {}
+impl fmt::Debug for FullRegex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "regex {:?}", self.pattern)
+    }
+}
+
+/// How a string is matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StringMatch {
+    /// Equal.
+    Exact(Name),
+    /// Begins with.
+    Prefix(Name),
+    /// Ends with.
+    Suffix(Name),
+    /// The whole string matches.
+    Regex(FullRegex),
+}

@@ -1,0 +1,17 @@
+//! A virtual host: the domains that it answers for and its routes in order.
+
+use crate::{Name, Route};
+use std::sync::Arc;
+
+/// One virtual host of a route configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VirtualHost {
+    /// `host:port`, the port being that of the Gateway server.
+    pub name: Name,
+    /// Lowercase: `host`, `*.suffix`, `prefix.*` or `*`.
+    pub domains: Vec<Name>,
+    /// In order; the first that matches is taken. Empty: every request is 404.
+    pub routes: Vec<Arc<Route>>,
+    /// Plaintext requests are redirected to https with 301 (`httpsRedirect`).
+    pub require_tls: bool,
+}
