@@ -1,4 +1,15 @@
 //! Envoy's `%OPERATOR%` formats: one language for access-log lines and for header values.
+//!
+//! A text is literal but for `%OPERATOR%`, `%OPERATOR(arguments)%` and `%OPERATOR(arguments):max%`; `%%` is a percent
+//! sign. [`Format::parse`] compiles a text once, when a configuration arrives; an operator that Meridian does not have
+//! is refused there, so that nothing is printed wrongly in silence.
+
+mod operator;
+mod parse;
+mod time;
+
+pub use operator::{Operator, Point, Unit};
+pub use time::{TimeFormat, TimePart};
 
 use crate::Name;
 
@@ -18,14 +29,26 @@ pub enum Part {
     Operator(Operator),
 }
 
-/// What an operator prints; a missing value is `-` in logs and empty in headers.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Operator {
-    /// `%REQ(name?alternative):max%`; names lowercase.
-    Request { name: Name, alternative: Option<Name>, max: Option<usize> },
+impl Format {
+    /// A format that prints `text`, percent signs included.
+    pub fn literal(text: &str) -> Self {
+        if text.is_empty() {
+            return Self::default();
+        }
+        Self { parts: vec![Part::Literal(text.into())] }
+    }
+
+    /// The text, when the format has no operators.
+    pub fn as_literal(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
 }
 
-/// Why a format is not one.
+/// Why a text is not a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("column {column}: {reason}")]
 pub struct FormatError {
@@ -34,3 +57,6 @@ pub struct FormatError {
     /// What was found and what is allowed.
     pub reason: String,
 }
+
+#[cfg(test)]
+mod tests;
