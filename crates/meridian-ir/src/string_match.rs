@@ -57,3 +57,15 @@ pub enum StringMatch {
     /// The whole string matches.
     Regex(FullRegex),
 }
+
+impl StringMatch {
+    /// Whether `value` matches; comparisons are byte by byte.
+    pub fn is_match(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Exact(whole) => value == whole.as_bytes(),
+            Self::Prefix(prefix) => value.starts_with(prefix.as_bytes()),
+            Self::Suffix(suffix) => value.ends_with(suffix.as_bytes()),
+            Self::Regex(regex) => regex.is_match(value),
+        }
+    }
+}
