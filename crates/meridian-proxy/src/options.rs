@@ -1,0 +1,69 @@
+//! What the binary decides about a proxy before it starts.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Shows a configuration as Envoy's `/config_dump` does. Supplied by the binary, so that the data plane does not need
+/// to know Envoy's JSON.
+pub type ConfigDump = Arc<dyn Fn(&meridian_ir::ProxyConfig) -> serde_json::Value + Send + Sync>;
+
+/// Settings of one proxy, fixed for its life.
+#[derive(Clone)]
+pub struct ProxyOptions {
+    /// The proxy's name in logs and in `/server_info`, for example `ingressgateway`.
+    pub name: String,
+    /// Number of worker threads; each has its own listeners, pools and counters. At least 1.
+    pub threads: usize,
+    /// Where the admin endpoint listens; `None`: nowhere. Istio: 127.0.0.1:15000.
+    pub admin: Option<SocketAddr>,
+    /// Where `/healthz/ready` listens; `None`: nowhere. Istio: port 15021.
+    pub readiness: Option<SocketAddr>,
+    /// Where `/stats/prometheus` listens; `None`: nowhere. Istio: port 15090.
+    pub metrics: Option<SocketAddr>,
+    /// Access logs for `/dev/stdout` are written to this file instead.
+    pub access_log_file: Option<PathBuf>,
+    /// How long a listener that went away lets its connections finish (Istio's `terminationDrainDuration`: 5 s for the
+    /// proxy, 45 s for a listener).
+    pub drain_time: Duration,
+    /// Labels that every Istio metric carries: `source_workload`, `source_workload_namespace`, `source_app`, ...
+    pub metric_labels: Vec<(String, String)>,
+    /// See [`ConfigDump`].
+    pub config_dump: ConfigDump,
+}
+
+impl ProxyOptions {
+    /// Istio's ports on loopback, one thread per core, and a config dump that shows nothing but the version.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        let loopback = |port| Some(SocketAddr::from(([127, 0, 0, 1], port)));
+        Self {
+            name: name.into(),
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            admin: loopback(15000),
+            readiness: loopback(15021),
+            metrics: loopback(15090),
+            access_log_file: None,
+            drain_time: Duration::from_secs(45),
+            metric_labels: Vec::new(),
+            config_dump: Arc::new(|config| serde_json::json!({ "version_info": config.version.to_string() })),
+        }
+    }
+}
+
+impl fmt::Debug for ProxyOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxyOptions")
+            .field("name", &self.name)
+            .field("threads", &self.threads)
+            .field("admin", &self.admin)
+            .field("readiness", &self.readiness)
+            .field("metrics", &self.metrics)
+            .field("access_log_file", &self.access_log_file)
+            .field("drain_time", &self.drain_time)
+            .field("metric_labels", &self.metric_labels)
+            .finish_non_exhaustive()
+    }
+}

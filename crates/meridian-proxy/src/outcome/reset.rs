@@ -1,0 +1,107 @@
+//! Why a try at an upstream failed, in Envoy's words.
+
+use super::Flag;
+use std::fmt;
+
+/// Envoy's reason for which an upstream stream was reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ResetReason {
+    /// The endpoint refused the connection, or could not be reached.
+    RemoteConnectionFailure,
+    /// The connection could not be tried at all: no local port, no file descriptor.
+    LocalConnectionFailure,
+    /// The connection was not there within the cluster's connect timeout.
+    ConnectionTimeout,
+    /// The endpoint closed or reset the connection.
+    ConnectionTermination,
+    /// What the endpoint sent is not HTTP/1.1.
+    ProtocolError,
+    /// A circuit breaker is open.
+    Overflow,
+}
+
+impl ResetReason {
+    /// As in response bodies.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::RemoteConnectionFailure => "remote connection failure",
+            Self::LocalConnectionFailure => "local connection failure",
+            Self::ConnectionTimeout => "connection timeout",
+            Self::ConnectionTermination => "connection termination",
+            Self::ProtocolError => "protocol error",
+            Self::Overflow => "overflow",
+        }
+    }
+
+    /// As in `%RESPONSE_CODE_DETAILS%`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::RemoteConnectionFailure => "remote_connection_failure",
+            Self::LocalConnectionFailure => "local_connection_failure",
+            Self::ConnectionTimeout => "connection_timeout",
+            Self::ConnectionTermination => "connection_termination",
+            Self::ProtocolError => "protocol_error",
+            Self::Overflow => "overflow",
+        }
+    }
+
+    /// The status that a client gets.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::ProtocolError => 502,
+            _ => 503,
+        }
+    }
+
+    /// The response flag that goes with it.
+    #[must_use]
+    pub const fn flag(self) -> Flag {
+        match self {
+            Self::RemoteConnectionFailure | Self::LocalConnectionFailure | Self::ConnectionTimeout => {
+                Flag::UpstreamConnectionFailure
+            }
+            Self::ConnectionTermination => Flag::UpstreamConnectionTermination,
+            Self::ProtocolError => Flag::UpstreamProtocolError,
+            Self::Overflow => Flag::UpstreamOverflow,
+        }
+    }
+}
+
+/// Why a connection to an endpoint could not be made; printed as `%UPSTREAM_TRANSPORT_FAILURE_REASON%`, its blanks as
+/// underscores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransportFailure {
+    /// The operating system's error number.
+    Connect(i32),
+}
+
+impl TransportFailure {
+    /// The failure behind an error of `connect`.
+    #[must_use]
+    pub fn of(error: &std::io::Error) -> Self {
+        Self::Connect(error.raw_os_error().unwrap_or(0))
+    }
+}
+
+impl fmt::Display for TransportFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Connect(number) = self;
+        let words = match number {
+            111 => "Connection_refused",
+            110 => "Connection_timed_out",
+            113 => "No_route_to_host",
+            101 => "Network_is_unreachable",
+            104 => "Connection_reset_by_peer",
+            99 => "Cannot_assign_requested_address",
+            13 => "Permission_denied",
+            1 => "Operation_not_permitted",
+            97 => "Address_family_not_supported_by_protocol",
+            24 => "Too_many_open_files",
+            _ => return write!(f, "delayed_connect_error:_errno_{number}"),
+        };
+        write!(f, "delayed_connect_error:_{words}")
+    }
+}
