@@ -1,0 +1,6 @@
+use super::*;
+
+#[test]
+fn nothing_yet() {
+    assert!(BodyDecoder::default().is_done());
+}
