@@ -1,1 +1,31 @@
-//! The user's objects: kinds, schemas, strict parsing with source positions.
+//! The user's objects: Istio's and Kubernetes' kinds with their types, schemas, strict parsing with source positions,
+//! and validation.
+//!
+//! Each kind is one file with a static [`Kind`], the type of its specification, and its rules. Everything else derives
+//! from these: the schema that the API serves, the columns of `kubectl get`, the checks, and the parsing of files.
+
+#![forbid(unsafe_code)]
+
+mod base64;
+pub mod core;
+pub mod duration;
+pub mod error;
+pub mod int_or_string;
+pub mod istio;
+pub mod kind;
+pub mod meta;
+pub mod object;
+mod rules;
+mod schema;
+mod suggest;
+pub mod validate;
+mod value;
+pub mod yaml;
+
+pub use duration::Duration;
+pub use error::{Diagnostic, FieldError, FieldErrorKind};
+pub use int_or_string::IntOrString;
+pub use kind::{Column, Kind, Nulls, all, by_api_version_kind, by_group_kind, by_plural};
+pub use meta::Meta;
+pub use object::{Object, ObjectRef, Resource, Source, Spec, decode, decode_object};
+pub use validate::{apply_defaults, prune, unknown_fields, validate};

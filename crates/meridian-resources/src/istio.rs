@@ -1,0 +1,24 @@
+//! Istio's kinds: `networking.istio.io`, whose versions v1, v1beta1 and v1alpha3 share one schema.
+
+pub mod destination_rule;
+pub mod gateway;
+pub mod service_entry;
+pub mod status;
+pub mod string_match;
+pub mod virtual_service;
+pub mod workload_entry;
+
+pub use destination_rule::DestinationRule;
+pub use gateway::Gateway;
+pub use service_entry::ServiceEntry;
+pub use status::{IstioCondition, IstioStatus, IstioValidationMessage};
+pub use string_match::StringMatch;
+pub use virtual_service::VirtualService;
+pub use workload_entry::WorkloadEntry;
+
+/// The API group of Istio's traffic management.
+pub const NETWORKING_GROUP: &str = "networking.istio.io";
+/// The versions that are served, preferred first.
+pub const NETWORKING_VERSIONS: &[&str] = &["v1", "v1beta1", "v1alpha3"];
+/// The categories by which `kubectl get` finds all of Istio's kinds.
+pub const NETWORKING_CATEGORIES: &[&str] = &["istio-io", "networking-istio-io"];

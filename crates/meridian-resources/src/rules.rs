@@ -1,0 +1,3 @@
+//! Rules that many kinds share: names, labels, hosts, ports.
+
+pub(crate) mod metadata;

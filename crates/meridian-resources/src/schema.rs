@@ -1,0 +1,101 @@
+//! Schemas derived from the types: the structural OpenAPI v3 form that the API serves, and the compiled form that
+//! checks, prunes and fills objects.
+
+pub(crate) mod check;
+pub(crate) mod fields;
+pub(crate) mod node;
+pub(crate) mod path;
+pub(crate) mod rule;
+mod structural;
+pub(crate) mod text;
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::kind::{Kind, Nulls};
+use crate::meta::ObjectMeta;
+use crate::object::{NoStatus, Spec};
+use node::Node;
+
+/// The schema of one kind in both forms.
+pub(crate) struct Schema {
+    /// The structural OpenAPI v3 schema.
+    pub(crate) public: Value,
+    /// The compiled form.
+    pub(crate) root: Node,
+}
+
+/// Defines `fn compiled() -> &'static Schema`, which builds the schema at its first use.
+macro_rules! compiled_once {
+    ($build:expr) => {
+        fn compiled() -> &'static $crate::schema::Schema {
+            static SCHEMA: std::sync::OnceLock<$crate::schema::Schema> = std::sync::OnceLock::new();
+            SCHEMA.get_or_init(|| $build)
+        }
+    };
+}
+pub(crate) use compiled_once;
+
+/// The schema of a kind whose fields are under `spec`.
+pub(crate) fn of_spec<T: Spec>(kind: &Kind, spec_required: bool) -> Schema {
+    let spec = raw::<T>();
+    let description = spec.get("description").cloned();
+    let mut properties = Map::new();
+    properties.insert("spec".to_owned(), spec);
+    let required = if spec_required { json!(["spec"]) } else { Value::Null };
+    whole::<T>(kind, description, properties, required)
+}
+
+/// The schema of a kind whose fields are at the top of the object.
+pub(crate) fn of_flat<T: Spec>(kind: &Kind) -> Schema {
+    let mut spec = raw::<T>();
+    let description = spec.get("description").cloned();
+    let required = spec.get("required").cloned().unwrap_or_default();
+    let properties = match spec.get_mut("properties").map(Value::take) {
+        Some(Value::Object(properties)) => properties,
+        _ => Map::new(),
+    };
+    whole::<T>(kind, description, properties, required)
+}
+
+fn whole<T: Spec>(
+    kind: &Kind,
+    description: Option<Value>,
+    mut properties: Map<String, Value>,
+    required: Value,
+) -> Schema {
+    let string = |description: &str| json!({ "type": "string", "description": description });
+    properties.insert("apiVersion".to_owned(), string("The API group and version of this object."));
+    properties.insert("kind".to_owned(), string("The kind of this object."));
+    properties.insert("metadata".to_owned(), raw::<ObjectMeta>());
+    if std::any::TypeId::of::<T::Status>() != std::any::TypeId::of::<NoStatus>() {
+        let mut status = raw::<T::Status>();
+        // Tools of other origin report here too; what they say is kept.
+        status["x-kubernetes-preserve-unknown-fields"] = Value::Bool(true);
+        properties.insert("status".to_owned(), status);
+    }
+    let mut root = json!({ "type": "object", "properties": properties });
+    if let Some(description) = description {
+        root["description"] = description;
+    }
+    if !required.is_null() {
+        root["required"] = required;
+    }
+    let mut node = Node::compile(&root, kind.nulls == Nulls::Absent);
+    if let Some(metadata) = root.pointer("/properties/metadata") {
+        node.properties.insert("metadata".to_owned(), Node::compile(metadata, true));
+    }
+    structural::publish(&mut root);
+    Schema { public: root, root: node }
+}
+
+/// What schemars derives, already in structural form, still with the project's own `x-` keywords.
+fn raw<T: JsonSchema>() -> Value {
+    let mut settings = SchemaSettings::draft2020_12();
+    settings.meta_schema = None;
+    settings.inline_subschemas = true;
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    structural::normalise(&mut schema);
+    schema
+}

@@ -1,0 +1,150 @@
+//! Checks a value against a schema.
+
+use serde_json::{Map, Value};
+
+use super::node::{Format, Node, Type};
+use super::path::Path;
+use crate::base64;
+use crate::error::{FieldError, json_type};
+use crate::value::whole;
+
+/// Appends every mistake of `value`; unknown fields are not mistakes here (see [`super::fields`]).
+pub(crate) fn check(node: &Node, value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    if value.is_null() && node.nullable {
+        return;
+    }
+    let before = errors.len();
+    let ok = match (node.type_, value) {
+        (Type::Any, _) | (Type::Boolean, Value::Bool(_)) => true,
+        (Type::Object, Value::Object(fields)) => {
+            check_object(node, value, fields, path, errors);
+            true
+        }
+        (Type::Array, Value::Array(items)) => {
+            check_array(node, items, path, errors);
+            true
+        }
+        (Type::String, Value::String(text)) => {
+            check_string(node, value, text, path, errors);
+            true
+        }
+        (Type::Integer, Value::Number(number)) => {
+            let integer = !number.is_f64() || whole(number).is_some();
+            if integer {
+                check_number(node, value, path, errors);
+            }
+            integer
+        }
+        (Type::Number, Value::Number(_)) => {
+            check_number(node, value, path, errors);
+            true
+        }
+        (Type::IntOrString, Value::Number(number)) => !number.is_f64() || whole(number).is_some(),
+        (Type::IntOrString, Value::String(_)) => true,
+        _ => false,
+    };
+    if !ok {
+        errors.push(wrong_type(node, value, path));
+    } else if let Some(rule) = node.rule.filter(|_| errors.len() == before) {
+        rule.check(value, path, errors);
+    }
+}
+
+fn wrong_type(node: &Node, value: &Value, path: &Path<'_>) -> FieldError {
+    if node.sensitive && !value.is_null() {
+        let kind = json_type(value);
+        return FieldError::invalid_hidden(path, format!("must be of type {}: \"{kind}\"", node.type_.name()));
+    }
+    FieldError::wrong_type(path, value, node.type_.name())
+}
+
+fn check_object(
+    node: &Node,
+    value: &Value,
+    fields: &Map<String, Value>,
+    path: &Path<'_>,
+    errors: &mut Vec<FieldError>,
+) {
+    for name in &node.required {
+        let nullable = node.properties.get(name).is_some_and(|property| property.nullable);
+        if fields.get(name).is_none_or(|value| value.is_null() && nullable) {
+            errors.push(FieldError::required(path.field(name), ""));
+        }
+    }
+    for group in &node.one_of {
+        let given: Vec<&str> = group.iter().filter(|name| fields.contains_key(*name)).map(String::as_str).collect();
+        if given.len() > 1 {
+            let detail = format!("at most one of {} may be set, found {}", group.join(", "), given.join(" and "));
+            errors.push(FieldError::invalid(path, value, detail));
+        }
+    }
+    if fields.len() > node.most {
+        errors.push(FieldError::too_many(path, fields.len(), node.most));
+    }
+    for (name, value) in fields {
+        if let Some(child) = node.properties.get(name) {
+            check(child, value, &path.field(name), errors);
+        } else if let Some(child) = &node.additional {
+            check(child, value, &path.key(name), errors);
+        }
+    }
+}
+
+fn check_array(node: &Node, items: &[Value], path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    if items.len() > node.most {
+        errors.push(FieldError::too_many(path, items.len(), node.most));
+        return;
+    }
+    if items.len() < node.least {
+        let detail = format!("should have at least {} items", node.least);
+        errors.push(FieldError::invalid(path, &items.len().into(), detail));
+    }
+    let Some(child) = &node.items else { return };
+    for (index, item) in items.iter().enumerate() {
+        check(child, item, &path.index(index), errors);
+    }
+}
+
+fn check_string(node: &Node, value: &Value, text: &str, path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    let mut invalid = |detail: String| {
+        errors.push(if node.sensitive {
+            FieldError::invalid_hidden(path, detail)
+        } else {
+            FieldError::invalid(path, value, detail)
+        });
+    };
+    match node.format {
+        Some(Format::Byte) if base64::decode(text).is_none() => invalid("must be base64".to_owned()),
+        Some(Format::DateTime) if !text.is_empty() && crate::meta::unix_seconds(text).is_none() => {
+            invalid("must be a time as in RFC 3339, such as 2026-01-31T12:00:00Z".to_owned());
+        }
+        _ => {}
+    }
+    // Kubernetes takes an empty text for an absent one where an enumeration is of its own kinds.
+    if !node.allowed.is_empty()
+        && !node.allowed.iter().any(|allowed| allowed == text)
+        && !(node.nullable && text.is_empty())
+    {
+        errors.push(FieldError::not_supported(path, value, &node.allowed));
+    }
+    if node.most != usize::MAX && text.chars().count() > node.most {
+        errors.push(FieldError::too_long(path, node.most));
+    }
+}
+
+fn check_number(node: &Node, value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    let Some(number) = value.as_f64() else { return };
+    if let Some(minimum) = node.minimum.filter(|minimum| number < *minimum) {
+        let detail = format!("should be greater than or equal to {minimum}");
+        errors.push(FieldError::invalid(path, value, detail));
+    }
+    if let Some(maximum) = node.maximum.filter(|maximum| number > *maximum) {
+        let detail = format!("should be less than or equal to {maximum}");
+        errors.push(FieldError::invalid(path, value, detail));
+    }
+    let int32 = f64::from(i32::MIN)..=f64::from(i32::MAX);
+    if node.format == Some(Format::Int32) && !int32.contains(&number) {
+        let detail = format!("must be between {} and {}", i32::MIN, i32::MAX);
+        errors.push(FieldError::invalid(path, value, detail));
+    }
+}

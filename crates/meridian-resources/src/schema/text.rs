@@ -1,0 +1,33 @@
+//! Schemas of texts with a format or a rule, for `#[schemars(with = ...)]` where the Rust type is a plain `String`.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $keyword:literal: $value:literal) => {
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", $keyword: $value })
+            }
+        }
+    };
+}
+
+text!(
+    /// Bytes in base64.
+    Base64, "format": "byte"
+);
+text!(
+    /// A host of a ServiceEntry.
+    ServiceEntryHost, "x-rule": "service-entry-host"
+);

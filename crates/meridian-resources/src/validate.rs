@@ -1,0 +1,59 @@
+//! Checks, pruning and defaults of whole objects; the same for the API and for files.
+
+use serde_json::Value;
+
+use crate::error::FieldError;
+use crate::kind::Kind;
+use crate::rules::metadata;
+use crate::schema::path::Path;
+use crate::schema::{check, fields};
+
+/// All mistakes of an object: `apiVersion` and `kind`, metadata, the schema, and the rules of the kind.
+///
+/// Unknown fields are not among them; what happens to these is the caller's choice (see [`unknown_fields`] and
+/// [`prune`]). The rules of a kind are asked only of an object that agrees with the schema.
+pub fn validate(kind: &Kind, object: &Value) -> Vec<FieldError> {
+    let mut errors = type_meta(kind, object);
+    check::check(&(kind.compiled)().root, object, &Path::Root, &mut errors);
+    if errors.is_empty() {
+        errors.extend(metadata::check(kind, object));
+        errors.extend((kind.rules)(object));
+    }
+    errors
+}
+
+fn type_meta(kind: &Kind, object: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    match object.get("apiVersion") {
+        None | Some(Value::Null) => errors.push(FieldError::required("apiVersion", "")),
+        Some(found) => {
+            let allowed: Vec<String> = kind.versions.iter().map(|version| kind.api_version(version)).collect();
+            if !allowed.iter().any(|allowed| found == allowed) {
+                errors.push(FieldError::not_supported("apiVersion", found, &allowed));
+            }
+        }
+    }
+    match object.get("kind") {
+        None | Some(Value::Null) => errors.push(FieldError::required("kind", "")),
+        Some(found) if found != kind.kind => errors.push(FieldError::not_supported("kind", found, &[kind.kind])),
+        Some(_) => {}
+    }
+    errors
+}
+
+/// Fills the schema's defaults in place.
+pub fn apply_defaults(kind: &Kind, object: &mut Value) {
+    fields::apply_defaults(&(kind.compiled)().root, object);
+}
+
+/// The fields that the schema does not have, each with the name that may have been meant.
+pub fn unknown_fields(kind: &Kind, object: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    fields::unknown(&(kind.compiled)().root, object, &Path::Root, &mut errors);
+    errors
+}
+
+/// Removes the fields that the schema does not have.
+pub fn prune(kind: &Kind, object: &mut Value) {
+    fields::prune(&(kind.compiled)().root, object);
+}
