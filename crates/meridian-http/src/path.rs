@@ -44,8 +44,9 @@ impl Canonical {
 
 /// Brings a path with its query into canonical form. The query stays as it is; a fragment is dropped.
 ///
-/// Most paths are canonical already; then nothing is copied, and `out` is left alone. Else `out` is overwritten. A path
-/// without leading `/`, from an absolute target without path, gets one; `*` stays.
+/// Most paths are canonical already; then nothing is copied, and `out` is left alone. Else `out` is overwritten. An
+/// empty path, from an absolute target without one, becomes `/`; what else does not start with a slash is no path (`*`,
+/// the target of CONNECT) and stays.
 ///
 /// # Errors
 /// [`HeadError::PathNormalization`] when the path holds `%00`.

@@ -122,11 +122,7 @@ impl RequestHead {
     fn read_request_line(&mut self, buf: &[u8], line: Line, options: &RequestOptions) -> Result<(), HeadError> {
         let bytes = &buf[line.start..line.end];
         let method_len = memchr(b' ', bytes).ok_or(HeadError::InvalidRequestLine)?;
-        self.method = Method::from_bytes(&bytes[..method_len]);
-        if self.method == Method::Custom && !(options.allow_custom_methods && is_token(&bytes[..method_len])) {
-            return Err(HeadError::UnknownMethod);
-        }
-        self.method_name = Span::new(line.start, line.start + method_len);
+        let method = &bytes[..method_len];
         let rest = &bytes[method_len + 1..];
         let target_len = rest.iter().position(|&b| !TARGET[usize::from(b)]).ok_or(HeadError::InvalidRequestLine)?;
         match (rest[target_len], target_len) {
@@ -134,7 +130,13 @@ impl RequestHead {
             (b' ', 0) => return Err(HeadError::InvalidRequestLine),
             _ => return Err(HeadError::InvalidTarget),
         }
+        // Before the method, so that HTTP/2's preface (`PRI * HTTP/2.0`) is told that it is the version.
         self.version = parse_version(&rest[target_len + 1..])?;
+        self.method = Method::from_bytes(method);
+        if self.method == Method::Custom && !(options.allow_custom_methods && is_token(method)) {
+            return Err(HeadError::UnknownMethod);
+        }
+        self.method_name = Span::new(line.start, line.start + method_len);
         let start = line.start + method_len + 1;
         self.target = parse_target(self.method, Span::new(start, start + target_len), buf, options.scheme)?;
         Ok(())
@@ -211,9 +213,9 @@ impl RequestHead {
         self.target.form
     }
 
-    /// Path, query and fragment as sent. `*` in asterisk form; empty in authority form; without leading `/` when an
-    /// absolute target has no path. [`path::canonicalize`](crate::path::canonicalize) makes of it what is matched and
-    /// forwarded.
+    /// Path, query and fragment as sent. In asterisk and authority form it is the target itself, which is under no
+    /// path prefix; an absolute target without path gives the empty path, or starts with `?`.
+    /// [`path::canonicalize`](crate::path::canonicalize) makes of it what is matched and forwarded.
     #[must_use]
     pub fn path<'a>(&self, buf: &'a [u8]) -> &'a [u8] {
         self.target.path.of(buf)

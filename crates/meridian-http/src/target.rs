@@ -40,7 +40,7 @@ pub(crate) struct Target {
     pub(crate) form: TargetForm,
     /// The authority in the target, empty when it has none.
     pub(crate) authority: Span,
-    /// Path, query and fragment as sent; empty in authority form.
+    /// Path, query and fragment as sent; in authority form the target itself.
     pub(crate) path: Span,
 }
 
@@ -51,9 +51,7 @@ pub(crate) fn parse_target(method: Method, at: Span, buf: &[u8], connection: Sch
         // RFC 9110 section 9.3.6: host and port are both there.
         let port = check_authority(bytes).map_err(|_| HeadError::InvalidConnectTarget)?;
         return match port {
-            Some(1..) => {
-                Ok(Target { form: TargetForm::Authority, authority: at, path: Span { start: at.end, end: at.end } })
-            }
+            Some(1..) => Ok(Target { form: TargetForm::Authority, authority: at, path: at }),
             _ => Err(HeadError::InvalidConnectTarget),
         };
     }

@@ -35,23 +35,19 @@ const fn classes() -> [Class; 256] {
 
 pub(super) fn canonicalize(sent: &[u8], mode: Normalization, out: &mut Vec<u8>) -> Result<Canonical, HeadError> {
     let sent = &sent[..memchr(b'#', sent).unwrap_or(sent.len())];
-    if sent == b"*" {
-        return Ok(Canonical::AsSent { len: 1 });
-    }
     let path_len = memchr(b'?', sent).unwrap_or(sent.len());
     let path = &sent[..path_len];
-    if path.first() == Some(&b'/') && (mode == Normalization::None || is_canonical(path, mode)) {
-        return Ok(Canonical::AsSent { len: sent.len() });
+    match path.first() {
+        Some(b'/') if mode != Normalization::None && !is_canonical(path, mode) => {
+            out.clear();
+            Writer { path, at: 0, out, mode }.run()?;
+        }
+        Some(_) => return Ok(Canonical::AsSent { len: sent.len() }),
+        None => {
+            out.clear();
+            out.push(b'/');
+        }
     }
-    out.clear();
-    if path.first().is_none_or(|&first| first != b'/' && first != b'\\') {
-        out.push(b'/');
-    }
-    if mode == Normalization::None {
-        out.extend_from_slice(sent);
-        return Ok(Canonical::Rewritten);
-    }
-    Writer { path, at: 0, out, mode }.run()?;
     if matches!(mode, Normalization::MergeSlashes | Normalization::DecodeAndMergeSlashes) {
         merge_slashes(out);
     }
