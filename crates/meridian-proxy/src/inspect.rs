@@ -1,0 +1,10 @@
+//! The first bytes of a connection, before a filter chain is chosen: TLS or not, SNI, ALPN.
+//!
+//! Bytes are looked at with `MSG_PEEK` and stay in the kernel: whoever takes the connection - the TLS acceptor, the
+//! HTTP engine, `splice` - reads them as if nobody had looked.
+
+pub mod client_hello;
+mod peek;
+
+pub use client_hello::ClientHello;
+pub use peek::{InspectError, Inspection, inspect};
