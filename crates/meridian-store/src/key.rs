@@ -1,0 +1,89 @@
+//! What an object is called.
+
+use std::fmt;
+use std::sync::Arc;
+
+use meridian_resources::Kind;
+
+/// The name of a collection in Kubernetes' form `plural.group`, for example `virtualservices.networking.istio.io`;
+/// collections of the core group are the plural alone, for example `secrets`.
+///
+/// All served versions of a kind share one collection.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupResource(Arc<str>);
+
+impl GroupResource {
+    /// The collection of `plural` in `group`; the core group is `""`.
+    pub fn new(group: &str, plural: &str) -> GroupResource {
+        if group.is_empty() { GroupResource(plural.into()) } else { GroupResource(format!("{plural}.{group}").into()) }
+    }
+
+    /// The collection in which objects of `kind` live.
+    pub fn of(kind: &Kind) -> GroupResource {
+        GroupResource::new(kind.group, kind.plural)
+    }
+
+    pub(crate) fn from_stored(text: &str) -> GroupResource {
+        GroupResource(text.into())
+    }
+
+    /// `plural.group`, as `kubectl get` accepts it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The collection of namespaces.
+    pub fn namespaces() -> GroupResource {
+        GroupResource::new("", "namespaces")
+    }
+
+    /// Whether objects of this collection carry `metadata.generation`. Kubernetes' core kinds do not, except pods.
+    pub fn has_generation(&self) -> bool {
+        self.0.contains('.') || &*self.0 == "pods"
+    }
+}
+
+impl fmt::Display for GroupResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for GroupResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The identity of one object. Ordered by collection, namespace and name, which is the order of lists.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Key {
+    /// The collection.
+    pub resource: GroupResource,
+    /// The namespace; empty for objects that belong to none.
+    pub namespace: Arc<str>,
+    /// The name.
+    pub name: Arc<str>,
+}
+
+impl Key {
+    /// The key of `name` in `namespace` (empty for objects that belong to none).
+    pub fn new(resource: GroupResource, namespace: &str, name: &str) -> Key {
+        Key { resource, namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The key of a namespace itself.
+    pub fn namespace(name: &str) -> Key {
+        Key::new(GroupResource::namespaces(), "", name)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            write!(f, "{} {}", self.resource, self.name)
+        } else {
+            write!(f, "{} {}/{}", self.resource, self.namespace, self.name)
+        }
+    }
+}

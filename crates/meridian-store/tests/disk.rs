@@ -1,0 +1,132 @@
+//! The store on disk: reopening, one process at a time, damage.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use meridian_store::{GroupResource, Key, OpenError, Preconditions, Selection, Store, WatchError};
+use serde_json::json;
+
+fn secret(name: &str) -> Key {
+    Key::new(GroupResource::new("", "secrets"), "default", name)
+}
+
+async fn filled(dir: &Path, objects: usize) -> Store {
+    let store = Store::open(dir).expect("the store opens");
+    store.create(Key::namespace("default"), json!({"metadata": {}})).await.expect("the namespace");
+    let writes: Vec<_> = (0..objects)
+        .map(|i| {
+            let store = store.clone();
+            let value = json!({"metadata": {}, "data": {"number": i, "padding": "p".repeat(1_000)}});
+            tokio::spawn(async move { store.create(secret(&format!("s{i}")), value).await })
+        })
+        .collect();
+    for write in writes {
+        write.await.expect("a task").expect("a write");
+    }
+    store
+}
+
+#[tokio::test]
+async fn everything_is_there_after_reopening() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("deep/data");
+    let store = filled(&path, 300).await;
+    store.delete(&secret("s7"), &Preconditions::default()).await.expect("deleted");
+    store.update(&secret("s8"), json!({"metadata": {}, "data": {"number": 88}}), None).await.expect("updated");
+    let before = store.list_all();
+    drop(store);
+    let store = Store::open(&path).expect("the store opens again");
+    let after = store.list_all();
+    assert_eq!(after.revision, before.revision);
+    let text = |list: &meridian_store::Snapshot| -> Vec<_> {
+        list.objects.iter().map(|o| (o.key().clone(), o.revision(), o.to_value("v1", "Secret"))).collect()
+    };
+    assert_eq!(text(&after), text(&before));
+    assert!(store.get(&secret("s7")).is_none());
+    let created = store.create(secret("s7"), json!({"metadata": {}})).await.expect("created");
+    assert_eq!(created.revision(), before.revision + 1, "revisions go on where they were");
+}
+
+#[tokio::test]
+async fn the_history_starts_anew_with_the_process() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = filled(dir.path(), 3).await;
+    let revision = store.revision();
+    drop(store);
+    let store = Store::open(dir.path()).expect("the store opens again");
+    assert!(store.watch(Selection::default(), revision).is_ok(), "nothing has happened since");
+    let older = store.watch(Selection::default(), revision - 1).expect_err("not kept");
+    assert_eq!(older, WatchError::Expired { requested: revision - 1, oldest: revision });
+}
+
+#[tokio::test]
+async fn only_the_owner_may_look_into_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("data");
+    drop(filled(&path, 1).await);
+    let mode = |path: &Path| std::fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+    assert_eq!((mode(&path), mode(&path.join("store.redb"))), (0o700, 0o600));
+}
+
+#[tokio::test]
+async fn a_second_opening_is_refused_by_name() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = filled(dir.path(), 1).await;
+    let error = Store::open(dir.path()).expect_err("it is in use");
+    assert!(matches!(error, OpenError::InUse { .. }), "{error:?}");
+    assert!(error.to_string().contains(&dir.path().display().to_string()), "{error}");
+    drop(store);
+    Store::open(dir.path()).expect("it is free again");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_an_error_that_says_so() {
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(filled(dir.path(), 200).await);
+    let file = dir.path().join("store.redb");
+    let whole = std::fs::read(&file).expect("the file");
+    let damages: &[(&str, Vec<u8>)] = &[
+        ("another file", b"this is a letter, not a store".to_vec()),
+        ("a cut file", whole[..whole.len() / 2].to_vec()),
+        ("an overwritten head", [vec![0xff; 4096], whole[4096..].to_vec()].concat()),
+    ];
+    for (what, bytes) in damages {
+        std::fs::write(&file, bytes).expect("written");
+        match Store::open(dir.path()) {
+            Err(error @ OpenError::Damaged { .. }) => {
+                let message = error.to_string();
+                assert!(message.contains("store.redb is damaged") && message.contains("backup"), "{what}: {message}");
+            }
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+    std::fs::write(&file, &whole).expect("written");
+    assert_eq!(Store::open(dir.path()).expect("the whole file opens").list_all().objects.len(), 201);
+}
+
+/// A bit that flips in the middle is found at the start, or has hit a page that holds nothing.
+#[tokio::test]
+async fn flipped_bytes_never_give_other_objects() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = filled(dir.path(), 100).await;
+    let expected: Vec<_> = store.list_all().objects.iter().map(|o| o.to_value("", "")).collect();
+    drop(store);
+    let file = dir.path().join("store.redb");
+    let whole = std::fs::read(&file).expect("the file");
+    let mut found = 0;
+    for _ in 0..100 {
+        let mut bytes = whole.clone();
+        let at = fastrand::usize(..bytes.len());
+        bytes[at] ^= 1 << fastrand::u8(0..8);
+        std::fs::write(&file, &bytes).expect("written");
+        match Store::open(dir.path()) {
+            Ok(store) => {
+                let read: Vec<_> = store.list_all().objects.iter().map(|o| o.to_value("", "")).collect();
+                assert!(read == expected, "byte {at} of {} gave other objects", bytes.len());
+            }
+            Err(OpenError::Damaged { .. }) => found += 1,
+            Err(other) => panic!("byte {at}: {other}"),
+        }
+    }
+    println!("{found} of 100 flipped bytes were in use and found");
+}
