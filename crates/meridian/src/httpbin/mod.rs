@@ -21,13 +21,14 @@ mod seen;
 mod tests;
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -53,22 +54,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Arguments of `meridian httpbin`.
 #[derive(clap::Args, Debug, Clone)]
-pub(crate) struct Args {
+pub(crate) struct HttpbinArgs {
     /// Address and port to listen on; port 0 takes a free one and prints it.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8000")]
     pub(crate) listen: SocketAddr,
 }
 
-/// Binds `args.listen`, says so on standard error, and serves until `shutdown` completes.
+/// Binds `args.listen`, says so on standard error, and serves until the process is told to end.
 ///
 /// # Errors
 /// When the address cannot be bound; the message names it.
-pub(crate) async fn run(args: Args, shutdown: impl Future) -> io::Result<()> {
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|e| io::Error::new(e.kind(), format!("httpbin cannot listen on {}: {e}", args.listen)))?;
+pub(crate) async fn run(args: HttpbinArgs) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(args.listen).await;
+    let listener =
+        listener.with_context(|| format!("httpbin cannot listen on {}; choose another with --listen", args.listen))?;
     eprintln!("httpbin listens on http://{}", listener.local_addr()?);
-    serve(listener, shutdown).await
+    // There is nothing to save: the signal's own effect is the right one.
+    serve(listener, pending::<()>()).await?;
+    Ok(())
 }
 
 /// Serves `listener` until `shutdown` completes, then lets the answers under way finish (for at most 11 seconds).
