@@ -1,0 +1,93 @@
+//! `meridian-lab`: runs scenarios. `cargo xtask scenario` builds what it needs and then calls it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use clap::Parser;
+use meridian_lab::error::Error;
+use meridian_lab::interrupt::Interrupt;
+use meridian_lab::prerequisites;
+use meridian_lab::scenario::{Mode, Outcome, Scenario, Settings};
+
+/// Runs scenarios, each in a lab of network namespaces of its own.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The folders of the scenarios: lab.yaml, config.yaml, check.sh.
+    #[arg(required = true, value_name = "DIR")]
+    scenarios: Vec<PathBuf>,
+    /// Build the lab and apply the configuration, but do not run the check; say how to enter the lab, and wait for Ctrl-C.
+    #[arg(long)]
+    shell: bool,
+    /// Keep the lab up after the check, whatever it said, until Ctrl-C.
+    #[arg(long)]
+    keep: bool,
+    /// How many scenarios run at the same time.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    jobs: usize,
+    /// The binary under test [default: the `meridian` beside this program].
+    #[arg(long, env = "MERIDIAN", value_name = "FILE")]
+    meridian: Option<PathBuf>,
+    /// Where a failed run leaves its logs.
+    #[arg(long, default_value = "target/scenario-logs", value_name = "DIR")]
+    logs: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs all scenarios and prints each verdict; whether all passed.
+fn run(arguments: &Arguments) -> Result<bool, Error> {
+    let io = |what: &'static str| move |source| Error::Io { what: what.to_owned(), source };
+    prerequisites::check()?;
+    let scenarios: Vec<_> =
+        arguments.scenarios.iter().map(|folder| Scenario::find(folder)).collect::<Result<_, _>>()?;
+    let beside = || std::env::current_exe().map(|exe| exe.with_file_name("meridian"));
+    let meridian = arguments.meridian.clone().map_or_else(beside, Ok).map_err(io("cannot find this program"))?;
+    if !meridian.is_file() {
+        let hint = format!("there is no {}; build it with `cargo build --package meridian`", meridian.display());
+        return Err(Error::Prerequisite(hint));
+    }
+    let mode = Mode { shell: arguments.shell, keep: arguments.keep };
+    let settings = Settings { meridian, logs: arguments.logs.clone(), mode };
+    let interrupt = Interrupt::on_signals().map_err(io("cannot follow signals"))?;
+    let outcomes = run_all(&scenarios, &settings, arguments.jobs, &interrupt);
+    if mode.shell && outcomes.iter().all(Outcome::passed) {
+        return Ok(true);
+    }
+    let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
+    println!("{passed} passed, {} failed", scenarios.len() - passed);
+    Ok(passed == scenarios.len())
+}
+
+/// Runs `jobs` scenarios at a time, each on a thread that lives as long as its lab.
+fn run_all(scenarios: &[Scenario], settings: &Settings, jobs: usize, interrupt: &Interrupt) -> Vec<Outcome> {
+    let (next, outcomes) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..jobs.clamp(1, scenarios.len()) {
+            scope.spawn(|| {
+                while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if interrupt.check().is_err() {
+                        return;
+                    }
+                    let outcome = scenario.run(settings, interrupt);
+                    if !(settings.mode.shell && outcome.passed()) {
+                        println!("{outcome}");
+                    }
+                    outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(outcome);
+                }
+            });
+        }
+    });
+    outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
