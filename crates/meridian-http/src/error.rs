@@ -162,6 +162,8 @@ impl HeadError {
             | Self::MissingColon
             | Self::InvalidStatusLine
             | Self::ObsFold
+            | Self::InvalidContentLength
+            | Self::DuplicateContentLength
             | Self::TruncatedHead => "http1.codec_error",
             Self::BareCr | Self::BareLf | Self::InvalidFieldName | Self::BlankBeforeColon | Self::InvalidFieldValue => {
                 "http1.invalid_characters"
@@ -173,8 +175,7 @@ impl HeadError {
             Self::SchemeMismatch => "http1.https_url_on_plaintext_connection",
             Self::ConnectWithContent | Self::UpgradeWithContent => "http1.body_disallowed",
             Self::MissingHost => "missing_host_header",
-            Self::DuplicateHost | Self::InvalidHost => "invalid_authority",
-            Self::InvalidContentLength | Self::DuplicateContentLength => "http1.content_length_invalid",
+            Self::DuplicateHost | Self::InvalidHost => "http.invalid_authority",
             Self::LengthAndTransferEncoding => "http1.content_length_and_chunked_not_allowed",
             Self::InvalidTransferEncoding => "http1.invalid_transfer_encoding",
             Self::TransferEncodingInHttp10 | Self::TransferEncodingNotAllowed => "http1.transfer_encoding_not_allowed",

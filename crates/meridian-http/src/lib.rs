@@ -17,6 +17,8 @@ mod bytes;
 mod error;
 mod field;
 mod framing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod known;
 mod line;
 mod message;

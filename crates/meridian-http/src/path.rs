@@ -55,3 +55,6 @@ pub fn canonicalize(sent: &[u8], mode: Normalization, out: &mut Vec<u8>) -> Resu
 }
 
 mod canonical;
+
+#[cfg(test)]
+mod tests;

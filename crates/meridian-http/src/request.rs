@@ -318,3 +318,6 @@ fn parse_version(bytes: &[u8]) -> Result<Version, HeadError> {
         _ => Err(HeadError::InvalidVersion),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -270,3 +270,6 @@ impl ResponseHead {
         self.fields.write_forwarded(buf, out);
     }
 }
+
+#[cfg(test)]
+mod tests;

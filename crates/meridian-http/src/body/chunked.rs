@@ -141,6 +141,9 @@ impl Chunked {
     /// A byte of an extension (RFC 9112 section 7.1.1). Extensions are dropped, but a quoted string must end: a reader
     /// who looks for the end of the line only, and one who honours the quotes, would part here.
     const fn extension(&mut self, byte: u8) -> Result<State, BodyError> {
+        if matches!((self.state, byte), (State::Extension, b'\r')) {
+            return Ok(State::SizeLf);
+        }
         self.extension += 1;
         if self.extension > MAX_CHUNK_EXTENSION {
             return Err(BodyError::ChunkExtensionTooLarge);
@@ -151,7 +154,6 @@ impl Chunked {
             (State::Quoted, b'\\') => Ok(State::QuotedEscape),
             (State::Quoted | State::QuotedEscape, _) if is_field_byte(byte) => Ok(State::Quoted),
             (State::Extension, b'"') => Ok(State::Quoted),
-            (State::Extension, b'\r') => Ok(State::SizeLf),
             (State::Extension, b';' | b'=' | b' ' | b'\t') => Ok(State::Extension),
             (State::Extension, _) if is_token_byte(byte) => Ok(State::Extension),
             _ => Err(BodyError::InvalidChunkExtension),
