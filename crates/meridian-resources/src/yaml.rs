@@ -1,10 +1,31 @@
-//! YAML files of many documents.
+//! YAML files of many documents, read strictly and with the place of every field.
+//!
+//! Scalars mean what they mean to kubectl (YAML 1.1 as `sigs.k8s.io/yaml` reads it); duplicate keys are refused.
 
-use crate::error::Diagnostic;
-use crate::kind::Kind;
-use crate::object::Source;
+mod emit;
+mod load;
+mod node;
+mod scalar;
+mod split;
+#[cfg(test)]
+mod tests;
 
-/// One document (or one item of a List) of a file.
+pub use emit::emit;
+pub use node::Position;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::error::{Diagnostic, FieldError, FieldErrorKind};
+use crate::kind::{self, Kind};
+use crate::meta::DEFAULT_NAMESPACE;
+use crate::object::{self, ObjectRef, Resource, Source};
+use crate::suggest::closest;
+use crate::validate::{unknown_fields, validate};
+use node::{Content, Node};
+
+/// One document, or one item of a List, of a file.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// The line on which it begins, from 1.
@@ -21,12 +42,206 @@ pub struct ParsedObject {
     /// Its `apiVersion`.
     pub api_version: String,
     /// The object as JSON.
-    pub value: serde_json::Value,
+    pub value: Value,
     /// Where it was written.
     pub source: Source,
+    node: Node,
 }
 
-/// Parses one text of many documents; a bad document never hurts the others.
-pub fn parse(_text: &str, _file: &str) -> Vec<Document> {
-    Vec::new()
+impl ParsedObject {
+    /// The place of a field by its path, such as `spec.servers[0].port`, or of the nearest ancestor that was written.
+    pub fn locate(&self, path: &str) -> Position {
+        self.node.locate(path, false)
+    }
+
+    /// The object's reference; objects without a namespace are in `default`.
+    pub fn object_ref(&self) -> Option<ObjectRef> {
+        object_ref(self.kind, &self.node)
+    }
+
+    /// A mistake in this object with its place.
+    pub fn diagnostic(&self, error: &FieldError) -> Diagnostic {
+        diagnostic(&self.source.file, &self.node, self.object_ref(), error)
+    }
+
+    /// The typed form.
+    ///
+    /// # Errors
+    /// When the object does not have the shape of its kind; an object that [`parse`] returned has.
+    pub fn decode(&self) -> Result<Resource, Vec<Diagnostic>> {
+        let resource = object::decode(self.kind, &self.value);
+        resource
+            .map(|resource| resource.with_source(self.source.clone()))
+            .map_err(|errors| errors.iter().map(|error| self.diagnostic(error)).collect())
+    }
+}
+
+/// Parses one text of many documents and checks each against its kind; a bad document never hurts the others.
+///
+/// Documents without content are left out, the items of Lists are documents of their own. `file` is only a name, for
+/// the diagnostics. Unknown fields are mistakes.
+pub fn parse(text: &str, file: &str) -> Vec<Document> {
+    let file: Arc<str> = file.into();
+    let mut documents = Vec::new();
+    for document in split::split(text).iter().flat_map(load::load) {
+        match document {
+            Ok(node) if node.is_null() => {}
+            Ok(node) => unfold(&file, node, &mut documents),
+            Err(error) => {
+                documents.push(Document { line: error.at.line, object: Err(vec![syntax(&file, error)]) });
+            }
+        }
+    }
+    documents
+}
+
+/// The documents of a text as JSON, whatever they hold; documents without content are left out.
+pub fn values(text: &str, file: &str) -> Vec<Result<Value, Diagnostic>> {
+    let file: Arc<str> = file.into();
+    let documents = split::split(text);
+    let documents =
+        documents.iter().flat_map(load::load).filter(|document| !matches!(document, Ok(node) if node.is_null()));
+    documents.map(|document| document.map(|node| node.to_value()).map_err(|error| syntax(&file, error))).collect()
+}
+
+/// Takes any bytes through parsing, checking, decoding and writing; the entry of a fuzz target.
+///
+/// # Panics
+/// When an object that was read is written in a way that reads as another.
+pub fn fuzz(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for object in parse(&text, "fuzz.yaml").into_iter().filter_map(|document| document.object.ok()) {
+        let _ = object.decode();
+    }
+    for value in values(&text, "fuzz.yaml").into_iter().flatten() {
+        let again = values(&emit(&value), "emitted.yaml");
+        assert!(matches!(&again[..], [Ok(read)] if *read == value), "{value} was read back as {again:?}");
+    }
+}
+
+fn syntax(file: &Arc<str>, error: load::LoadError) -> Diagnostic {
+    Diagnostic {
+        file: file.clone(),
+        line: error.at.line,
+        column: error.at.column,
+        object: None,
+        path: String::new(),
+        message: error.message,
+    }
+}
+
+fn diagnostic(file: &Arc<str>, node: &Node, object: Option<ObjectRef>, error: &FieldError) -> Diagnostic {
+    let at = node.locate(&error.path, error.kind == FieldErrorKind::Unknown);
+    Diagnostic {
+        file: file.clone(),
+        line: at.line,
+        column: at.column,
+        object,
+        path: error.path.clone(),
+        message: error.message.clone(),
+    }
+}
+
+fn object_ref(kind: &'static Kind, node: &Node) -> Option<ObjectRef> {
+    let metadata = &node.get("metadata")?.value;
+    let namespace = metadata.text("namespace").filter(|namespace| !namespace.is_empty()).unwrap_or(DEFAULT_NAMESPACE);
+    Some(ObjectRef {
+        kind,
+        namespace: kind.namespaced.then(|| namespace.into()),
+        name: metadata.text("name").or_else(|| metadata.text("generateName"))?.into(),
+    })
+}
+
+/// Appends the document, or the items of the List that it is.
+fn unfold(file: &Arc<str>, node: Node, documents: &mut Vec<Document>) {
+    let line = node.at.line;
+    let is_list = node.text("kind").is_some_and(is_list_kind);
+    if !is_list {
+        documents.push(Document { line, object: object(file, node) });
+        return;
+    }
+    let items = match node.content {
+        Content::Mapping(entries) => entries.into_iter().find(|entry| entry.key == "items"),
+        _ => None,
+    };
+    match items.map(|entry| (entry.key_at, entry.value.content)) {
+        Some((_, Content::Sequence(items))) => items.into_iter().for_each(|item| unfold(file, item, documents)),
+        Some((_, Content::Scalar(Value::Null))) | None => {}
+        Some((at, _)) => {
+            let message = "found something else, allowed: a list of objects";
+            documents.push(Document { line, object: Err(vec![at_place(file, at, "items", message.to_owned())]) });
+        }
+    }
+}
+
+fn is_list_kind(kind: &str) -> bool {
+    kind == "List" || kind::all().iter().any(|known| known.list_kind == kind)
+}
+
+fn at_place(file: &Arc<str>, at: Position, path: &str, message: String) -> Diagnostic {
+    let path = path.to_owned();
+    Diagnostic { file: file.clone(), line: at.line, column: at.column, object: None, path, message }
+}
+
+fn object(file: &Arc<str>, node: Node) -> Result<ParsedObject, Vec<Diagnostic>> {
+    let (kind, api_version) = kind_of(file, &node).map_err(|diagnostic| vec![diagnostic])?;
+    let value = node.to_value();
+    let mut errors = unknown_fields(kind, &value);
+    errors.extend(validate(kind, &value));
+    if errors.is_empty() {
+        let source = Source { file: file.clone(), line: node.at.line };
+        return Ok(ParsedObject { kind, api_version, value, source, node });
+    }
+    let object = object_ref(kind, &node);
+    let mut diagnostics: Vec<Diagnostic> =
+        errors.iter().map(|error| diagnostic(file, &node, object.clone(), error)).collect();
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+    Err(diagnostics)
+}
+
+fn kind_of(file: &Arc<str>, node: &Node) -> Result<(&'static Kind, String), Diagnostic> {
+    if !matches!(node.content, Content::Mapping(_)) {
+        let found = crate::error::json_type(&node.to_value());
+        let message = format!("found {found}, allowed: an object with apiVersion, kind and metadata");
+        return Err(at_place(file, node.at, "", message));
+    }
+    for field in ["apiVersion", "kind"] {
+        if node.text(field).is_none_or(str::is_empty) {
+            let example = if field == "kind" { "Gateway" } else { "networking.istio.io/v1" };
+            let message = format!("required value is missing: say what the object is, for example {field}: {example}");
+            return Err(at_place(file, node.locate(field, false), field, message));
+        }
+    }
+    let (api_version, name) = (node.text("apiVersion").unwrap_or_default(), node.text("kind").unwrap_or_default());
+    match kind::by_api_version_kind(api_version, name) {
+        Some(kind) => Ok((kind, api_version.to_owned())),
+        None => {
+            let (field, message) = unknown_kind(api_version, name);
+            Err(at_place(file, node.locate(field, false), field, message))
+        }
+    }
+}
+
+/// Which field names no known kind, and what is known instead.
+fn unknown_kind(api_version: &str, name: &str) -> (&'static str, String) {
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    if let Some(kind) = kind::by_group_kind(group, name) {
+        let served: Vec<String> = kind.versions.iter().map(|version| kind.api_version(version)).collect();
+        return ("apiVersion", format!("found \"{api_version}\", allowed for {name}: {}", served.join(", ")));
+    }
+    let of_group: Vec<&str> = kind::all().iter().filter(|kind| kind.group == group).map(|kind| kind.kind).collect();
+    if of_group.is_empty() {
+        let mut known: Vec<String> = kind::all().iter().map(|kind| kind.preferred_api_version()).collect();
+        known.dedup();
+        let hint = match kind::all().iter().find(|kind| kind.kind == name) {
+            Some(kind) => format!("; {name} is of {}", kind.preferred_api_version()),
+            None => String::new(),
+        };
+        return ("apiVersion", format!("found \"{api_version}\", allowed: {}{hint}", known.join(", ")));
+    }
+    let hint = match closest(name, of_group.iter().copied()) {
+        Some(similar) => format!("; did you mean \"{similar}\"?"),
+        None => String::new(),
+    };
+    ("kind", format!("found \"{name}\", allowed in {api_version}: {}{hint}", of_group.join(", ")))
 }

@@ -87,6 +87,7 @@ pub struct Subset {
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadSelector {
     /// Labels that a workload must carry.
+    #[schemars(with = "BTreeMap<String, schema::text::LabelValue>")]
     #[schemars(extend("maxProperties" = 4096, "x-rule" = "match-labels"))]
     pub match_labels: BTreeMap<String, String>,
 }

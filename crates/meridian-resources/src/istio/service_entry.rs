@@ -93,6 +93,7 @@ pub struct ServiceEntry {
 #[serde(rename_all = "camelCase", default)]
 pub struct EndpointSelector {
     /// Labels that a workload must carry.
+    #[schemars(with = "BTreeMap<String, schema::text::LabelValue>")]
     #[schemars(extend("maxProperties" = 256, "x-rule" = "selector-labels"))]
     pub labels: BTreeMap<String, String>,
 }

@@ -120,11 +120,7 @@ fn check_string(node: &Node, value: &Value, text: &str, path: &Path<'_>, errors:
         }
         _ => {}
     }
-    // Kubernetes takes an empty text for an absent one where an enumeration is of its own kinds.
-    if !node.allowed.is_empty()
-        && !node.allowed.iter().any(|allowed| allowed == text)
-        && !(node.nullable && text.is_empty())
-    {
+    if !node.allowed.is_empty() && !node.allowed.iter().any(|allowed| allowed == text) {
         errors.push(FieldError::not_supported(path, value, &node.allowed));
     }
     if node.most != usize::MAX && text.chars().count() > node.most {

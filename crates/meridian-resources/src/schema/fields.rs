@@ -81,8 +81,7 @@ pub(crate) fn apply_defaults(node: &Node, value: &mut Value) {
 
 fn fill(fields: &mut Map<String, Value>, name: &str, node: &Node) {
     let Some(default) = &node.default else { return };
-    let absent = fields.get(name).is_none_or(|value| value.is_null() || (node.nullable && value == ""));
-    if absent {
+    if fields.get(name).is_none_or(Value::is_null) {
         fields.insert(name.to_owned(), default.clone());
     }
 }

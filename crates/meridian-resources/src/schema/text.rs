@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $keyword:literal: $value:literal) => {
+    ($(#[$doc:meta])* $name:ident, $keyword:literal: $value:expr) => {
         $(#[$doc])*
         pub(crate) struct $name;
 
@@ -26,6 +26,10 @@ macro_rules! text {
 text!(
     /// Bytes in base64.
     Base64, "format": "byte"
+);
+text!(
+    /// The value of a label.
+    LabelValue, "maxLength": 63
 );
 text!(
     /// A host of a ServiceEntry.
