@@ -1,0 +1,201 @@
+//! Istio's standard metrics: one series for each destination, status and set of flags.
+
+use super::Count;
+use super::histogram::Histogram;
+use crate::outcome::Flags;
+use crate::record::Record;
+use meridian_ir::Cluster;
+
+/// What tells one series of a destination from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SeriesKey {
+    pub(super) protocol: RequestProtocol,
+    pub(super) response_code: u16,
+    pub(super) flags: Flags,
+    /// `grpc-status`; [`None`] for other protocols.
+    pub(super) grpc_status: Option<u16>,
+}
+
+/// `request_protocol`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RequestProtocol {
+    Http,
+    Grpc,
+    Tcp,
+}
+
+impl RequestProtocol {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Grpc => "grpc",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+impl SeriesKey {
+    /// The key of a request.
+    pub(super) fn of(record: &Record<'_>) -> Self {
+        let protocol = if is_grpc(record) { RequestProtocol::Grpc } else { RequestProtocol::Http };
+        let grpc_status = (protocol == RequestProtocol::Grpc).then(|| grpc_status(record)).flatten();
+        Self { protocol, response_code: record.response_code, flags: record.flags, grpc_status }
+    }
+
+    /// The key of TCP connections.
+    pub(super) const fn tcp(flags: Flags) -> Self {
+        Self { protocol: RequestProtocol::Tcp, response_code: 0, flags, grpc_status: None }
+    }
+}
+
+fn is_grpc(record: &Record<'_>) -> bool {
+    let rest = record.request.first("content-type").and_then(|value| value.strip_prefix(b"application/grpc"));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+fn grpc_status(record: &Record<'_>) -> Option<u16> {
+    let status = record.trailers.first("grpc-status").or_else(|| record.response.first("grpc-status"))?;
+    std::str::from_utf8(status).ok()?.parse().ok()
+}
+
+/// `istio_requests_total` and its histograms.
+#[derive(Debug)]
+pub(super) struct RequestSeries {
+    pub(super) key: SeriesKey,
+    pub(super) requests_total: Count,
+    pub(super) request_duration_milliseconds: Histogram,
+    pub(super) request_bytes: Histogram,
+    pub(super) response_bytes: Histogram,
+}
+
+impl RequestSeries {
+    pub(super) fn new(key: SeriesKey) -> Self {
+        Self {
+            key,
+            requests_total: Count::default(),
+            request_duration_milliseconds: Histogram::default(),
+            request_bytes: Histogram::default(),
+            response_bytes: Histogram::default(),
+        }
+    }
+
+    pub(super) fn record(&self, record: &Record<'_>, millis: u64) {
+        self.requests_total.inc();
+        self.request_duration_milliseconds.record(millis);
+        self.request_bytes.record(record.request_head_bytes + record.bytes_received);
+        self.response_bytes.record(record.response_head_bytes + record.bytes_sent);
+    }
+}
+
+/// `istio_tcp_...`
+#[derive(Debug)]
+pub(super) struct TcpSeries {
+    pub(super) key: SeriesKey,
+    pub(super) connections_opened_total: Count,
+    pub(super) connections_closed_total: Count,
+    pub(super) sent_bytes_total: Count,
+    pub(super) received_bytes_total: Count,
+}
+
+impl TcpSeries {
+    pub(super) fn new(key: SeriesKey) -> Self {
+        Self {
+            key,
+            connections_opened_total: Count::default(),
+            connections_closed_total: Count::default(),
+            sent_bytes_total: Count::default(),
+            received_bytes_total: Count::default(),
+        }
+    }
+}
+
+/// The destination of a series, as labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    pub(super) service: String,
+    pub(super) service_name: String,
+    pub(super) service_namespace: String,
+}
+
+const UNKNOWN: &str = "unknown";
+
+impl Destination {
+    /// Of requests that found no cluster.
+    pub(super) fn unknown() -> Self {
+        let unknown = || UNKNOWN.to_owned();
+        Self { service: unknown(), service_name: unknown(), service_namespace: unknown() }
+    }
+
+    /// From the cluster's name and the object that it was made from.
+    pub(super) fn of(cluster: &Cluster) -> Self {
+        let mut fields = cluster.name.splitn(4, '|');
+        let (Some(_), Some(_), Some(_), Some(host)) = (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            // PassthroughCluster, BlackHoleCluster
+            return Self { service_name: cluster.name.to_string(), ..Self::unknown() };
+        };
+        let mut labels = host.split('.');
+        let (name, namespace, kind) = (labels.next(), labels.next(), labels.next());
+        let origin = cluster.origins.first().map(|origin| origin.namespace.to_string());
+        match (name, namespace, kind) {
+            (Some(name), Some(namespace), Some("svc")) => Self {
+                service: host.to_owned(),
+                service_name: name.to_owned(),
+                service_namespace: namespace.to_owned(),
+            },
+            _ => Self {
+                service: host.to_owned(),
+                service_name: host.to_owned(),
+                service_namespace: origin.unwrap_or_else(|| UNKNOWN.to_owned()),
+            },
+        }
+    }
+}
+
+/// The source's labels in Istio's order, and what they are when the proxy was not told.
+const SOURCE: [(&str, &str); 8] = [
+    ("source_workload", UNKNOWN),
+    ("source_canonical_service", UNKNOWN),
+    ("source_canonical_revision", "latest"),
+    ("source_workload_namespace", UNKNOWN),
+    ("source_principal", UNKNOWN),
+    ("source_app", UNKNOWN),
+    ("source_version", UNKNOWN),
+    ("source_cluster", "Kubernetes"),
+];
+
+/// All labels of a series, in Istio's order. `own` are those that the proxy was started with.
+pub(super) fn labels(
+    own: &[(String, String)],
+    destination: &Destination,
+    key: &SeriesKey,
+) -> Vec<(&'static str, String)> {
+    let told = |name: &str| own.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let unknown = || UNKNOWN.to_owned();
+    let mut labels = Vec::with_capacity(25);
+    labels.push(("reporter", told("reporter").unwrap_or_else(|| "source".to_owned())));
+    for (name, otherwise) in SOURCE {
+        labels.push((name, told(name).unwrap_or_else(|| otherwise.to_owned())));
+    }
+    labels.extend([
+        ("destination_workload", unknown()),
+        ("destination_workload_namespace", unknown()),
+        ("destination_principal", unknown()),
+        ("destination_app", unknown()),
+        ("destination_version", unknown()),
+        ("destination_service", destination.service.clone()),
+        ("destination_canonical_service", unknown()),
+        ("destination_canonical_revision", "latest".to_owned()),
+        ("destination_service_name", destination.service_name.clone()),
+        ("destination_service_namespace", destination.service_namespace.clone()),
+        ("destination_cluster", unknown()),
+        ("request_protocol", key.protocol.name().to_owned()),
+    ]);
+    if key.protocol != RequestProtocol::Tcp {
+        labels.push(("response_code", key.response_code.to_string()));
+        labels.push(("grpc_response_status", key.grpc_status.map(|status| status.to_string()).unwrap_or_default()));
+    }
+    labels.push(("response_flags", key.flags.to_string()));
+    labels.push(("connection_security_policy", unknown()));
+    labels
+}

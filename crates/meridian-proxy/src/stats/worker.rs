@@ -1,0 +1,364 @@
+//! A worker's side: what is counted while connections and requests run.
+
+use super::istio::{Destination, RequestSeries, SeriesKey, TcpSeries};
+use super::registry::{HostStats, Stats};
+use super::sets::{ClusterSet, HttpSet, ListenerCounts, TcpCounts};
+use crate::outcome::{Ending, Flag, Flags};
+use crate::record::Record;
+use meridian_ir::{Cluster, Name};
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+/// What one worker counts, by name. The same name gives the same counters for as long as somebody holds them, so that
+/// they go on when a configuration is replaced.
+#[derive(Debug)]
+pub struct WorkerStats {
+    stats: Arc<Stats>,
+    listeners: RefCell<Known<ListenerStats>>,
+    http: RefCell<Known<HttpStats>>,
+    clusters: RefCell<Known<ClusterStats>>,
+}
+
+/// Things by name, as long as they are used.
+#[derive(Debug)]
+struct Known<T> {
+    by_name: HashMap<Name, Weak<T>>,
+    sweep_at: usize,
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self { by_name: HashMap::new(), sweep_at: 64 }
+    }
+}
+
+impl<T> Known<T> {
+    fn get_or(&mut self, name: &Name, make: impl FnOnce() -> T) -> Rc<T> {
+        if let Some(known) = self.by_name.get(name).and_then(Weak::upgrade) {
+            return known;
+        }
+        if self.by_name.len() >= self.sweep_at {
+            self.by_name.retain(|_, known| known.strong_count() > 0);
+            self.sweep_at = (self.by_name.len() * 2).max(64);
+        }
+        let made = Rc::new(make());
+        self.by_name.insert(name.clone(), Rc::downgrade(&made));
+        made
+    }
+}
+
+impl WorkerStats {
+    pub(super) fn new(stats: Arc<Stats>) -> Self {
+        Self { stats, listeners: RefCell::default(), http: RefCell::default(), clusters: RefCell::default() }
+    }
+
+    /// The counters of a listener, by its name.
+    #[must_use]
+    pub fn listener(&self, name: &Name) -> Rc<ListenerStats> {
+        self.listeners.borrow_mut().get_or(name, || ListenerStats { counts: self.stats.add_listener(name) })
+    }
+
+    /// The counters of a connection manager, by its `stat_prefix`.
+    #[must_use]
+    pub fn http(&self, stat_prefix: &Name) -> Rc<HttpStats> {
+        self.http.borrow_mut().get_or(stat_prefix, || HttpStats {
+            set: self.stats.add_http(stat_prefix),
+            stats: self.stats.clone(),
+            series: Series::default(),
+        })
+    }
+
+    /// The counters of a cluster, by its name.
+    #[must_use]
+    pub fn cluster(&self, cluster: &Cluster) -> Rc<ClusterStats> {
+        self.clusters.borrow_mut().get_or(&cluster.name, || ClusterStats {
+            stats: self.stats.clone(),
+            name: cluster.name.clone(),
+            destination: Destination::of(cluster),
+            set: OnceCell::new(),
+            tcp: OnceCell::new(),
+            series: Series::default(),
+            tcp_series: RefCell::default(),
+        })
+    }
+}
+
+/// The series of one destination that one worker has counted; a handful.
+#[derive(Debug, Default)]
+struct Series(RefCell<Vec<Arc<RequestSeries>>>);
+
+impl Series {
+    fn record(&self, record: &Record<'_>, add: impl FnOnce(SeriesKey) -> Arc<RequestSeries>) {
+        let millis = millis(record);
+        let key = SeriesKey::of(record);
+        let mut series = self.0.borrow_mut();
+        if let Some(known) = series.iter().find(|known| known.key == key) {
+            known.record(record, millis);
+            return;
+        }
+        let new = add(key);
+        new.record(record, millis);
+        series.push(new);
+    }
+}
+
+fn millis(record: &Record<'_>) -> u64 {
+    u64::try_from(record.timeline.total.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// `listener.<address>.`
+#[derive(Debug)]
+pub struct ListenerStats {
+    counts: Arc<ListenerCounts>,
+}
+
+impl ListenerStats {
+    /// A connection was accepted.
+    pub fn connection_opened(&self) {
+        self.counts.downstream_cx_total.inc();
+        self.counts.downstream_cx_active.inc();
+    }
+
+    /// It is over.
+    pub fn connection_closed(&self) {
+        self.counts.downstream_cx_active.dec();
+        self.counts.downstream_cx_destroy.inc();
+    }
+
+    /// No filter chain takes it.
+    pub fn no_filter_chain(&self) {
+        self.counts.no_filter_chain_match.inc();
+    }
+
+    /// Its first bytes did not come in time.
+    pub fn inspection_timed_out(&self) {
+        self.counts.downstream_pre_cx_timeout.inc();
+    }
+
+    /// Its TLS handshake was done.
+    pub fn tls_handshake(&self) {
+        self.counts.ssl_handshake.inc();
+    }
+
+    /// Its TLS handshake failed.
+    pub fn tls_failed(&self) {
+        self.counts.ssl_connection_error.inc();
+    }
+}
+
+/// `http.<stat_prefix>.`
+#[derive(Debug)]
+pub struct HttpStats {
+    set: Arc<HttpSet>,
+    stats: Arc<Stats>,
+    series: Series,
+}
+
+impl HttpStats {
+    /// A connection was given to the connection manager.
+    pub fn connection_opened(&self) {
+        let counts = &self.set.counts;
+        counts.downstream_cx_total.inc();
+        counts.downstream_cx_http1_total.inc();
+        counts.downstream_cx_active.inc();
+    }
+
+    /// It is over.
+    pub fn connection_closed(&self) {
+        self.set.counts.downstream_cx_active.dec();
+        self.set.counts.downstream_cx_destroy.inc();
+    }
+
+    /// A request began.
+    pub fn request_started(&self) {
+        let counts = &self.set.counts;
+        counts.downstream_rq_total.inc();
+        counts.downstream_rq_http1_total.inc();
+        counts.downstream_rq_active.inc();
+    }
+
+    /// It is over. Istio's metrics are counted here when no cluster was found for it, and with the cluster otherwise.
+    pub fn request_finished(&self, record: &Record<'_>) {
+        let counts = &self.set.counts;
+        counts.downstream_rq_active.dec();
+        counts.rq_total.inc();
+        match record.response_code / 100 {
+            1 => counts.downstream_rq_1xx.inc(),
+            2 => counts.downstream_rq_2xx.inc(),
+            3 => counts.downstream_rq_3xx.inc(),
+            4 => counts.downstream_rq_4xx.inc(),
+            5 => counts.downstream_rq_5xx.inc(),
+            _ => {}
+        }
+        if record.response_code != 0 {
+            counts.downstream_rq_completed.inc();
+        }
+        for flag in record.flags.iter() {
+            match flag {
+                Flag::NoRouteFound => counts.no_route.inc(),
+                Flag::NoClusterFound => counts.no_cluster.inc(),
+                Flag::DownstreamConnectionTermination => counts.downstream_rq_rx_reset.inc(),
+                Flag::DownstreamProtocolError => counts.downstream_cx_protocol_error.inc(),
+                _ => {}
+            }
+        }
+        if record.details == Ending::Direct.details() {
+            counts.rq_direct_response.inc();
+        }
+        self.set.downstream_rq_time.record(millis(record));
+        if record.upstream.cluster.is_none() {
+            self.series.record(record, |key| self.stats.add_series(None, &Destination::unknown(), key));
+        }
+    }
+}
+
+/// `cluster.<name>.`, and Istio's metrics of the cluster's service.
+#[derive(Debug)]
+pub struct ClusterStats {
+    stats: Arc<Stats>,
+    name: Name,
+    destination: Destination,
+    set: OnceCell<Arc<ClusterSet>>,
+    tcp: OnceCell<Arc<TcpCounts>>,
+    series: Series,
+    tcp_series: RefCell<Vec<Arc<TcpSeries>>>,
+}
+
+impl ClusterStats {
+    fn set(&self) -> &ClusterSet {
+        self.set.get_or_init(|| self.stats.add_cluster(&self.name))
+    }
+
+    /// The counters of one of its endpoints.
+    #[must_use]
+    pub fn host(&self, address: SocketAddr) -> HostStats {
+        self.stats.add_host(&self.name, address)
+    }
+
+    /// A connection to an endpoint was made.
+    pub fn connection_opened(&self) {
+        let counts = &self.set().counts;
+        counts.upstream_cx_total.inc();
+        counts.upstream_cx_active.inc();
+    }
+
+    /// It is over.
+    pub fn connection_closed(&self) {
+        self.set().counts.upstream_cx_active.dec();
+        self.set().counts.upstream_cx_destroy.inc();
+    }
+
+    /// A connection could not be made.
+    pub fn connect_failed(&self) {
+        self.set().counts.upstream_cx_connect_fail.inc();
+    }
+
+    /// A connection was not there within the connect timeout.
+    pub fn connect_timed_out(&self) {
+        self.set().counts.upstream_cx_connect_timeout.inc();
+        self.set().counts.upstream_cx_connect_fail.inc();
+    }
+
+    /// A try of a request begins.
+    pub fn request_started(&self) {
+        let counts = &self.set().counts;
+        counts.upstream_rq_total.inc();
+        counts.upstream_rq_active.inc();
+    }
+
+    /// A try failed and there will be another.
+    pub fn retried(&self) {
+        self.set().counts.upstream_rq_retry.inc();
+        self.set().counts.upstream_rq_active.dec();
+    }
+
+    /// A circuit breaker refused a request.
+    pub fn overflowed(&self) {
+        self.set().counts.upstream_rq_pending_overflow.inc();
+    }
+
+    /// A request whose route led here is over; once for each request, however many tries there were.
+    pub fn request_finished(&self, record: &Record<'_>) {
+        let set = self.set();
+        let counts = &set.counts;
+        if record.upstream.attempts > 0 {
+            counts.upstream_rq_active.dec();
+            counts.upstream_cx_tx_bytes_total.add(record.request_head_bytes + record.bytes_received);
+            counts.upstream_cx_rx_bytes_total.add(record.response_head_bytes + record.bytes_sent);
+        }
+        match record.response_code / 100 {
+            1 => counts.upstream_rq_1xx.inc(),
+            2 => counts.upstream_rq_2xx.inc(),
+            3 => counts.upstream_rq_3xx.inc(),
+            4 => counts.upstream_rq_4xx.inc(),
+            5 => counts.upstream_rq_5xx.inc(),
+            _ => {}
+        }
+        if record.response_code != 0 {
+            counts.upstream_rq_completed.inc();
+        }
+        for flag in record.flags.iter() {
+            match flag {
+                Flag::NoHealthyUpstream => counts.upstream_cx_none_healthy.inc(),
+                Flag::UpstreamRequestTimeout if record.details == Ending::PerTryTimeout.details() => {
+                    counts.upstream_rq_per_try_timeout.inc();
+                }
+                Flag::UpstreamRequestTimeout => counts.upstream_rq_timeout.inc(),
+                Flag::UpstreamRetryLimitExceeded => counts.upstream_rq_retry_limit_exceeded.inc(),
+                Flag::UpstreamConnectionTermination | Flag::UpstreamRemoteReset => counts.upstream_rq_rx_reset.inc(),
+                _ => {}
+            }
+        }
+        if record.upstream.attempts > 1 && record.flags.is_empty() {
+            counts.upstream_rq_retry_success.inc();
+        }
+        if let Some(sent) = record.timeline.upstream_tx_begin {
+            let upstream = record.timeline.total.saturating_sub(sent);
+            set.upstream_rq_time.record(u64::try_from(upstream.as_millis()).unwrap_or(u64::MAX));
+        }
+        self.series.record(record, |key| self.stats.add_series(Some(&self.name), &self.destination, key));
+    }
+
+    /// A TCP connection whose chain led here begins; `stat_prefix` is that of its TCP proxy.
+    pub fn tcp_opened(&self, stat_prefix: &Name) {
+        self.tcp(stat_prefix).downstream_cx_total.inc();
+        self.tcp_series(SeriesKey::tcp(Flags::default())).connections_opened_total.inc();
+    }
+
+    /// It is over: once for each connection, whether it reached an endpoint or not.
+    pub fn tcp_closed(&self, stat_prefix: &Name, record: &Record<'_>, idle: bool) {
+        let tcp = self.tcp(stat_prefix);
+        tcp.downstream_cx_rx_bytes_total.add(record.bytes_received);
+        tcp.downstream_cx_tx_bytes_total.add(record.bytes_sent);
+        if idle {
+            tcp.idle_timeout.inc();
+        }
+        let counts = &self.set().counts;
+        counts.upstream_cx_tx_bytes_total.add(record.bytes_received);
+        counts.upstream_cx_rx_bytes_total.add(record.bytes_sent);
+        if record.flags.has(Flag::NoHealthyUpstream) {
+            counts.upstream_cx_none_healthy.inc();
+        }
+        let series = self.tcp_series(SeriesKey::tcp(record.flags));
+        series.connections_closed_total.inc();
+        series.received_bytes_total.add(record.bytes_received);
+        series.sent_bytes_total.add(record.bytes_sent);
+    }
+
+    fn tcp_series(&self, key: SeriesKey) -> Arc<TcpSeries> {
+        let mut series = self.tcp_series.borrow_mut();
+        if let Some(known) = series.iter().find(|known| known.key == key) {
+            return known.clone();
+        }
+        let new = self.stats.add_tcp_series(&self.name, &self.destination, key);
+        series.push(new.clone());
+        new
+    }
+
+    fn tcp(&self, stat_prefix: &Name) -> &TcpCounts {
+        self.tcp.get_or_init(|| self.stats.add_tcp(stat_prefix))
+    }
+}
