@@ -217,12 +217,14 @@ where
     text.parse().map_err(|e| Error::definition(node.line, format!("{text:?}: {e}")))
 }
 
+/// `NAME` or `NAME: {}`; the latter is where ports of its own would stand.
 fn gateway(node: Node) -> Result<String, Error> {
-    match node.value {
-        Value::Scalar(_) => scalar(node),
+    let Value::Mapping(members) = &node.value else { return scalar(node) };
+    match members.as_slice() {
+        [(name, inside)] if inside.value == Value::Mapping(Vec::new()) => Ok(name.clone()),
         _ => Err(Error::definition(
             node.line,
-            "a gateway is written as its name; ports of its own are not supported".to_owned(),
+            "a gateway is its name alone; ports of its own are not supported".to_owned(),
         )),
     }
 }

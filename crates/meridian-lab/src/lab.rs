@@ -154,7 +154,7 @@ impl Lab {
             symlink(self.etc(), &link).doing("create", &link)?;
         }
         // Creating the machine's first namespace changes its mounts, which two labs must not do at once.
-        let lock = Path::new("/run/lock/meridian-lab");
+        let lock = Path::new("/run/meridian-lab.lock");
         let lock = fs::File::options()
             .create(true)
             .append(true)

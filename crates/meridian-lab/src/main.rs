@@ -1,6 +1,7 @@
 //! `meridian-lab`: runs scenarios. `cargo xtask scenario` builds what it needs and then calls it.
 
-use std::path::PathBuf;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,9 +51,10 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<bool, Error> {
     let io = |what: &'static str| move |source| Error::Io { what: what.to_owned(), source };
     prerequisites::check()?;
+    let elsewhere = helpers();
     let scenarios: Vec<_> =
-        arguments.scenarios.iter().map(|folder| Scenario::find(folder)).collect::<Result<_, _>>()?;
-    let beside = || std::env::current_exe().map(|exe| exe.with_file_name("meridian"));
+        arguments.scenarios.iter().map(|folder| Scenario::find(folder, &elsewhere)).collect::<Result<_, _>>()?;
+    let beside = || env::current_exe().map(|exe| exe.with_file_name("meridian"));
     let meridian = arguments.meridian.clone().map_or_else(beside, Ok).map_err(io("cannot find this program"))?;
     if !meridian.is_file() {
         let hint = format!("there is no {}; build it with `cargo build --package meridian`", meridian.display());
@@ -68,6 +70,13 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
     let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
     println!("{passed} passed, {} failed", scenarios.len() - passed);
     Ok(passed == scenarios.len())
+}
+
+/// Where `lib.sh` may be when it is not above a scenario: in `$SCENARIOS`, or with the shared references.
+fn helpers() -> Vec<PathBuf> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let shared = env::var_os("MERIDIAN_SHARED").map_or_else(|| workspace.join("../shared"), PathBuf::from);
+    env::var_os("SCENARIOS").map(PathBuf::from).into_iter().chain([shared.join("scenarios")]).collect()
 }
 
 /// Runs `jobs` scenarios at a time, each on a thread that lives as long as its lab.

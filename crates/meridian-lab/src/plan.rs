@@ -106,9 +106,6 @@ fn check(lab: &Lab) -> Result<(), Error> {
             "workload {name} has \"sidecar: true\", and Meridian has no sidecar yet (no proxy beside a workload, no traffic capture)"
         ));
     }
-    if let Some(Workload { name, .. }) = lab.workloads.iter().find(|workload| !workload.annotations.is_empty()) {
-        return refuse(format!("workload {name} has annotations, which only a sidecar would read"));
-    }
     if lab.gateways.is_empty() {
         return refuse("there is no gateway, so nothing is under test; add \"gateways: [ingressgateway]\"".to_owned());
     }

@@ -63,11 +63,11 @@ pub struct Outcome {
 }
 
 impl Scenario {
-    /// Finds the parts of the scenario in `folder`, and `lib.sh` in one of the folders above.
+    /// Finds the parts of the scenario in `folder`, and `lib.sh` in one of the folders above, else in one of `elsewhere`.
     ///
     /// # Errors
     /// [`Error::NotAScenario`] with what is missing.
-    pub fn find(folder: &Path) -> Result<Self, Error> {
+    pub fn find(folder: &Path, elsewhere: &[PathBuf]) -> Result<Self, Error> {
         let lacks = |missing: String| Error::NotAScenario { folder: folder.to_owned(), missing };
         let absolute = fs::canonicalize(folder).map_err(|e| lacks(e.to_string()))?;
         for file in ["lab.yaml", "config.yaml", "check.sh"] {
@@ -75,8 +75,11 @@ impl Scenario {
                 return Err(lacks(format!("no {file}; a scenario has lab.yaml, config.yaml and check.sh")));
             }
         }
-        let helpers = absolute.ancestors().skip(1).find(|above| above.join(HELPERS).is_file());
-        let helpers = helpers.ok_or_else(|| lacks(format!("no {HELPERS} in any folder above")))?.to_owned();
+        let above = absolute.ancestors().skip(1).map(Path::to_owned);
+        let helpers = above.chain(elsewhere.iter().cloned()).find(|folder| folder.join(HELPERS).is_file());
+        let helpers =
+            helpers.ok_or_else(|| lacks(format!("no {HELPERS} in any folder above; name its folder in SCENARIOS")))?;
+        let helpers = fs::canonicalize(&helpers).doing("find", &helpers)?;
         Ok(Self { folder: absolute, helpers })
     }
 
@@ -115,8 +118,7 @@ impl Scenario {
         let meridian = fs::canonicalize(&settings.meridian).doing("find", &settings.meridian)?;
         let site = Site { prefix, folder, meridian, scenarios: self.helpers.clone() };
         let mut lab = Lab::build(plan, site, interrupt)?;
-        let verdict =
-            lab.apply(&self.folder.join("config.yaml")).and_then(|()| self.check(&mut lab, settings.mode, interrupt));
+        let verdict = self.apply(&lab).and_then(|()| self.check(&mut lab, settings.mode, interrupt));
         if !matches!(verdict, Ok(()) | Err(Error::Interrupted)) {
             lab.diagnose();
         }
@@ -127,6 +129,14 @@ impl Scenario {
             hold(&lab, interrupt)?;
         }
         verdict
+    }
+
+    /// Applies `config.yaml`, unless it is empty, which `kubectl` would refuse.
+    fn apply(&self, lab: &Lab) -> Result<(), Error> {
+        let file = self.folder.join("config.yaml");
+        let text = fs::read_to_string(&file).doing("read", &file)?;
+        let says_something = |line: &str| !line.is_empty() && !line.starts_with('#') && line != "---";
+        if text.lines().map(str::trim).any(says_something) { lab.apply(&file) } else { Ok(()) }
     }
 
     /// Runs `check.sh` as the client.

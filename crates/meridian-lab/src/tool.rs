@@ -7,7 +7,22 @@ use std::process::{Command, Stdio};
 
 use crate::error::Error;
 
-/// A command in network namespace `namespace`, or in the machine's own; without standard input, and deaf to proxy settings.
+/// Settings of the machine that lead away from the lab: its proxies, and roots that do not know the lab's authority.
+const FOREIGN: &[&str] = &[
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "all_proxy",
+    "https_proxy",
+    "http_proxy",
+    "no_proxy",
+    "CURL_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+];
+
+/// A command in network namespace `namespace`, or in the machine's own; without standard input.
 pub(crate) fn command(namespace: Option<&str>, program: &str) -> Command {
     let mut command = match namespace {
         Some(namespace) => {
@@ -17,8 +32,8 @@ pub(crate) fn command(namespace: Option<&str>, program: &str) -> Command {
         }
         None => Command::new(program),
     };
-    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
-        command.env_remove(name).env_remove(name.to_ascii_uppercase());
+    for name in FOREIGN {
+        command.env_remove(name);
     }
     command.env("PATH", search_path()).stdin(Stdio::null());
     command

@@ -74,7 +74,7 @@ fn run_part(settings: &Settings, client: &Path, cases: &[Value]) -> Result<Repor
     let part = serde_json::to_string(cases).map_err(|e| e.to_string())?;
     fs::write(folder.join("corpus.json"), part).map_err(|e| e.to_string())?;
     fs::write(folder.join("client"), format!("{}\n", client.display())).map_err(|e| e.to_string())?;
-    let scenario = Scenario::find(&folder).map_err(|e| e.to_string())?;
+    let scenario = Scenario::find(&folder, &[]).map_err(|e| e.to_string())?;
     let outcome = scenario.run(settings, &Interrupt::default());
     if !outcome.passed() {
         return Err(outcome.to_string());

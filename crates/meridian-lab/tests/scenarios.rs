@@ -58,7 +58,7 @@ fn promises() -> PathBuf {
 }
 
 fn run(folder: &Path, settings: &Settings, interrupt: &Interrupt) -> Result<Outcome, String> {
-    Ok(Scenario::find(folder).map_err(|e| e.to_string())?.run(settings, interrupt))
+    Ok(Scenario::find(folder, &[]).map_err(|e| e.to_string())?.run(settings, interrupt))
 }
 
 fn passes(folder: &Path, settings: &Settings) -> Result<(), String> {

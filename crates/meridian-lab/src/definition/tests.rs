@@ -23,7 +23,7 @@ workloads:
   page: {nginx: "Hello: there", port: 5000, service: {name: page, port: 5000, portName: http}}
 services:
   shop: {port: 8000, targetPort: 80, selects: {app: shop}}
-gateways: [ingressgateway, egressgateway]
+gateways: [ingressgateway, egressgateway: {}]
 origins:
   far: {address: 198.51.100.41, port: 443, nginx: far, tls: ["*.far.test", far.test], redirectHttp: 80}
   near: {address: 192.168.0.71, port: 8080, httpbin: {}}
@@ -131,7 +131,7 @@ fn what_is_not_understood_is_refused_with_its_line() {
         ),
         (
             "gateways:\n- ingressgateway: {port: 81}\n",
-            "lab.yaml:2: a gateway is written as its name; ports of its own are not supported",
+            "lab.yaml:2: a gateway is its name alone; ports of its own are not supported",
         ),
         ("workloads: &a {}\n", "lab.yaml:1: an anchor, an alias or a tag; write the value itself"),
         ("dns: {a.test: 1.2.3.4}\n", "lab.yaml:1: must be a sequence"),

@@ -49,7 +49,12 @@ fn pod(workload: &Workload, address: Ipv4Addr) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": workload.name, "namespace": "default", "labels": labels(workload)},
+        "metadata": {
+            "name": workload.name,
+            "namespace": "default",
+            "labels": labels(workload),
+            "annotations": workload.annotations,
+        },
         "spec": {
             "serviceAccountName": workload.name,
             "nodeName": "lab",

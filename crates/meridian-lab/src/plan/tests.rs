@@ -14,7 +14,7 @@ const LAB: &str = "
 workloads:
   client: {}
   v1: {httpbin: {port: 80}, labels: {app: shop, version: v1}}
-  v2: {httpbin: {port: 80}, labels: {app: shop, version: v2}}
+  v2: {httpbin: {port: 80}, labels: {app: shop, version: v2}, annotations: {a: b}}
   my-nginx: {nginx: hi, port: 443, tls: [a.test], service: {name: web, port: 8443, targetPort: 443}}
 services:
   shop: {port: 8000, targetPort: 80, selects: {app: shop}}
@@ -71,10 +71,6 @@ fn labs_that_cannot_be_built_are_refused() {
         (
             "workloads: {client: {sidecar: true}}\ngateways: [g]\n".to_owned(),
             "workload client has \"sidecar: true\", and Meridian has no sidecar yet (no proxy beside a workload, no traffic capture)",
-        ),
-        (
-            "workloads: {client: {annotations: {a: b}}}\ngateways: [g]\n".to_owned(),
-            "workload client has annotations, which only a sidecar would read",
         ),
         (format!("{client}}}\n"), "there is no gateway, so nothing is under test; add \"gateways: [ingressgateway]\""),
         ("gateways: [g]\n".to_owned(), "there is no workload named \"client\", which is the one that runs check.sh"),
@@ -133,6 +129,7 @@ fn pods_have_the_labels_of_their_workloads_and_namespaces_come_first() {
     ] {
         assert_eq!(object(&plan, "Pod", pod)["metadata"]["labels"], labels, "{pod}");
     }
+    assert_eq!(object(&plan, "Pod", "v2")["metadata"]["annotations"], json!({"a": "b"}));
     let first: Vec<_> = plan.objects.iter().take(3).map(|object| &object["metadata"]["name"]).collect();
     assert_eq!(first, ["istio-system", "test", "istio"]);
 }
