@@ -1,1 +1,34 @@
-//! The store behind the Kubernetes HTTP API.
+//! The store behind the Kubernetes HTTP API, so that `kubectl` works without Kubernetes.
+//!
+//! [`Server`] answers what `kubectl` and `client-go` ask: discovery, OpenAPI, objects with patches, tables, selectors
+//! and pages, and watches. [`Api`] is the same without HTTP, for programs that hold the store. Every kind comes from the
+//! registry of `meridian-resources`: its schema is what is validated, published and explained.
+
+#![forbid(unsafe_code)]
+
+mod admission;
+mod api;
+mod body;
+mod discovery;
+mod duration;
+mod error;
+mod http;
+mod kubeconfig;
+mod media;
+mod openapi;
+mod patch;
+mod protobuf;
+mod query;
+mod render;
+mod resource;
+mod selector;
+mod server;
+mod stop;
+mod table;
+mod target;
+mod watch;
+
+pub use api::Api;
+pub use error::{ApiError, Reason};
+pub use kubeconfig::kubeconfig;
+pub use server::{Options, Server};

@@ -1,0 +1,248 @@
+//! What happens to an object between the client and the store: checks, defaults, and what the server owns.
+
+mod defaults;
+mod service;
+
+use meridian_resources::{FieldError, apply_defaults, prune, unknown_fields, validate};
+use meridian_store::StoredObject;
+use serde_json::{Map, Value, json};
+
+use crate::error::ApiError;
+use crate::query::{FieldValidation, resource_version};
+use crate::resource::ApiResource;
+use crate::target::{Objects, Subresource};
+
+pub(crate) use service::Allocator;
+
+/// The characters from which generated names are made: no vowels and nothing that can be misread, as in Kubernetes.
+const NAME_CHARACTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+/// How many of them are appended to `generateName`.
+const NAME_SUFFIX: usize = 5;
+/// The longest generated name before the suffix.
+const LONGEST_PREFIX: usize = 63 - NAME_SUFFIX;
+
+/// An object that may be stored.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) object: Value,
+    /// For the client (`Warning` headers).
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Checks a new object, and fills what a client leaves out. Its name is in its metadata then.
+pub(crate) fn admit_new(
+    target: &Objects,
+    mut object: Value,
+    validation: FieldValidation,
+    allocator: &Allocator,
+) -> Result<(Admitted, service::Reservation), ApiError> {
+    envelope(target, &mut object)?;
+    place(target, &mut object)?;
+    let metadata = metadata_mut(&mut object)?;
+    if !absent(metadata.get("resourceVersion")) {
+        return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
+    }
+    generate_name(metadata);
+    let warnings = unknown(target, &mut object, validation)?;
+    if target.resource.status_subresource && !target.resource.built_in() {
+        remove(&mut object, "status");
+    }
+    defaults::new_object(target.resource, &mut object);
+    check(target.resource, &mut object)?;
+    let reservation = allocator.admit_new(target.resource, &mut object)?;
+    Ok((Admitted { object, warnings }, reservation))
+}
+
+/// Checks a changed object against the current one: the right name, the right version, and only what may be changed.
+pub(crate) fn admit_update(
+    target: &Objects,
+    current: &StoredObject,
+    mut object: Value,
+    validation: FieldValidation,
+    allocator: &Allocator,
+) -> Result<(Admitted, service::Reservation), ApiError> {
+    envelope(target, &mut object)?;
+    place(target, &mut object)?;
+    let resource = target.resource;
+    let (name, collection) = (&*current.key().name, &resource.collection);
+    let metadata = metadata_mut(&mut object)?;
+    let seen = resource_version(metadata.get("resourceVersion").and_then(Value::as_str).filter(|v| !v.is_empty()))?;
+    match seen {
+        Some(seen) if seen != current.revision() => return Err(ApiError::modified(collection, name)),
+        None if !resource.built_in() => {
+            let missing = FieldError::invalid("metadata.resourceVersion", &json!(0), "must be specified for an update");
+            return Err(ApiError::invalid(resource, name, &[missing]));
+        }
+        _ => {}
+    }
+    let uid = current.metadata().uid;
+    if let Some(claimed) = metadata.get("uid").and_then(Value::as_str)
+        && !claimed.is_empty()
+        && claimed != uid
+    {
+        let why = format!("Precondition failed: UID in precondition: {claimed}, UID in object meta: {uid}");
+        return Err(ApiError::conflict(collection, name, &why));
+    }
+    metadata.remove("deletionTimestamp");
+    let warnings = unknown(target, &mut object, validation)?;
+    let old = current.to_value(&target.api_version(), resource.kind);
+    match target.subresource {
+        Some(Subresource::Status) => {
+            let status = object.get_mut("status").map(Value::take);
+            object = old.clone();
+            set_or_remove(&mut object, "status", status);
+        }
+        None if resource.status_subresource => set_or_remove(&mut object, "status", old.get("status").cloned()),
+        None => {}
+    }
+    defaults::changed_object(resource, &old, &mut object);
+    check(resource, &mut object)?;
+    let reservation = allocator.admit_update(resource, &old, &mut object)?;
+    Ok((Admitted { object, warnings }, reservation))
+}
+
+/// `apiVersion` and `kind` are those of the URL. Kubernetes' own kinds may leave them out.
+fn envelope(target: &Objects, object: &mut Value) -> Result<(), ApiError> {
+    let resource = target.resource;
+    let expected = target.api_version();
+    let Value::Object(fields) = object else {
+        return Err(ApiError::bad_request(format!(
+            "the object provided is not a JSON object (must be a {})",
+            resource.kind
+        )));
+    };
+    for (field, value) in [("apiVersion", expected.as_str()), ("kind", resource.kind)] {
+        if absent(fields.get(field)) {
+            if !resource.built_in() {
+                return Err(ApiError::bad_request(format!(
+                    "the object provided is unrecognized (must be of type {}): its {field} is missing; add \
+                     \"{field}\": \"{value}\"",
+                    resource.kind
+                )));
+            }
+            fields.insert(field.to_owned(), value.into());
+        }
+    }
+    let found = fields["apiVersion"].as_str().unwrap_or_default();
+    if found != expected {
+        return Err(ApiError::bad_request(format!(
+            "the API version in the data ({found}) does not match the expected API version ({expected})"
+        )));
+    }
+    if fields["kind"] != resource.kind {
+        let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let error = FieldError::invalid("kind", &object["kind"], format!("must be {}", resource.kind));
+        return Err(ApiError::invalid(resource, name, &[error]));
+    }
+    Ok(())
+}
+
+/// Name and namespace agree with the URL; what is left out is taken from there.
+fn place(target: &Objects, object: &mut Value) -> Result<(), ApiError> {
+    let metadata = metadata_mut(object)?;
+    if let Some(name) = &target.name {
+        match metadata.get("name").and_then(Value::as_str) {
+            Some(found) if !found.is_empty() && found != name => {
+                return Err(ApiError::bad_request(format!(
+                    "the name of the object ({found}) does not match the name on the URL ({name})"
+                )));
+            }
+            _ => metadata.insert("name".to_owned(), name.as_str().into()),
+        };
+    }
+    let found = metadata.get("namespace").and_then(Value::as_str).unwrap_or_default();
+    match &target.namespace {
+        Some(namespace) if found.is_empty() => {
+            metadata.insert("namespace".to_owned(), namespace.as_str().into());
+        }
+        Some(namespace) if found != namespace => {
+            return Err(ApiError::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        None if !found.is_empty() => {
+            let error = FieldError::forbidden("metadata.namespace", "not allowed on this type");
+            let name = metadata.get("name").and_then(Value::as_str).unwrap_or_default();
+            return Err(ApiError::invalid(target.resource, name, &[error]));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// `generateName` becomes a name.
+fn generate_name(metadata: &mut Map<String, Value>) {
+    if !absent(metadata.get("name")) {
+        return;
+    }
+    let Some(prefix) = metadata.get("generateName").and_then(Value::as_str).filter(|prefix| !prefix.is_empty()) else {
+        return;
+    };
+    let mut name: String = prefix.chars().take(LONGEST_PREFIX).collect();
+    for _ in 0..NAME_SUFFIX {
+        name.push(char::from(NAME_CHARACTERS[fastrand::usize(..NAME_CHARACTERS.len())]));
+    }
+    metadata.insert("name".to_owned(), name.into());
+}
+
+/// Deals with fields that the schema does not have. Returns warnings.
+fn unknown(target: &Objects, object: &mut Value, validation: FieldValidation) -> Result<Vec<String>, ApiError> {
+    let Some(kind) = target.resource.typed else { return Ok(Vec::new()) };
+    let unknown: Vec<String> = match validation {
+        FieldValidation::Ignore => Vec::new(),
+        _ => unknown_fields(kind, object).iter().map(ToString::to_string).collect(),
+    };
+    if validation == FieldValidation::Strict && !unknown.is_empty() {
+        let message = format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: strict decoding error: {unknown}",
+            kind = target.resource.kind,
+            version = target.version,
+            unknown = unknown.join(", ")
+        );
+        return Err(ApiError::bad_request(message));
+    }
+    prune(kind, object);
+    Ok(unknown)
+}
+
+/// Fills the schema's defaults and asks the validator.
+fn check(resource: &ApiResource, object: &mut Value) -> Result<(), ApiError> {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let errors = match resource.typed {
+        Some(kind) => {
+            apply_defaults(kind, object);
+            validate(kind, object)
+        }
+        None if name.is_empty() => {
+            vec![FieldError::required("metadata.name", "name or generateName is required")]
+        }
+        None => Vec::new(),
+    };
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(resource, &name, &errors)) }
+}
+
+fn metadata_mut(object: &mut Value) -> Result<&mut Map<String, Value>, ApiError> {
+    let metadata = &mut object["metadata"];
+    if metadata.is_null() {
+        *metadata = json!({});
+    }
+    metadata.as_object_mut().ok_or_else(|| ApiError::bad_request("metadata: found a value that is not an object"))
+}
+
+/// Missing, `null` and empty mean the same.
+fn absent(value: Option<&Value>) -> bool {
+    value.is_none_or(|value| value.is_null() || value.as_str() == Some(""))
+}
+
+fn remove(object: &mut Value, field: &str) {
+    if let Value::Object(fields) = object {
+        fields.remove(field);
+    }
+}
+
+fn set_or_remove(object: &mut Value, field: &str, value: Option<Value>) {
+    match value {
+        Some(value) => object[field] = value,
+        None => remove(object, field),
+    }
+}

@@ -1,0 +1,111 @@
+//! What Kubernetes' API server fills in by itself for its own kinds, beyond what a schema can say.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::resource::ApiResource;
+
+/// The label with a namespace's own name, by which selectors find it.
+const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// Completes a new object.
+pub(super) fn new_object(resource: &ApiResource, object: &mut Value) {
+    match (resource.group, resource.plural) {
+        ("", "namespaces") => {
+            namespace_label(object);
+            object["spec"] = json!({"finalizers": ["kubernetes"]});
+            object["status"] = json!({"phase": "Active"});
+        }
+        ("", "services") => {
+            service(object);
+            object["status"] = json!({"loadBalancer": {}});
+        }
+        ("", "secrets") => secret(object),
+        _ => {}
+    }
+}
+
+/// Completes a changed object with what the old one had.
+pub(super) fn changed_object(resource: &ApiResource, old: &Value, object: &mut Value) {
+    match (resource.group, resource.plural) {
+        ("", "namespaces") => {
+            namespace_label(object);
+            object["spec"] = old["spec"].clone();
+        }
+        ("", "services") => service(object),
+        ("", "secrets") => secret(object),
+        _ => {}
+    }
+}
+
+fn namespace_label(object: &mut Value) {
+    let name = object["metadata"]["name"].clone();
+    let labels = &mut object["metadata"]["labels"];
+    if !labels.is_object() {
+        *labels = json!({});
+    }
+    labels[NAMESPACE_LABEL] = name;
+}
+
+/// `SetDefaults_Service`.
+fn service(object: &mut Value) {
+    let spec = &mut object["spec"];
+    if spec.is_null() {
+        *spec = json!({});
+    }
+    if !spec.is_object() {
+        return;
+    }
+    default(spec, "type", json!("ClusterIP"));
+    default(spec, "sessionAffinity", json!("None"));
+    if spec["sessionAffinity"] == "ClientIP" && spec["sessionAffinityConfig"].is_null() {
+        spec["sessionAffinityConfig"] = json!({"clientIP": {"timeoutSeconds": 10_800}});
+    }
+    let kind = spec["type"].as_str().unwrap_or_default().to_owned();
+    if kind != "ExternalName" {
+        default(spec, "internalTrafficPolicy", json!("Cluster"));
+    }
+    if matches!(kind.as_str(), "NodePort" | "LoadBalancer") {
+        default(spec, "externalTrafficPolicy", json!("Cluster"));
+    }
+    if kind == "LoadBalancer" {
+        default(spec, "allocateLoadBalancerNodePorts", json!(true));
+    }
+    for port in spec["ports"].as_array_mut().into_iter().flatten().filter(|port| port.is_object()) {
+        default(port, "protocol", json!("TCP"));
+        let number = port["port"].clone();
+        let target = &port["targetPort"];
+        if !number.is_null() && (target.is_null() || *target == 0 || *target == "") {
+            port["targetPort"] = number;
+        }
+    }
+}
+
+/// A type, and `stringData` folded into `data`.
+fn secret(object: &mut Value) {
+    default(object, "type", json!("Opaque"));
+    // What is not a map of texts stays for the validator to refuse.
+    let folded: Option<Vec<(String, String)>> = match object.get("stringData") {
+        Some(Value::Object(texts)) => {
+            texts.iter().map(|(name, text)| text.as_str().map(|text| (name.clone(), STANDARD.encode(text)))).collect()
+        }
+        _ => None,
+    };
+    let Some(folded) = folded else { return };
+    super::remove(object, "stringData");
+    let data = &mut object["data"];
+    if data.is_null() {
+        *data = json!({});
+    }
+    if let Value::Object(data) = data {
+        data.extend(folded.into_iter().map(|(name, value)| (name, value.into())));
+    }
+}
+
+/// Sets a field that is missing, `null` or empty.
+fn default(object: &mut Value, field: &str, value: Value) {
+    if super::absent(object.get(field)) {
+        object[field] = value;
+    }
+}

@@ -1,0 +1,148 @@
+//! Writing: create, replace, patch.
+
+use std::sync::Arc;
+
+use meridian_store::{Change, Key, StoreError, StoredObject};
+use serde_json::Value;
+
+use super::{Api, key};
+use crate::admission::{self, Admitted};
+use crate::error::ApiError;
+use crate::patch::Patch;
+use crate::query::WriteOptions;
+use crate::target::Objects;
+
+/// The outcome of a write.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// The object as it is now, or as it would be after a dry run.
+    pub object: Arc<StoredObject>,
+    /// What the client should know.
+    pub warnings: Vec<String>,
+}
+
+impl Api {
+    /// Creates an object.
+    ///
+    /// # Errors
+    /// 400, 404 for a missing namespace, 409 for a name that is taken, 422.
+    pub(crate) async fn create(
+        &self,
+        target: &Objects,
+        object: Value,
+        options: &WriteOptions,
+    ) -> Result<Written, ApiError> {
+        let (admitted, reservation) = admission::admit_new(target, object, options.field_validation, &self.allocator)?;
+        let Admitted { object, warnings } = admitted;
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let key = Key::new(target.resource.collection.clone(), target.namespace.as_deref().unwrap_or(""), name);
+        self.check_namespace(&key)?;
+        if options.dry_run {
+            if self.store.get(&key).is_some() {
+                return Err(ApiError::already_exists(&key.resource, &key.name));
+            }
+            let object = Arc::new(StoredObject::draft(key, object)?);
+            return Ok(Written { object, warnings });
+        }
+        let object = self.store.create(key, object).await?;
+        reservation.keep();
+        Ok(Written { object, warnings })
+    }
+
+    /// Replaces an object or its status.
+    ///
+    /// # Errors
+    /// 400, 404, 409 when the object has changed since the client read it, 422.
+    pub(crate) async fn update(
+        &self,
+        target: &Objects,
+        object: Value,
+        options: &WriteOptions,
+    ) -> Result<Written, ApiError> {
+        self.change(target, options, |_| Ok(object.clone())).await
+    }
+
+    /// Patches an object or its status. Unless the patch names a `resourceVersion`, it is applied to whatever is there.
+    ///
+    /// # Errors
+    /// As [`Api::update`], and 422 when the patch does not fit.
+    pub(crate) async fn patch(
+        &self,
+        target: &Objects,
+        patch: &Patch,
+        options: &WriteOptions,
+    ) -> Result<Written, ApiError> {
+        let api_version = target.api_version();
+        self.change(target, options, |current| {
+            patch.apply(target.resource, current.to_value(&api_version, target.resource.kind))
+        })
+        .await
+    }
+
+    /// Lets `next` make the new object out of the current one, and writes it if it is admitted; again when somebody
+    /// else was faster.
+    async fn change(
+        &self,
+        target: &Objects,
+        options: &WriteOptions,
+        next: impl Fn(&StoredObject) -> Result<Value, ApiError>,
+    ) -> Result<Written, ApiError> {
+        let key = key(target)?;
+        let mut outcome = None;
+        let mut decide = |current: &StoredObject| -> Result<Value, ApiError> {
+            let object = next(current)?;
+            // What an attempt that came too late has reserved is given back here.
+            let (admitted, reservation) =
+                admission::admit_update(target, current, object, options.field_validation, &self.allocator)?;
+            outcome = Some((admitted.warnings, reservation));
+            Ok(admitted.object)
+        };
+        if options.dry_run {
+            let current = self.store.get(&key).ok_or_else(|| StoreError::NotFound(key.clone()))?;
+            let object = Arc::new(current.changed(decide(&current)?)?);
+            let warnings = outcome.map(|(warnings, _)| warnings).unwrap_or_default();
+            return Ok(Written { object, warnings });
+        }
+        let mut last_finalizer = false;
+        let object = self
+            .store
+            .modify(&key, |current| -> Result<Change, ApiError> {
+                let object = decide(current)?;
+                last_finalizer = awaits_deletion(current) && !has_finalizers(&object);
+                Ok(if last_finalizer { Change::Delete } else { Change::Put(object) })
+            })
+            .await?;
+        let (warnings, reservation) = outcome.unwrap_or_default();
+        reservation.keep();
+        if last_finalizer {
+            self.after_deletion(&object).await?;
+        }
+        Ok(Written { object, warnings })
+    }
+
+    /// Nothing new can be put into a namespace that is going away.
+    fn check_namespace(&self, key: &Key) -> Result<(), ApiError> {
+        if key.namespace.is_empty() {
+            return Ok(());
+        }
+        let name = &*key.namespace;
+        let namespace = Key::namespace(name);
+        let Some(found) = self.store.get(&namespace) else {
+            return Err(ApiError::not_found(&namespace.resource, name));
+        };
+        if awaits_deletion(&found) {
+            let why = format!("unable to create new content in namespace {name} because it is being terminated");
+            return Err(ApiError::forbidden(&key.resource, &key.name, &why));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a deletion was asked for.
+fn awaits_deletion(object: &StoredObject) -> bool {
+    object.metadata().deletion_timestamp.is_some()
+}
+
+fn has_finalizers(object: &Value) -> bool {
+    object.pointer("/metadata/finalizers").and_then(Value::as_array).is_some_and(|finalizers| !finalizers.is_empty())
+}

@@ -1,0 +1,149 @@
+//! Discovery: which resources are served, in the two forms that clients ask for.
+//!
+//! The older form has one document per group and version (`APIResourceList`); the newer one has all of them
+//! (`APIGroupDiscoveryList`). Both are derived from the registry.
+
+use serde_json::{Map, Value, json};
+
+use crate::resource::{self, ApiResource};
+use crate::target::REVIEW_GROUPS;
+
+/// What can be done with stored objects.
+const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+/// What can be done with their status.
+const STATUS_VERBS: [&str; 3] = ["get", "patch", "update"];
+
+/// `APIVersions` of the core group.
+pub(crate) fn core_versions() -> Value {
+    json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
+}
+
+/// `APIGroupList`: every group but core.
+pub(crate) fn group_list() -> Value {
+    let groups: Vec<Value> = named_groups().iter().map(|(group, versions)| group_value(group, versions)).collect();
+    json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+}
+
+/// `APIGroup`.
+pub(crate) fn group(name: &str) -> Option<Value> {
+    let groups = named_groups();
+    let (group, versions) = groups.iter().find(|(group, _)| *group == name)?;
+    let mut value = group_value(group, versions);
+    value["kind"] = "APIGroup".into();
+    value["apiVersion"] = "v1".into();
+    Some(value)
+}
+
+/// Every group but core, with its versions.
+fn named_groups() -> Vec<(&'static str, Vec<&'static str>)> {
+    let reviews = REVIEW_GROUPS.iter().map(|(group, version, ..)| (*group, vec![*version]));
+    resource::groups().into_iter().filter(|(group, _)| !group.is_empty()).chain(reviews).collect()
+}
+
+fn group_value(group: &str, versions: &[&str]) -> Value {
+    let version = |version: &str| json!({"groupVersion": format!("{group}/{version}"), "version": version});
+    json!({
+        "name": group,
+        "versions": versions.iter().map(|v| version(v)).collect::<Vec<Value>>(),
+        "preferredVersion": version(versions.first().copied().unwrap_or_default()),
+    })
+}
+
+/// `APIResourceList` of a group and version.
+pub(crate) fn resource_list(group: &str, version: &str) -> Value {
+    let mut resources = Vec::new();
+    for resource in resource::of_version(group, version) {
+        let mut entry = json!({
+            "name": resource.plural,
+            "singularName": resource.singular,
+            "namespaced": resource.namespaced,
+            "kind": resource.kind,
+            "verbs": VERBS,
+        });
+        names(resource, &mut entry);
+        resources.push(entry);
+        if resource.status_subresource {
+            resources.push(json!({
+                "name": format!("{}/status", resource.plural),
+                "singularName": "",
+                "namespaced": resource.namespaced,
+                "kind": resource.kind,
+                "verbs": STATUS_VERBS,
+            }));
+        }
+    }
+    for (_, _, kind, plural, _) in reviews(group, version) {
+        let singular = kind.to_lowercase();
+        resources.push(json!({
+            "name": plural, "singularName": singular, "namespaced": false, "kind": kind, "verbs": ["create"],
+        }));
+    }
+    let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources})
+}
+
+fn reviews<'a>(
+    group: &'a str,
+    version: &'a str,
+) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str, &'static str, crate::target::Review)> + 'a
+{
+    REVIEW_GROUPS.iter().filter(move |review| review.0 == group && review.1 == version)
+}
+
+/// `APIGroupDiscoveryList` of the core group alone, or of all others.
+pub(crate) fn aggregated(core: bool) -> Value {
+    let groups = if core { vec![("", vec!["v1"])] } else { named_groups() };
+    let items: Vec<Value> = groups.iter().map(|(group, versions)| aggregated_group(group, versions)).collect();
+    json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
+}
+
+fn aggregated_group(group: &str, versions: &[&str]) -> Value {
+    let versions: Vec<Value> = versions
+        .iter()
+        .map(|version| {
+            let stored = resource::of_version(group, version).map(|resource| aggregated_resource(resource, version));
+            let reviews = reviews(group, version).map(|(_, _, kind, plural, _)| {
+                json!({
+                    "resource": plural,
+                    "responseKind": {"group": group, "version": version, "kind": kind},
+                    "scope": "Cluster",
+                    "singularResource": kind.to_lowercase(),
+                    "verbs": ["create"],
+                })
+            });
+            let resources: Vec<Value> = stored.chain(reviews).collect();
+            json!({"version": version, "resources": resources, "freshness": "Current"})
+        })
+        .collect();
+    let mut metadata = Map::new();
+    if !group.is_empty() {
+        metadata.insert("name".to_owned(), group.into());
+    }
+    json!({"metadata": metadata, "versions": versions})
+}
+
+fn aggregated_resource(resource: &ApiResource, version: &str) -> Value {
+    let kind = json!({"group": resource.group, "version": version, "kind": resource.kind});
+    let mut entry = json!({
+        "resource": resource.plural,
+        "responseKind": kind,
+        "scope": if resource.namespaced { "Namespaced" } else { "Cluster" },
+        "singularResource": resource.singular,
+        "verbs": VERBS,
+    });
+    names(resource, &mut entry);
+    if resource.status_subresource {
+        entry["subresources"] = json!([{"subresource": "status", "responseKind": kind, "verbs": STATUS_VERBS}]);
+    }
+    entry
+}
+
+/// The names that clients accept beside the plural.
+fn names(resource: &ApiResource, entry: &mut Value) {
+    if !resource.short_names.is_empty() {
+        entry["shortNames"] = resource.short_names.into();
+    }
+    if !resource.categories.is_empty() {
+        entry["categories"] = resource.categories.into();
+    }
+}

@@ -1,0 +1,256 @@
+//! From a request to an answer.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, WARNING};
+use hyper::{Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::api::{Api, DeleteOptions, Deleted, Written};
+use crate::body::Answer;
+use crate::error::{ApiError, deleted_status};
+use crate::media::{self, Form};
+use crate::patch::Patch;
+use crate::query::{ListOptions, Query, WriteOptions};
+use crate::target::{self, Objects, Review, Target};
+use crate::watch::{self, WatchSettings};
+use crate::{discovery, openapi, render};
+
+/// The version of Kubernetes' API that this server speaks, as `kubectl version` prints it.
+pub(crate) const KUBERNETES_VERSION: &str = concat!("v1.32.0+meridian-", env!("CARGO_PKG_VERSION"));
+
+/// The largest body of a request, as in Kubernetes (etcd's limit and some).
+const MAX_BODY: usize = 3 << 20;
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+const AGGREGATED_DISCOVERY: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+/// Answers one request.
+pub(crate) async fn answer(api: &Api, settings: &WatchSettings, request: Request<Incoming>) -> Response<Answer> {
+    let started = Instant::now();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let response = match route(api, settings, request).await {
+        Ok(response) => response,
+        Err(error) => json_response(error.reason.code(), &error.status()),
+    };
+    let elapsed = started.elapsed();
+    tracing::debug!(%method, %uri, status = response.status().as_u16(), ?elapsed, "answered");
+    response
+}
+
+/// The parts of a request that decide about its answer.
+struct Context<'a> {
+    api: &'a Api,
+    settings: &'a WatchSettings,
+    method: Method,
+    query: Query,
+    accept: Option<String>,
+    content_type: Option<String>,
+}
+
+async fn route(api: &Api, settings: &WatchSettings, request: Request<Incoming>) -> Result<Response<Answer>, ApiError> {
+    let (head, body) = request.into_parts();
+    let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let Some(target) = target::parse(head.uri.path()) else {
+        return Ok(response(404, TEXT, Answer::whole("404 page not found\n")));
+    };
+    let query = Query::parse(head.uri.query())?;
+    let (accept, content_type) = (header(ACCEPT), header(CONTENT_TYPE));
+    let context = Context { api, settings, method: head.method, query, accept, content_type };
+    match target {
+        Target::Objects(objects) => {
+            let body = read_body(body).await?;
+            context.objects(objects, &body).await
+        }
+        Target::Review(review) => {
+            let body = read_body(body).await?;
+            context.review(review, &body)
+        }
+        document if context.method == Method::GET => context.document(&document),
+        _ => Err(ApiError::method_not_allowed()),
+    }
+}
+
+async fn read_body(body: Incoming) -> Result<Bytes, ApiError> {
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(e) if e.is::<LengthLimitError>() => Err(ApiError::too_large(MAX_BODY)),
+        Err(e) => Err(ApiError::bad_request(format!("the body of the request could not be read: {e}"))),
+    }
+}
+
+impl Context<'_> {
+    /// Answers what does not depend on the store.
+    fn document(&self, target: &Target) -> Result<Response<Answer>, ApiError> {
+        let accept = self.accept.as_deref();
+        let value = match target {
+            Target::Health => return Ok(response(200, TEXT, Answer::whole("ok"))),
+            Target::OpenApiV2 | Target::OpenApiV3Document(..) if !media::accepts_json(accept) => {
+                return Err(ApiError::not_acceptable());
+            }
+            Target::OpenApiV2 => return Ok(response(200, JSON, Answer::whole(openapi::v2()))),
+            Target::OpenApiV3Document(group, version) => {
+                return Ok(response(200, JSON, Answer::whole(openapi::document(group, version))));
+            }
+            Target::CoreVersions | Target::Groups if media::wants_aggregated_discovery(accept) => {
+                let all = discovery::aggregated(*target == Target::CoreVersions);
+                return Ok(response(200, AGGREGATED_DISCOVERY, Answer::whole(all.to_string())));
+            }
+            Target::CoreVersions => discovery::core_versions(),
+            Target::Groups => discovery::group_list(),
+            Target::Group(group) => discovery::group(group).ok_or_else(ApiError::no_such_resource)?,
+            Target::Resources(group, version) => discovery::resource_list(group, version),
+            Target::OpenApiV3 => openapi::index(),
+            Target::Version => version(),
+            Target::Root => json!({"paths": [
+                "/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version",
+            ]}),
+            Target::Objects(_) | Target::Review(_) => return Err(ApiError::no_such_resource()),
+        };
+        Ok(json_response(200, &value))
+    }
+
+    async fn objects(&self, target: Objects, body: &[u8]) -> Result<Response<Answer>, ApiError> {
+        let form = media::form(self.accept.as_deref(), &self.query)?;
+        let one = target.name.is_some();
+        match (&self.method, one) {
+            (&Method::GET, _) if self.query.flag("watch") => {
+                let options = ListOptions::parse(&self.query)?;
+                let pieces = watch::start(self.api, target, options, form, self.settings.clone())?;
+                Ok(response(200, JSON, Answer::Stream(pieces)))
+            }
+            (&Method::GET, true) => {
+                let object = self.api.get(&target)?;
+                let text = render::object(target.resource, &target.api_version(), form, &object);
+                Ok(response(200, JSON, Answer::whole(text)))
+            }
+            (&Method::GET, false) => {
+                let page = self.api.list(&target, &ListOptions::parse(&self.query)?)?;
+                let text = render::list(target.resource, &target.api_version(), form, &page);
+                Ok(response(200, JSON, Answer::whole(text)))
+            }
+            (&Method::POST, false) if target.resource.namespaced && target.namespace.is_none() => {
+                Err(ApiError::bad_request("an object of this kind can be created in a namespace only"))
+            }
+            (&Method::POST, false) => {
+                let options = WriteOptions::parse(&self.query)?;
+                let object = media::read_object(self.content_type.as_deref(), body)?;
+                let written = self.api.create(&target, object, &options).await?;
+                Ok(self.written(201, &target, form, &options, &written))
+            }
+            (&Method::PUT, true) => {
+                let options = WriteOptions::parse(&self.query)?;
+                let object = media::read_object(self.content_type.as_deref(), body)?;
+                let written = self.api.update(&target, object, &options).await?;
+                Ok(self.written(200, &target, form, &options, &written))
+            }
+            (&Method::PATCH, true) => {
+                let options = WriteOptions::parse(&self.query)?;
+                let patch = Patch::read(target.resource, self.content_type.as_deref(), body)?;
+                let written = self.api.patch(&target, &patch, &options).await?;
+                Ok(self.written(200, &target, form, &options, &written))
+            }
+            (&Method::DELETE, _) if target.subresource.is_some() => Err(ApiError::method_not_allowed()),
+            (&Method::DELETE, true) => {
+                let options = DeleteOptions::read(&self.query, self.content_type.as_deref(), body)?;
+                let deleted = self.api.delete(&target, &options).await?;
+                Ok(self.deleted(&target, &deleted))
+            }
+            (&Method::DELETE, false) if target.resource.is_namespaces() => Err(ApiError::method_not_allowed()),
+            (&Method::DELETE, false) => {
+                let options = DeleteOptions::read(&self.query, self.content_type.as_deref(), body)?;
+                let list = ListOptions::parse(&self.query)?;
+                let page = self.api.delete_collection(&target, &list, &options).await?;
+                let text = render::list(target.resource, &target.api_version(), Form::Object, &page);
+                Ok(response(200, JSON, Answer::whole(text)))
+            }
+            (&Method::PUT | &Method::PATCH, false) => Err(ApiError::bad_request("name must be provided")),
+            _ => Err(ApiError::method_not_allowed()),
+        }
+    }
+
+    fn written(
+        &self,
+        code: u16,
+        target: &Objects,
+        form: Form,
+        options: &WriteOptions,
+        written: &Written,
+    ) -> Response<Answer> {
+        let api_version = target.api_version();
+        let text = if options.dry_run && written.object.revision() == 0 {
+            // What was not stored has no revision.
+            let mut object = written.object.to_value(&api_version, target.resource.kind);
+            object["metadata"].as_object_mut().map(|metadata| metadata.remove("resourceVersion"));
+            object.to_string().into_bytes()
+        } else {
+            render::object(target.resource, &api_version, form, &written.object)
+        };
+        let mut response = response(code, JSON, Answer::whole(text));
+        for warning in &written.warnings {
+            let escaped = warning.replace('\\', "\\\\").replace('"', "\\\"");
+            if let Ok(value) = HeaderValue::try_from(format!("299 - \"{escaped}\"")) {
+                response.headers_mut().append(WARNING, value);
+            }
+        }
+        response
+    }
+
+    /// An object that only waits for its finalizers is answered itself, as is a namespace; otherwise, that it is gone.
+    fn deleted(&self, target: &Objects, deleted: &Deleted) -> Response<Answer> {
+        let object = deleted.object();
+        if matches!(deleted, Deleted::Pending(_)) || target.resource.is_namespaces() {
+            let text = render::object(target.resource, &target.api_version(), Form::Object, object);
+            return response(200, JSON, Answer::whole(text));
+        }
+        let key = object.key();
+        json_response(200, &deleted_status(&key.resource, &key.name, &object.metadata().uid))
+    }
+
+    /// Everybody who reaches this server may do everything.
+    fn review(&self, review: Review, body: &[u8]) -> Result<Response<Answer>, ApiError> {
+        if self.method != Method::POST {
+            return Err(ApiError::method_not_allowed());
+        }
+        let mut review_object = media::read_object(self.content_type.as_deref(), body)?;
+        if !review_object.is_object() {
+            return Err(ApiError::bad_request("the body of the request is not a JSON object"));
+        }
+        review_object["status"] = match review {
+            Review::SelfSubjectAccess => json!({"allowed": true}),
+            Review::SelfSubject => json!({"userInfo": {"username": "meridian", "groups": ["system:masters"]}}),
+        };
+        Ok(json_response(201, &review_object))
+    }
+}
+
+fn version() -> Value {
+    json!({
+        "major": "1",
+        "minor": "32",
+        "gitVersion": KUBERNETES_VERSION,
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "",
+        "compiler": "rustc",
+        "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
+    })
+}
+
+fn json_response(code: u16, value: &Value) -> Response<Answer> {
+    response(code, JSON, Answer::whole(value.to_string()))
+}
+
+fn response(code: u16, content_type: &'static str, body: Answer) -> Response<Answer> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(hyper::header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    response
+}

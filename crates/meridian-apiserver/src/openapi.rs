@@ -1,0 +1,332 @@
+//! OpenAPI documents: what `kubectl explain` prints, and how `kubectl` learns which parameters and patches a kind knows.
+//!
+//! They are derived from the schemas of the kinds, one document per group and version (v3), or one for all (v2).
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use crate::patch::{media_types, merge_keys};
+use crate::resource::{self, ApiResource};
+
+const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
+const GVK: &str = "x-kubernetes-group-version-kind";
+
+/// `/openapi/v3`: where the documents are.
+pub(crate) fn index() -> Value {
+    let mut paths = Map::new();
+    for (group, versions) in resource::groups() {
+        for version in versions {
+            let path = root(group, version);
+            let path = path.trim_start_matches('/');
+            // Clients may keep a document as long as its hash stays, which is until the next version of this program.
+            let url = format!("/openapi/v3/{path}?hash={}", env!("CARGO_PKG_VERSION"));
+            paths.insert(path.to_owned(), json!({"serverRelativeURL": url}));
+        }
+    }
+    json!({"paths": paths})
+}
+
+/// `/openapi/v3/...`: the document of a group and version.
+pub(crate) fn document(group: &'static str, version: &'static str) -> Bytes {
+    static DOCUMENTS: Mutex<BTreeMap<(&str, &str), Bytes>> = Mutex::new(BTreeMap::new());
+    let mut documents = DOCUMENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    documents.entry((group, version)).or_insert_with(|| build(group, version).to_string().into()).clone()
+}
+
+/// `/openapi/v2`: everything in Swagger 2.0, without what that cannot say.
+pub(crate) fn v2() -> Bytes {
+    static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
+    DOCUMENT.get_or_init(|| build_v2().to_string().into()).clone()
+}
+
+fn root(group: &str, version: &str) -> String {
+    if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") }
+}
+
+fn info() -> Value {
+    json!({"title": "Meridian", "version": crate::http::KUBERNETES_VERSION})
+}
+
+fn build(group: &str, version: &str) -> Value {
+    let mut paths = Map::new();
+    for resource in resource::of_version(group, version) {
+        add_paths(resource, version, &mut paths);
+    }
+    json!({
+        "openapi": "3.0.0",
+        "info": info(),
+        "paths": paths,
+        "components": {"schemas": schemas(group, version)},
+    })
+}
+
+fn schemas(group: &str, version: &str) -> Map<String, Value> {
+    let mut schemas = Map::new();
+    schemas.insert(LIST_META.to_owned(), list_meta());
+    for resource in resource::of_version(group, version) {
+        let gvk = |kind: &str| json!([{"group": group, "version": version, "kind": kind}]);
+        let mut schema = match resource.typed {
+            Some(kind) => (kind.schema)().clone(),
+            None => json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
+        };
+        for (path, merge) in merge_keys::all(resource) {
+            mark_list(&mut schema, path, merge);
+        }
+        if let Some(metadata) = schema.pointer_mut("/properties/metadata").map(Value::take) {
+            schemas.insert(META.to_owned(), metadata);
+            schema["properties"]["metadata"] =
+                json!({"description": "Standard object's metadata.", "allOf": [{"$ref": reference(META)}]});
+        }
+        schema[GVK] = gvk(resource.kind);
+        let name = definition(resource, version, resource.kind);
+        let mut list = list(resource, &name);
+        list[GVK] = gvk(resource.list_kind);
+        schemas.insert(definition(resource, version, resource.list_kind), list);
+        schemas.insert(name, schema);
+    }
+    schemas
+}
+
+/// Says how a list is merged, in the words of Kubernetes' extensions.
+fn mark_list(schema: &mut Value, path: &str, merge: merge_keys::ListMerge) {
+    let mut node = schema;
+    for field in path.split('.') {
+        // On the way through a list, its items.
+        if node.get("items").is_some() {
+            node = &mut node["items"];
+        }
+        match node.pointer_mut(&format!("/properties/{field}")) {
+            Some(next) => node = next,
+            // The types here may know less of an object than Kubernetes does.
+            None => return,
+        }
+    }
+    node["x-kubernetes-patch-strategy"] = "merge".into();
+    match merge {
+        merge_keys::ListMerge::By(key) => {
+            node["x-kubernetes-patch-merge-key"] = key.into();
+            node["x-kubernetes-list-type"] = "map".into();
+            node["x-kubernetes-list-map-keys"] = json!([key]);
+        }
+        merge_keys::ListMerge::Set => node["x-kubernetes-list-type"] = "set".into(),
+    }
+}
+
+fn list_meta() -> Value {
+    let string = |description: &str| json!({"type": "string", "description": description});
+    json!({
+        "type": "object",
+        "description": "Metadata of a list.",
+        "properties": {
+            "continue": string("Where the next page begins, when there is one."),
+            "remainingItemCount": {"type": "integer", "format": "int64", "description": "How many items follow."},
+            "resourceVersion": string("The revision of the list, from which a watch can go on."),
+        },
+    })
+}
+
+fn list(resource: &ApiResource, item: &str) -> Value {
+    json!({
+        "type": "object",
+        "description": format!("{} is a list of {}", resource.list_kind, resource.kind),
+        "required": ["items"],
+        "properties": {
+            "apiVersion": {"type": "string", "description": "The API group and version of this list."},
+            "kind": {"type": "string", "description": "The kind of this list."},
+            "metadata": {"description": "Metadata of the list.", "allOf": [{"$ref": reference(LIST_META)}]},
+            "items": {"type": "array", "description": "The objects.", "items": {"$ref": reference(item)}},
+        },
+    })
+}
+
+/// The name of a schema, in Kubernetes' manner: `io.istio.networking.v1.Gateway`, `io.k8s.api.core.v1.Secret`.
+fn definition(resource: &ApiResource, version: &str, kind: &str) -> String {
+    let package = match resource.group {
+        "" => "io.k8s.api.core".to_owned(),
+        group if resource.built_in() => format!("io.k8s.api.{}", group.split('.').next().unwrap_or(group)),
+        group => group.rsplit('.').collect::<Vec<&str>>().join("."),
+    };
+    format!("{package}.{version}.{kind}")
+}
+
+fn reference(definition: &str) -> String {
+    format!("#/components/schemas/{definition}")
+}
+
+fn add_paths(resource: &ApiResource, version: &str, paths: &mut Map<String, Value>) {
+    let root = root(resource.group, version);
+    let collection = if resource.namespaced {
+        format!("{root}/namespaces/{{namespace}}/{}", resource.plural)
+    } else {
+        format!("{root}/{}", resource.plural)
+    };
+    let operations = Operations { resource, version };
+    let mut shared = vec![];
+    if resource.namespaced {
+        paths.insert(format!("{root}/{}", resource.plural), json!({"get": operations.list()}));
+        shared.push(parameter("namespace", "path", "string"));
+    }
+    let mut all =
+        json!({"get": operations.list(), "post": operations.create(), "delete": operations.delete("deletecollection")});
+    all["parameters"] = shared.clone().into();
+    paths.insert(collection.clone(), all);
+    shared.push(parameter("name", "path", "string"));
+    let one = format!("{collection}/{{name}}");
+    let mut object = json!({
+        "get": operations.get(), "put": operations.replace(), "patch": operations.patch(),
+        "delete": operations.delete("delete"),
+    });
+    object["parameters"] = shared.clone().into();
+    paths.insert(one.clone(), object);
+    if resource.status_subresource {
+        let mut status = json!({"get": operations.get(), "put": operations.replace(), "patch": operations.patch()});
+        status["parameters"] = shared.into();
+        paths.insert(format!("{one}/status"), status);
+    }
+}
+
+/// The operations of one resource.
+struct Operations<'a> {
+    resource: &'a ApiResource,
+    version: &'a str,
+}
+
+impl Operations<'_> {
+    fn operation(&self, action: &str, answer: &str, parameters: Vec<Value>) -> Value {
+        let schema = json!({"$ref": reference(&definition(self.resource, self.version, answer))});
+        let kind = self.resource.kind;
+        json!({
+            "operationId": format!("{action}{}{kind}", camel(&format!("{}.{}", self.resource.group, self.version))),
+            "parameters": parameters,
+            "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}},
+            "x-kubernetes-action": action,
+            GVK: {"group": self.resource.group, "version": self.version, "kind": kind},
+        })
+    }
+
+    fn body(&self) -> Value {
+        json!({"$ref": reference(&definition(self.resource, self.version, self.resource.kind))})
+    }
+
+    fn list(&self) -> Value {
+        let parameters = [
+            ("allowWatchBookmarks", "boolean"),
+            ("continue", "string"),
+            ("fieldSelector", "string"),
+            ("labelSelector", "string"),
+            ("limit", "integer"),
+            ("resourceVersion", "string"),
+            ("resourceVersionMatch", "string"),
+            ("sendInitialEvents", "boolean"),
+            ("timeoutSeconds", "integer"),
+            ("watch", "boolean"),
+        ];
+        self.operation("list", self.resource.list_kind, parameters.map(|(n, t)| parameter(n, "query", t)).into())
+    }
+
+    fn get(&self) -> Value {
+        self.operation("get", self.resource.kind, Vec::new())
+    }
+
+    fn create(&self) -> Value {
+        self.write("post", &["application/json", "application/yaml"], self.body())
+    }
+
+    fn replace(&self) -> Value {
+        self.write("put", &["application/json", "application/yaml"], self.body())
+    }
+
+    fn patch(&self) -> Value {
+        self.write("patch", media_types(self.resource), json!({"type": "object"}))
+    }
+
+    fn write(&self, action: &str, media_types: &[&str], body: Value) -> Value {
+        let parameters = ["dryRun", "fieldManager", "fieldValidation"].map(|name| parameter(name, "query", "string"));
+        let mut operation = self.operation(action, self.resource.kind, parameters.into());
+        let content: Map<String, Value> =
+            media_types.iter().map(|media_type| ((*media_type).to_owned(), json!({"schema": body}))).collect();
+        operation["requestBody"] = json!({"required": true, "content": content});
+        operation
+    }
+
+    fn delete(&self, action: &str) -> Value {
+        self.operation(action, self.resource.kind, vec![parameter("dryRun", "query", "string")])
+    }
+}
+
+fn parameter(name: &str, place: &str, type_: &str) -> Value {
+    let mut parameter = json!({"name": name, "in": place, "schema": {"type": type_}});
+    if place == "path" {
+        parameter["required"] = true.into();
+    }
+    parameter
+}
+
+/// `networking.istio.io.v1` becomes `NetworkingIstioIoV1`.
+fn camel(name: &str) -> String {
+    let words = name.split('.').filter(|word| !word.is_empty());
+    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
+
+fn build_v2() -> Value {
+    let mut definitions = Map::new();
+    let mut paths = Map::new();
+    for (group, versions) in resource::groups() {
+        for version in versions {
+            definitions.extend(schemas(group, version));
+            for resource in resource::of_version(group, version) {
+                add_paths(resource, version, &mut paths);
+            }
+        }
+    }
+    let mut document = json!({"swagger": "2.0", "info": info(), "paths": paths, "definitions": definitions});
+    to_swagger(&mut document);
+    document
+}
+
+/// Rewrites what OpenAPI 3 says otherwise, and drops what Swagger 2 cannot say.
+fn to_swagger(node: &mut Value) {
+    match node {
+        Value::Object(fields) => {
+            if let Some(Value::String(target)) = fields.get_mut("$ref") {
+                *target = target.replace("#/components/schemas/", "#/definitions/");
+            }
+            if let Some(Value::Array(one)) = fields.remove("allOf")
+                && let [Value::Object(only)] = &one[..]
+                && only.contains_key("$ref")
+            {
+                fields.extend(only.clone());
+                return to_swagger(node);
+            }
+            if let Some(body) = fields.remove("requestBody") {
+                let types: Vec<String> = body["content"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
+                let schema = types.first().map(|first| body["content"][first]["schema"].clone()).unwrap_or_default();
+                fields.insert("consumes".to_owned(), types.into());
+                if let Some(Value::Array(parameters)) = fields.get_mut("parameters") {
+                    parameters.push(json!({"name": "body", "in": "body", "required": true, "schema": schema}));
+                }
+            }
+            if let Some(content) = fields.remove("content") {
+                fields.insert("schema".to_owned(), content["application/json"]["schema"].clone());
+            }
+            let is_plain_parameter =
+                fields.get("in").and_then(Value::as_str).is_some_and(|place| matches!(place, "path" | "query"));
+            if is_plain_parameter && let Some(Value::Object(schema)) = fields.remove("schema") {
+                fields.extend(schema);
+            }
+            for unknown in ["anyOf", "oneOf", "not", "nullable"] {
+                // A property may have such a name; its value is then a schema with a type.
+                if fields.get(unknown).is_some_and(|value| value.get("type").is_none()) {
+                    fields.remove(unknown);
+                }
+            }
+            fields.values_mut().for_each(to_swagger);
+        }
+        Value::Array(items) => items.iter_mut().for_each(to_swagger),
+        _ => {}
+    }
+}

@@ -1,0 +1,78 @@
+//! Patches: JSON patch (RFC 6902), merge patch (RFC 7396), and strategic merge patch for Kubernetes' own kinds.
+
+pub(crate) mod merge_keys;
+mod strategic;
+
+use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::media;
+use crate::resource::ApiResource;
+
+/// A patch as the client sent it.
+#[derive(Debug, Clone)]
+pub(crate) enum Patch {
+    /// RFC 6902.
+    Json(json_patch::Patch),
+    /// RFC 7396.
+    Merge(Value),
+    /// Kubernetes' merge that knows lists of named items.
+    Strategic(Value),
+}
+
+/// The formats of patches, by the resource: only Kubernetes' own kinds have strategic merge patches.
+pub(crate) fn media_types(resource: &ApiResource) -> &'static [&'static str] {
+    const ALL: &[&str] =
+        &["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
+    if resource.built_in() { ALL } else { &ALL[..2] }
+}
+
+impl Patch {
+    /// Reads a patch for a resource.
+    ///
+    /// # Errors
+    /// 415 for a format that this resource does not know, naming those that it does; 400 for a body that is no patch.
+    pub(crate) fn read(resource: &ApiResource, content_type: Option<&str>, body: &[u8]) -> Result<Patch, ApiError> {
+        let media_type = media::media_type(content_type);
+        let known = media_types(resource);
+        if !known.contains(&media_type) {
+            let mut accepted = known.join(", ");
+            if media_type == "application/apply-patch+yaml" {
+                accepted.push_str(" (server-side apply is not supported; use kubectl apply without --server-side)");
+            }
+            return Err(ApiError::unsupported_media_type(&accepted));
+        }
+        let value = media::read_json(body)?;
+        if media_type == "application/json-patch+json" {
+            let patch = serde_json::from_value(value)
+                .map_err(|e| ApiError::bad_request(format!("the body is not a JSON patch (RFC 6902): {e}")))?;
+            return Ok(Patch::Json(patch));
+        }
+        if !value.is_object() {
+            return Err(ApiError::bad_request("the body of a merge patch must be a JSON object"));
+        }
+        Ok(if media_type == "application/merge-patch+json" { Patch::Merge(value) } else { Patch::Strategic(value) })
+    }
+
+    /// Applies the patch.
+    ///
+    /// # Errors
+    /// 422 when the patch does not fit the object.
+    pub(crate) fn apply(&self, resource: &ApiResource, mut object: Value) -> Result<Value, ApiError> {
+        match self {
+            Patch::Json(patch) => {
+                json_patch::patch(&mut object, patch).map_err(|e| {
+                    ApiError::unprocessable(format!(
+                        "the server rejected our request due to an error in our request: {e}"
+                    ))
+                })?;
+                Ok(object)
+            }
+            Patch::Merge(patch) => {
+                json_patch::merge(&mut object, patch);
+                Ok(object)
+            }
+            Patch::Strategic(patch) => strategic::apply(resource, object, patch).map_err(ApiError::bad_request),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What a URL path means.
+
+use percent_encoding::percent_decode_str;
+
+use crate::resource::{self, ApiResource};
+
+/// The meaning of a path.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Target {
+    /// `/version`.
+    Version,
+    /// `/healthz`, `/livez`, `/readyz`.
+    Health,
+    /// `/`.
+    Root,
+    /// `/api`.
+    CoreVersions,
+    /// `/apis`.
+    Groups,
+    /// `/apis/GROUP`.
+    Group(&'static str),
+    /// `/api/v1` and `/apis/GROUP/VERSION`.
+    Resources(&'static str, &'static str),
+    /// `/openapi/v2`.
+    OpenApiV2,
+    /// `/openapi/v3`.
+    OpenApiV3,
+    /// `/openapi/v3/api/v1` and `/openapi/v3/apis/GROUP/VERSION`.
+    OpenApiV3Document(&'static str, &'static str),
+    /// A review that is answered at once and not stored.
+    Review(Review),
+    /// Objects.
+    Objects(Objects),
+}
+
+/// The reviews that `kubectl auth` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Review {
+    /// May I do this?
+    SelfSubjectAccess,
+    /// Who am I?
+    SelfSubject,
+}
+
+/// Objects of one resource: all, those of a namespace, or one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Objects {
+    pub(crate) resource: &'static ApiResource,
+    pub(crate) version: &'static str,
+    /// The namespace; `None` for all, and for resources without namespaces.
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) subresource: Option<Subresource>,
+}
+
+impl Objects {
+    /// The `apiVersion` under which the client reads and writes them.
+    pub(crate) fn api_version(&self) -> String {
+        self.resource.api_version(self.version)
+    }
+}
+
+/// The parts of an object that have a URL of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subresource {
+    /// Its status.
+    Status,
+}
+
+/// Finds the meaning of a path; `None` when it has none.
+pub(crate) fn parse(path: &str) -> Option<Target> {
+    let decoded: Option<Vec<String>> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(|segment| percent_decode_str(segment).decode_utf8().ok().map(Into::into))
+        .collect();
+    let segments = decoded?;
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    Some(match segments[..] {
+        [] => Target::Root,
+        ["version"] => Target::Version,
+        ["healthz" | "livez" | "readyz", ..] => Target::Health,
+        ["api"] => Target::CoreVersions,
+        ["apis"] => Target::Groups,
+        ["openapi", "v2"] => Target::OpenApiV2,
+        ["openapi", "v3"] => Target::OpenApiV3,
+        ["openapi", "v3", "api", version] => version_of("", version, Target::OpenApiV3Document)?,
+        ["openapi", "v3", "apis", group, version] => version_of(group, version, Target::OpenApiV3Document)?,
+        ["api", version] => version_of("", version, Target::Resources)?,
+        ["apis", group] => Target::Group(known_group(group)?),
+        ["apis", group, version] => version_of(group, version, Target::Resources)?,
+        ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => Target::Review(Review::SelfSubjectAccess),
+        ["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"] => Target::Review(Review::SelfSubject),
+        ["api", version, ref rest @ ..] => objects("", version, rest)?,
+        ["apis", group, version, ref rest @ ..] => objects(group, version, rest)?,
+        _ => return None,
+    })
+}
+
+/// Groups that hold reviews only.
+pub(crate) const REVIEW_GROUPS: &[(&str, &str, &str, &str, Review)] = &[
+    ("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", Review::SelfSubject),
+    ("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", Review::SelfSubjectAccess),
+];
+
+fn known_group(group: &str) -> Option<&'static str> {
+    let reviews = REVIEW_GROUPS.iter().map(|review| review.0);
+    let mut groups = resource::all().iter().map(|resource| resource.group).chain(reviews);
+    groups.find(|known| !known.is_empty() && *known == group)
+}
+
+fn version_of(group: &str, version: &str, target: fn(&'static str, &'static str) -> Target) -> Option<Target> {
+    let served = resource::all().iter().flat_map(|resource| resource.versions.iter().map(|v| (resource.group, *v)));
+    let reviews = REVIEW_GROUPS.iter().map(|review| (review.0, review.1));
+    served.chain(reviews).find(|known| *known == (group, version)).map(|(group, version)| target(group, version))
+}
+
+fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Target> {
+    let (namespace, rest) = match rest {
+        // A namespace itself, or its status, is an object; anything after it is inside.
+        ["namespaces", namespace, rest @ ..] if !rest.is_empty() && rest != ["status"] => (Some(*namespace), rest),
+        rest => (None, rest),
+    };
+    let (plural, name, subresource) = match rest {
+        [plural] => (*plural, None, None),
+        [plural, name] => (*plural, Some(*name), None),
+        [plural, name, "status"] => (*plural, Some(*name), Some(Subresource::Status)),
+        _ => return None,
+    };
+    let resource = resource::by_plural(group, plural)?;
+    let version = resource.versions.iter().find(|served| **served == version)?;
+    // An object of a namespaced resource has no URL outside a namespace, and the other way round.
+    let misplaced = if resource.namespaced { namespace.is_none() && name.is_some() } else { namespace.is_some() };
+    let unknown_part = subresource.is_some() && !resource.status_subresource;
+    if misplaced || unknown_part {
+        return None;
+    }
+    Some(Target::Objects(Objects {
+        resource,
+        version,
+        namespace: namespace.map(str::to_owned),
+        name: name.map(str::to_owned),
+        subresource,
+    }))
+}
