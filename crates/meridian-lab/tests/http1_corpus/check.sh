@@ -3,7 +3,7 @@ here=$(dirname "$0")
 beside() { ip netns exec "$NETNS_INGRESSGATEWAY" "$@"; }
 
 beside nft -f - <<END || fail 'no way from 127.0.0.1:8080 to the gateway'
-table ip corpus { chain output { type nat hook output priority dstnat; ip daddr 127.0.0.1 tcp dport 8080 dnat to $INGRESSGATEWAY_HOST:8080; }; }
+table ip corpus { chain output { type nat hook output priority -100; ip daddr 127.0.0.1 tcp dport 8080 dnat to $INGRESSGATEWAY_HOST:8080; }; }
 END
 
 # The route is there as soon as the missing origin, and no longer the missing route, is what the gateway complains of.
