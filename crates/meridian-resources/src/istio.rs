@@ -2,6 +2,8 @@
 
 pub mod destination_rule;
 pub mod gateway;
+pub mod protocol;
+pub(crate) mod rules;
 pub mod service_entry;
 pub mod status;
 pub mod string_match;
@@ -10,6 +12,7 @@ pub mod workload_entry;
 
 pub use destination_rule::DestinationRule;
 pub use gateway::Gateway;
+pub use protocol::Protocol;
 pub use service_entry::ServiceEntry;
 pub use status::{IstioCondition, IstioStatus, IstioValidationMessage};
 pub use string_match::StringMatch;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::error::FieldError;
 use crate::object::Resource;
+use crate::rules::Findings;
 use crate::schema::Schema;
 
 /// What a `null` means in objects of a kind.
@@ -47,7 +48,9 @@ pub struct Kind {
     /// The OpenAPI v3 structural schema of the whole object.
     pub schema: fn() -> &'static Value,
     pub(crate) compiled: fn() -> &'static Schema,
-    pub(crate) rules: fn(&Value) -> Vec<FieldError>,
+    /// What Kubernetes fills beyond the schema's defaults.
+    pub(crate) defaults: fn(&mut Value),
+    pub(crate) rules: fn(&Value, &mut Findings),
     pub(crate) decode: fn(&Value) -> Result<Resource, Vec<FieldError>>,
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::error::FieldError;
 use crate::kind::Kind;
-use crate::rules::metadata;
+use crate::rules::{Findings, metadata};
 use crate::schema::path::Path;
 use crate::schema::{check, fields};
 
@@ -13,13 +13,22 @@ use crate::schema::{check, fields};
 /// Unknown fields are not among them; what happens to these is the caller's choice (see [`unknown_fields`] and
 /// [`prune`]). The rules of a kind are asked only of an object that agrees with the schema.
 pub fn validate(kind: &Kind, object: &Value) -> Vec<FieldError> {
-    let mut errors = type_meta(kind, object);
-    check::check(&(kind.compiled)().root, object, &Path::Root, &mut errors);
-    if errors.is_empty() {
-        errors.extend(metadata::check(kind, object));
-        errors.extend((kind.rules)(object));
+    findings(kind, object).errors
+}
+
+/// What the author of an object should know though it is accepted: deprecated or ineffective settings.
+pub fn warnings(kind: &Kind, object: &Value) -> Vec<FieldError> {
+    findings(kind, object).warnings
+}
+
+fn findings(kind: &Kind, object: &Value) -> Findings {
+    let mut findings = Findings { errors: type_meta(kind, object), warnings: Vec::new() };
+    check::check(&(kind.compiled)().root, object, &Path::Root, &mut findings.errors);
+    if findings.errors.is_empty() {
+        metadata::check(kind, object, &mut findings);
+        (kind.rules)(object, &mut findings);
     }
-    errors
+    findings
 }
 
 fn type_meta(kind: &Kind, object: &Value) -> Vec<FieldError> {
@@ -41,9 +50,13 @@ fn type_meta(kind: &Kind, object: &Value) -> Vec<FieldError> {
     errors
 }
 
-/// Fills the schema's defaults in place.
+/// Fills what Kubernetes fills in place: the schema's defaults, and those of its own kinds (the target port of a
+/// Service's port, the `stringData` of a Secret folded into `data`).
+///
+/// Wants an object that [`validate`] accepts; of others, what has the wrong type is left alone.
 pub fn apply_defaults(kind: &Kind, object: &mut Value) {
     fields::apply_defaults(&(kind.compiled)().root, object);
+    (kind.defaults)(object);
 }
 
 /// The fields that the schema does not have, each with the name that may have been meant.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kind::{Column, Kind, Nulls, cells};
 use crate::object::{NoStatus, Object, Resource, Spec};
+use crate::rules::typed;
 use crate::schema;
 
 /// The kind `ConfigMap` of core v1.
@@ -27,7 +28,8 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    rules: super::rules::config_map,
+    defaults: |_| {},
+    rules: |object, findings| typed(object, findings, super::rules::config_map),
     decode: crate::object::decode_as::<ConfigMap>,
 };
 

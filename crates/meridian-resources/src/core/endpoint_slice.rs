@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ObjectReference, Protocol};
 use crate::kind::{Column, Kind, Nulls, cells};
 use crate::object::{NoStatus, Object, Resource, Spec};
+use crate::rules::typed;
 use crate::schema;
 
 /// The label that names the Service to which a slice belongs.
@@ -35,7 +36,8 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    rules: super::rules::endpoint_slice,
+    defaults: super::defaults::endpoint_slice,
+    rules: |object, findings| typed(object, findings, super::rules::endpoint_slice),
     decode: crate::object::decode_as::<EndpointSlice>,
 };
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{ObjectReference, Protocol};
 use crate::kind::{Column, Kind, Nulls, cells};
 use crate::object::{NoStatus, Object, Resource, Spec};
+use crate::rules::typed;
 use crate::schema;
 
 /// The kind `Endpoints` of core v1.
@@ -24,7 +25,8 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    rules: super::rules::endpoints,
+    defaults: super::defaults::endpoints,
+    rules: |object, findings| typed(object, findings, super::rules::endpoints),
     decode: crate::object::decode_as::<Endpoints>,
 };
 

@@ -26,7 +26,8 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    rules: super::rules::namespace,
+    defaults: super::defaults::namespace,
+    rules: |_, _| {},
     decode: crate::object::decode_as::<Namespace>,
 };
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Condition, Protocol};
 use crate::kind::{Column, Kind, Nulls, cells};
 use crate::object::{Object, Resource, Spec};
+use crate::rules::typed;
 use crate::schema;
 
 /// The kind `Pod` of core v1.
@@ -43,7 +44,8 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    rules: super::rules::pod,
+    defaults: |_| {},
+    rules: |object, findings| typed(object, findings, super::rules::pod),
     decode: crate::object::decode_as::<Pod>,
 };
 

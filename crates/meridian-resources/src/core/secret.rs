@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::base64;
 use crate::kind::{Column, Kind, Nulls, cells};
 use crate::object::{NoStatus, Object, Resource, Spec};
+use crate::rules::typed;
 use crate::schema;
 
 /// The kind `Secret` of core v1.
@@ -32,7 +33,8 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    rules: super::rules::secret,
+    defaults: super::defaults::secret,
+    rules: |object, findings| typed(object, findings, super::rules::secret),
     decode: crate::object::decode_as::<Secret>,
 };
 

@@ -9,6 +9,7 @@ use super::{Condition, Protocol};
 use crate::int_or_string::IntOrString;
 use crate::kind::{Column, Kind, Nulls, cells};
 use crate::object::{Object, Resource, Spec};
+use crate::rules::typed;
 use crate::schema;
 
 /// The kind `Service` of core v1.
@@ -39,7 +40,8 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    rules: super::rules::service,
+    defaults: super::defaults::service,
+    rules: |object, findings| typed(object, findings, super::rules::service),
     decode: crate::object::decode_as::<Service>,
 };
 

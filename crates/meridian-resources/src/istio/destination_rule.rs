@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::istio::IstioStatus;
 use crate::kind::{Column, Kind, Nulls, cells};
 use crate::object::{Object, Resource, Spec};
+use crate::rules::typed;
 use crate::schema;
 
 /// The kind `DestinationRule` of `networking.istio.io`.
@@ -33,7 +34,8 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,
-    rules: rules::check,
+    defaults: |_| {},
+    rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<DestinationRule>,
 };
 

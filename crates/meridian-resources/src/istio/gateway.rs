@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::istio::IstioStatus;
 use crate::kind::{Kind, Nulls};
 use crate::object::{Object, Resource, Spec};
+use crate::rules::typed;
 use crate::schema;
 
 /// The kind `Gateway` of `networking.istio.io`.
@@ -28,7 +29,8 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,
-    rules: rules::check,
+    defaults: |_| {},
+    rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<Gateway>,
 };
 

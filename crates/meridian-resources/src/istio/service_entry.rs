@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::istio::{IstioCondition, IstioValidationMessage, WorkloadEntry};
 use crate::kind::{Column, Kind, Nulls, cells};
 use crate::object::{Object, Resource, Spec};
+use crate::rules::typed;
 use crate::schema;
 
 /// The kind `ServiceEntry` of `networking.istio.io`.
@@ -40,7 +41,8 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,
-    rules: rules::check,
+    defaults: |_| {},
+    rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<ServiceEntry>,
 };
 

@@ -1,16 +1,149 @@
-//! Kubernetes' rules for metadata.
+//! Kubernetes' rules for metadata, with Kubernetes' wording.
 
 use serde_json::Value;
 
-use crate::error::FieldError;
+use super::{Findings, labels};
 use crate::kind::Kind;
+use crate::schema::path::Path;
 
-/// The mistakes of an object's `metadata`.
-pub(crate) fn check(_kind: &Kind, object: &Value) -> Vec<FieldError> {
+/// The longest subdomain (RFC 1123).
+const LONGEST_SUBDOMAIN: usize = 253;
+/// The longest label (RFC 1123, RFC 1035).
+const LONGEST_LABEL: usize = 63;
+/// The most bytes of all annotations together.
+const LARGEST_ANNOTATIONS: usize = 256 * 1024;
+
+const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or \
+    '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
+    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must \
+    start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
+    '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
+    alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for \
+    validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+const NAME_PART: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end \
+    with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
+    '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or \
+    '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex \
+    used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+
+/// The mistakes of an object's `metadata`, which agrees with the schema.
+pub(crate) fn check(kind: &Kind, object: &Value, findings: &mut Findings) {
     let metadata = object.get("metadata").unwrap_or(&Value::Null);
-    let given = |field: &str| metadata.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    if given("name") || given("generateName") {
-        return Vec::new();
+    let text = |field: &str| metadata.get(field).and_then(Value::as_str).unwrap_or_default();
+    let path = &Path::Root.field("metadata");
+    let rule = name_rule(kind);
+    match (text("name"), text("generateName")) {
+        ("", "") => findings.required(&path.field("name"), "name or generateName is required"),
+        ("", prefix) => {
+            // The server appends letters and digits.
+            findings.check(&path.field("generateName"), prefix, rule(&format!("{prefix}a")));
+        }
+        (name, _) => findings.check(&path.field("name"), name, rule(name)),
     }
-    vec![FieldError::required("metadata.name", "name or generateName is required")]
+    match text("namespace") {
+        "" => {}
+        _ if !kind.namespaced => {
+            findings.forbidden(&path.field("namespace"), "not allowed on this type");
+        }
+        namespace => findings.check(&path.field("namespace"), namespace, label(namespace)),
+    }
+    check_labels(findings, &path.field("labels"), metadata.get("labels"));
+    check_annotations(findings, &path.field("annotations"), metadata.get("annotations"));
+}
+
+/// Services and namespaces become parts of DNS names; all else may have dots.
+fn name_rule(kind: &Kind) -> fn(&str) -> Result<(), String> {
+    match (kind.group, kind.kind) {
+        ("", "Service") => label_1035,
+        ("", "Namespace") => label,
+        _ => subdomain,
+    }
+}
+
+fn too_long(most: usize) -> String {
+    format!("must be no more than {most} characters")
+}
+
+fn is_lower_label(text: &str) -> bool {
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let inner = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    inner && text.starts_with(edge) && text.ends_with(edge)
+}
+
+fn subdomain(name: &str) -> Result<(), String> {
+    if name.len() > LONGEST_SUBDOMAIN {
+        return Err(too_long(LONGEST_SUBDOMAIN));
+    }
+    if name.split('.').all(is_lower_label) { Ok(()) } else { Err(SUBDOMAIN.to_owned()) }
+}
+
+/// A label of RFC 1123.
+pub(crate) fn label(name: &str) -> Result<(), String> {
+    if name.len() > LONGEST_LABEL {
+        return Err(too_long(LONGEST_LABEL));
+    }
+    if is_lower_label(name) { Ok(()) } else { Err(LABEL.to_owned()) }
+}
+
+fn label_1035(name: &str) -> Result<(), String> {
+    if name.len() > LONGEST_LABEL {
+        return Err(too_long(LONGEST_LABEL));
+    }
+    let first = name.starts_with(|c: char| c.is_ascii_lowercase());
+    if first && is_lower_label(name) { Ok(()) } else { Err(LABEL_1035.to_owned()) }
+}
+
+/// The key of a label or annotation: a name, also after a prefix and a slash.
+fn key(key: &str) -> Result<(), String> {
+    let name = match key.split_once('/') {
+        None => key,
+        Some((_, name)) if name.contains('/') => {
+            return Err(format!(
+                "{} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
+                NAME_PART.replacen("name part", "a qualified name", 1)
+            ));
+        }
+        Some(("", _)) => return Err("prefix part must be non-empty".to_owned()),
+        Some((prefix, name)) => {
+            subdomain(prefix).map_err(|detail| format!("prefix part {detail}"))?;
+            name
+        }
+    };
+    match name.len() {
+        0 => Err("name part must be non-empty".to_owned()),
+        64.. => Err(format!("name part {}", too_long(63))),
+        _ if labels::is_qualified_name(name) => Ok(()),
+        _ => Err(NAME_PART.to_owned()),
+    }
+}
+
+fn check_labels(findings: &mut Findings, path: &Path<'_>, values: Option<&Value>) {
+    for (name, value) in entries(values) {
+        findings.check(path, name, key(name));
+        if value.len() > LONGEST_LABEL {
+            findings.invalid(path, value, too_long(LONGEST_LABEL));
+        } else if !labels::is_value(value) {
+            findings.invalid(path, value, LABEL_VALUE);
+        }
+    }
+}
+
+fn check_annotations(findings: &mut Findings, path: &Path<'_>, values: Option<&Value>) {
+    let mut size = 0;
+    for (name, value) in entries(values) {
+        size += name.len() + value.len();
+        // Kubernetes takes capitals in the keys of annotations for small letters.
+        findings.check(path, name, key(&name.to_lowercase()));
+    }
+    if size > LARGEST_ANNOTATIONS {
+        findings.errors.push(crate::error::FieldError::too_long(path, LARGEST_ANNOTATIONS));
+    }
+}
+
+fn entries(values: Option<&Value>) -> impl Iterator<Item = (&str, &str)> {
+    let fields = values.and_then(Value::as_object).into_iter().flatten();
+    fields.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()))
 }
