@@ -1,0 +1,179 @@
+//! The thread's loop: one task for each name.
+
+use super::{Progress, Source, State};
+use meridian_ir::Name;
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, LocalSet};
+
+/// Bounds of the time between two questions for a name.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(3600);
+/// A question that failed is asked again after this, twice this, and so on.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// How often the configuration's files are looked at.
+const CONFIGURATION_INTERVAL: Duration = Duration::from_secs(5);
+
+type Answer = Result<(Vec<IpAddr>, Duration), String>;
+
+/// State of the thread.
+pub(super) struct Keeper<S: Source, F> {
+    source: S,
+    asker: Option<S::Asker>,
+    state: Arc<State>,
+    changed: F,
+    tasks: HashMap<Name, Task>,
+    answers: mpsc::UnboundedSender<(Name, Answer)>,
+    inbox: mpsc::UnboundedReceiver<(Name, Answer)>,
+    taken_over: u64,
+}
+
+#[derive(Debug)]
+struct Task {
+    abort: AbortHandle,
+    /// Answered or refused at least once.
+    settled: bool,
+    failing: bool,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.abort.abort();
+    }
+}
+
+impl<S: Source, F: Fn()> Keeper<S, F> {
+    pub(super) fn new(source: S, state: Arc<State>, changed: F) -> Self {
+        let (answers, inbox) = mpsc::unbounded_channel();
+        Self { source, asker: None, state, changed, tasks: HashMap::new(), answers, inbox, taken_over: 0 }
+    }
+
+    /// Runs until nobody sends names any more.
+    pub(super) async fn run(mut self, mut names: mpsc::UnboundedReceiver<BTreeSet<Name>>) {
+        let local = LocalSet::new();
+        let mut look = tokio::time::interval(CONFIGURATION_INTERVAL);
+        local
+            .run_until(async {
+                loop {
+                    tokio::select! {
+                        wanted = names.recv() => match wanted {
+                            Some(wanted) => self.take_over(wanted),
+                            None => return,
+                        },
+                        Some((name, answer)) = self.inbox.recv() => self.answered(&name, answer),
+                        _ = look.tick() => self.look_at_configuration(),
+                    }
+                    let waiting = self.tasks.values().filter(|task| !task.settled).count();
+                    self.state.progress.send_replace(Progress { taken_over: self.taken_over, waiting });
+                }
+            })
+            .await;
+    }
+
+    fn take_over(&mut self, wanted: BTreeSet<Name>) {
+        self.taken_over += 1;
+        self.tasks.retain(|name, _| wanted.contains(name));
+        self.update(|resolved| resolved.retain(|name, _| wanted.contains(name)));
+        for name in wanted {
+            if !self.tasks.contains_key(&name) {
+                self.ask(name, false);
+            }
+        }
+    }
+
+    /// Starts to ask for `name`, from now on.
+    fn ask(&mut self, name: Name, settled: bool) {
+        if self.asker.is_none() {
+            match self.source.open() {
+                Ok(asker) => self.asker = Some(asker),
+                Err(error) => tracing::error!("names cannot be resolved: {error}"),
+            }
+        }
+        let (asker, answers, asked) = (self.asker.clone(), self.answers.clone(), name.clone());
+        let task = tokio::task::spawn_local(async move {
+            let mut retry = FIRST_RETRY;
+            loop {
+                let answer = match &asker {
+                    Some(asker) => S::ask(asker, &asked).await,
+                    None => Err("there is no configuration of name servers".to_owned()),
+                };
+                let pause = match &answer {
+                    Ok((_, ttl)) => {
+                        retry = FIRST_RETRY;
+                        later(*ttl, 10).clamp(SHORTEST, LONGEST)
+                    }
+                    Err(_) => {
+                        let pause = later(retry, 2);
+                        retry = (retry * 2).min(LONGEST_RETRY);
+                        pause
+                    }
+                };
+                if answers.send((asked.clone(), answer)).is_err() {
+                    return;
+                }
+                tokio::time::sleep(pause).await;
+            }
+        });
+        self.tasks.insert(name, Task { abort: task.abort_handle(), settled, failing: false });
+    }
+
+    fn answered(&mut self, name: &Name, answer: Answer) {
+        // An answer that was on its way when the name was dropped.
+        let Some(task) = self.tasks.get_mut(name) else { return };
+        task.settled = true;
+        match answer {
+            Ok((addresses, _)) => {
+                if std::mem::take(&mut task.failing) {
+                    tracing::info!(name = &**name, "resolved again");
+                }
+                let before = self.state.resolved().get(name).cloned();
+                if before.as_deref() != Some(&addresses[..]) {
+                    let is_same = before.is_some_and(|before| same_set(&before, &addresses));
+                    self.update(|resolved| {
+                        resolved.insert(name.clone(), addresses.into());
+                    });
+                    if !is_same {
+                        (self.changed)();
+                    }
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut task.failing, true) {
+                    let stale = self.state.resolved().contains_key(name);
+                    let meanwhile = if stale { "its last addresses stay in use" } else { "it has no addresses yet" };
+                    tracing::warn!(name = &**name, "cannot be resolved, {meanwhile}: {error}");
+                }
+            }
+        }
+    }
+
+    fn update(&self, change: impl FnOnce(&mut super::Resolved)) {
+        let mut resolved = self.state.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut resolved));
+    }
+
+    /// Asks everything anew when the configuration has changed.
+    fn look_at_configuration(&mut self) {
+        if !self.source.has_changed() {
+            return;
+        }
+        tracing::info!("the configuration of name resolution has changed");
+        self.asker = None;
+        for (name, task) in std::mem::take(&mut self.tasks) {
+            self.ask(name, task.settled);
+        }
+    }
+}
+
+/// `time` and up to one part in `share` of it more.
+fn later(time: Duration, share: u32) -> Duration {
+    time + (time / share).mul_f64(fastrand::f64())
+}
+
+fn same_set(a: &[IpAddr], b: &[IpAddr]) -> bool {
+    a.len() == b.len() && a.iter().all(|address| b.contains(address))
+}

@@ -1,0 +1,3 @@
+//! TCP.
+mod pipe;
+pub mod relay;

@@ -1,0 +1,268 @@
+//! Bytes from one connection to another and back, until both are done.
+
+use super::pipe::Pipe;
+use rustix::io::Errno;
+use std::cell::Cell;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
+
+/// Bytes of one read where bytes are copied.
+const COPY_BYTES: usize = 32 * 1024;
+
+/// What has passed, and when something last did.
+#[derive(Debug)]
+pub struct Traffic {
+    /// Bytes from the client.
+    pub received: Cell<u64>,
+    /// Bytes to the client.
+    pub sent: Cell<u64>,
+    last: Cell<Instant>,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self { received: Cell::new(0), sent: Cell::new(0), last: Cell::new(Instant::now()) }
+    }
+}
+
+impl Traffic {
+    fn moved(&self, direction: &Cell<u64>, bytes: usize) {
+        direction.set(direction.get() + bytes as u64);
+        self.last.set(Instant::now());
+    }
+
+    /// Returns when nothing has passed for `timeout` (zero: never).
+    async fn idle(&self, timeout: Duration) {
+        if timeout.is_zero() {
+            return std::future::pending().await;
+        }
+        loop {
+            let due = self.last.get() + timeout;
+            if due <= Instant::now() {
+                return;
+            }
+            sleep_until(due).await;
+        }
+    }
+}
+
+/// How a relay ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelayEnd {
+    /// Both sides have ended, each after the other had everything.
+    Closed,
+    /// The client's connection was reset.
+    ClientReset,
+    /// The endpoint's connection was reset.
+    UpstreamReset,
+    /// Nothing passed for as long as the idle timeout.
+    Idle,
+}
+
+/// The side that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Client,
+    Upstream,
+}
+
+/// Why a burst stopped.
+enum Failure {
+    Of(Side),
+    /// The kernel cannot splice these; nothing has moved.
+    CannotSplice,
+}
+
+/// Relays between two plain connections inside the kernel, with `splice(2)`. The end of one direction is passed on as
+/// such (half-close) while the other goes on. Where the receiver is slow, the pipe between stays full and the sender's
+/// window closes: nothing is buffered here.
+pub async fn splice(client: &TcpStream, upstream: &TcpStream, idle: Duration, traffic: &Traffic) -> RelayEnd {
+    let outward = pump(client, upstream, Side::Client, Side::Upstream, |bytes| traffic.moved(&traffic.received, bytes));
+    let inward = pump(upstream, client, Side::Upstream, Side::Client, |bytes| traffic.moved(&traffic.sent, bytes));
+    let ended = tokio::select! {
+        ended = async { tokio::try_join!(outward, inward) } => ended,
+        () = traffic.idle(idle) => return RelayEnd::Idle,
+    };
+    match ended {
+        Ok(_) => RelayEnd::Closed,
+        Err(Side::Client) => RelayEnd::ClientReset,
+        Err(Side::Upstream) => RelayEnd::UpstreamReset,
+    }
+}
+
+/// Relays by copying: where one side is TLS that is terminated here. Takes the two halves of both sides.
+pub async fn copy<CR, CW, UR, UW>(
+    (client_read, client_write): (&mut CR, &mut CW),
+    (upstream_read, upstream_write): (&mut UR, &mut UW),
+    idle: Duration,
+    traffic: &Traffic,
+) -> RelayEnd
+where
+    CR: AsyncRead + Unpin,
+    CW: AsyncWrite + Unpin,
+    UR: AsyncRead + Unpin,
+    UW: AsyncWrite + Unpin,
+{
+    let outward = copy_one_way(client_read, upstream_write, Side::Client, Side::Upstream, |bytes| {
+        traffic.moved(&traffic.received, bytes);
+    });
+    let inward = copy_one_way(upstream_read, client_write, Side::Upstream, Side::Client, |bytes| {
+        traffic.moved(&traffic.sent, bytes);
+    });
+    let ended = tokio::select! {
+        ended = async { tokio::try_join!(outward, inward) } => ended,
+        () = traffic.idle(idle) => return RelayEnd::Idle,
+    };
+    match ended {
+        Ok(_) => RelayEnd::Closed,
+        Err(Side::Client) => RelayEnd::ClientReset,
+        Err(Side::Upstream) => RelayEnd::UpstreamReset,
+    }
+}
+
+async fn copy_one_way(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    from_side: Side,
+    to_side: Side,
+    moved: impl Fn(usize),
+) -> Result<(), Side> {
+    let mut buffer = vec![0; COPY_BYTES];
+    loop {
+        match from.read(&mut buffer).await {
+            // A TLS client that closes without close_notify ends its direction: what came is passed on, and whether it
+            // was cut off is for the protocol inside to know.
+            Ok(0) => break,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Ok(bytes) => {
+                to.write_all(&buffer[..bytes]).await.map_err(|_| to_side)?;
+                to.flush().await.map_err(|_| to_side)?;
+                moved(bytes);
+            }
+            Err(_) => return Err(from_side),
+        }
+    }
+    to.shutdown().await.map_err(|_| to_side)
+}
+
+/// One direction. Holds a pipe only while there are bytes on the way, so that a quiet connection costs none. Where there
+/// is no pipe to be had, or the kernel cannot splice these, the direction is copied from then on.
+async fn pump(
+    from: &TcpStream,
+    to: &TcpStream,
+    from_side: Side,
+    to_side: Side,
+    moved: impl Fn(usize),
+) -> Result<(), Side> {
+    loop {
+        from.readable().await.map_err(|_| from_side)?;
+        let Ok(mut pipe) = Pipe::take() else { break };
+        let ended = burst(&mut pipe, from, to, from_side, to_side, &moved).await;
+        pipe.give_back();
+        match ended {
+            Ok(false) => {}
+            Ok(true) => return shutdown(to).map_err(|_| to_side),
+            Err(Failure::Of(side)) => return Err(side),
+            Err(Failure::CannotSplice) => break,
+        }
+    }
+    copy_one_way(&mut Shared(from), &mut Shared(to), from_side, to_side, moved).await
+}
+
+/// Ends one direction. The other side may be gone already; then there is nobody left to tell.
+fn shutdown(stream: &TcpStream) -> io::Result<()> {
+    match rustix::net::shutdown(stream, rustix::net::Shutdown::Write) {
+        Ok(()) | Err(Errno::NOTCONN) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Moves what there is to move right now; whether it was the end.
+async fn burst(
+    pipe: &mut Pipe,
+    from: &TcpStream,
+    to: &TcpStream,
+    from_side: Side,
+    to_side: Side,
+    moved: &impl Fn(usize),
+) -> Result<bool, Failure> {
+    loop {
+        match from.try_io(Interest::READABLE, || Ok(pipe.fill(from)?)) {
+            Ok(0) => return Ok(true),
+            Ok(_) => {}
+            // The pipe was empty, so that it is the socket that has no more.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if is_unsupported(&error) => return Err(Failure::CannotSplice),
+            Err(_) => return Err(Failure::Of(from_side)),
+        }
+        while pipe.len() > 0 {
+            match to.try_io(Interest::WRITABLE, || Ok(pipe.empty(to)?)) {
+                Ok(bytes) => moved(bytes),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    to.writable().await.map_err(|_| Failure::Of(to_side))?;
+                }
+                Err(_) => return Err(Failure::Of(to_side)),
+            }
+        }
+    }
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::NOSYS | Errno::PERM))
+}
+
+/// Reads and writes through a shared reference, as sockets allow.
+struct Shared<'s>(&'s TcpStream);
+
+impl AsyncRead for Shared<'_> {
+    fn poll_read(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buf: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<io::Result<()>> {
+        loop {
+            std::task::ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read(buf.initialize_unfilled()) {
+                Ok(bytes) => {
+                    buf.advance(bytes);
+                    return std::task::Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return std::task::Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Shared<'_> {
+    fn poll_write(
+        self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+        buf: &[u8],
+    ) -> std::task::Poll<io::Result<usize>> {
+        loop {
+            std::task::ready!(self.0.poll_write_ready(cx))?;
+            match self.0.try_write(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return std::task::Poll::Ready(result),
+            }
+        }
+    }
+
+    fn poll_flush(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<()>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<io::Result<()>> {
+        std::task::Poll::Ready(shutdown(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests;
