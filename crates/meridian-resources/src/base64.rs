@@ -11,8 +11,3 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     }
     STANDARD.decode(text).ok()
 }
-
-/// Encodes as standard base64 with padding.
-pub(crate) fn encode(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
-}

@@ -1,7 +1,6 @@
 //! The kinds of Kubernetes itself that traffic refers to: core v1 and `discovery.k8s.io/v1`.
 
 pub mod config_map;
-pub(crate) mod defaults;
 pub mod endpoint_slice;
 pub mod endpoints;
 pub mod namespace;

@@ -48,8 +48,6 @@ pub struct Kind {
     /// The OpenAPI v3 structural schema of the whole object.
     pub schema: fn() -> &'static Value,
     pub(crate) compiled: fn() -> &'static Schema,
-    /// What Kubernetes fills beyond the schema's defaults.
-    pub(crate) defaults: fn(&mut Value),
     pub(crate) rules: fn(&Value, &mut Findings),
     pub(crate) decode: fn(&Value) -> Result<Resource, Vec<FieldError>>,
 }

@@ -27,5 +27,5 @@ pub use error::{Diagnostic, FieldError, FieldErrorKind};
 pub use int_or_string::IntOrString;
 pub use kind::{Column, Kind, Nulls, all, by_api_version_kind, by_group_kind, by_plural};
 pub use meta::Meta;
-pub use object::{Object, ObjectRef, Resource, Source, Spec, decode, decode_object};
+pub use object::{Object, ObjectRef, Resource, Source, Spec, StringMap, decode, decode_object};
 pub use validate::{apply_defaults, prune, unknown_fields, validate, warnings};

@@ -50,13 +50,9 @@ fn type_meta(kind: &Kind, object: &Value) -> Vec<FieldError> {
     errors
 }
 
-/// Fills what Kubernetes fills in place: the schema's defaults, and those of its own kinds (the target port of a
-/// Service's port, the `stringData` of a Secret folded into `data`).
-///
-/// Wants an object that [`validate`] accepts; of others, what has the wrong type is left alone.
+/// Fills the schema's defaults in place; what has the wrong type is left alone.
 pub fn apply_defaults(kind: &Kind, object: &mut Value) {
     fields::apply_defaults(&(kind.compiled)().root, object);
-    (kind.defaults)(object);
 }
 
 /// The fields that the schema does not have, each with the name that may have been meant.

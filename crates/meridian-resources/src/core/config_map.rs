@@ -28,7 +28,6 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    defaults: |_| {},
     rules: |object, findings| typed(object, findings, super::rules::config_map),
     decode: crate::object::decode_as::<ConfigMap>,
 };

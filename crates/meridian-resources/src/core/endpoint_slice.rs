@@ -36,7 +36,6 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    defaults: super::defaults::endpoint_slice,
     rules: |object, findings| typed(object, findings, super::rules::endpoint_slice),
     decode: crate::object::decode_as::<EndpointSlice>,
 };
@@ -154,5 +153,6 @@ pub struct EndpointPort {
     /// The port number, 1 to 65535; any port when absent.
     pub port: Option<i32>,
     /// The transport protocol.
+    #[schemars(extend("x-default" = "TCP"))]
     pub protocol: Protocol,
 }

@@ -25,7 +25,6 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    defaults: super::defaults::endpoints,
     rules: |object, findings| typed(object, findings, super::rules::endpoints),
     decode: crate::object::decode_as::<Endpoints>,
 };
@@ -92,5 +91,6 @@ pub struct EndpointPort {
     /// The port number, 1 to 65535.
     pub port: i32,
     /// The transport protocol.
+    #[schemars(extend("x-default" = "TCP"))]
     pub protocol: Protocol,
 }

@@ -26,7 +26,6 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    defaults: super::defaults::namespace,
     rules: |_, _| {},
     decode: crate::object::decode_as::<Namespace>,
 };

@@ -44,7 +44,6 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    defaults: |_| {},
     rules: |object, findings| typed(object, findings, super::rules::pod),
     decode: crate::object::decode_as::<Pod>,
 };
@@ -105,6 +104,7 @@ pub struct ContainerPort {
     /// The port's name, which Services refer to.
     pub name: String,
     /// The transport protocol.
+    #[schemars(extend("x-default" = "TCP"))]
     pub protocol: Protocol,
 }
 

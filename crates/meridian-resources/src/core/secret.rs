@@ -33,7 +33,6 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    defaults: super::defaults::secret,
     rules: |object, findings| typed(object, findings, super::rules::secret),
     decode: crate::object::decode_as::<Secret>,
 };

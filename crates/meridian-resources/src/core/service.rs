@@ -40,7 +40,6 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,
-    defaults: super::defaults::service,
     rules: |object, findings| typed(object, findings, super::rules::service),
     decode: crate::object::decode_as::<Service>,
 };
@@ -152,6 +151,7 @@ pub struct ServicePort {
     /// The port, 1 to 65535.
     pub port: i32,
     /// The transport protocol.
+    #[schemars(extend("x-default" = "TCP"))]
     pub protocol: Protocol,
     /// The endpoints' port by number, or by the name of the pods' port; `port` when absent.
     pub target_port: Option<IntOrString>,

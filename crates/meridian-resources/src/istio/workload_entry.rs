@@ -32,7 +32,6 @@ pub static KIND: Kind = Kind {
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,
-    defaults: |_| {},
     rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<WorkloadEntry>,
 };
