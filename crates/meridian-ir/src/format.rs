@@ -4,6 +4,7 @@
 //! sign. [`Format::parse`] compiles a text once, when a configuration arrives; an operator that Meridian does not have
 //! is refused there, so that nothing is printed wrongly in silence.
 
+mod display;
 mod operator;
 mod parse;
 mod time;

@@ -113,3 +113,20 @@ fn errors_say_where_what_and_what_else() {
         assert!(error.reason.contains(reason), "{text}: {error}");
     }
 }
+
+#[test]
+fn a_format_prints_as_it_is_read() {
+    for text in [
+        ISTIO_DEFAULT_FORMAT,
+        "100%% %REQ(:PATH?X-A):7% %RESP(SERVER)% %TRAILER(T)% %REQ_WITHOUT_QUERY(:PATH)%",
+        "%QUERY_PARAM(Ab):2% %ENVIRONMENT(HOME)% %RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%",
+        "%COMMON_DURATION(DS_RX_BEG:US_RX_BEG:us)% %START_TIME(%Y-%m-%d %s.%3f%%%f)% %EMIT_TIME%",
+    ] {
+        let format = Format::parse(text).unwrap();
+        assert_eq!(format.to_string(), text);
+        assert_eq!(Format::parse(&format.to_string()), Ok(format));
+    }
+    for (name, operator) in operator::PLAIN {
+        assert_eq!(&operator.to_string(), name);
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::FormatError;
 use crate::Name;
+use std::fmt;
 
 /// How `%START_TIME%` prints a time, in UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -97,12 +98,24 @@ const COMPOSITES: &[(char, &str)] = &[
     ('R', "%H:%M"),
     ('T', "%H:%M:%S"),
     ('c', "%a %b %e %H:%M:%S %Y"),
-    ('n', "\n"),
     ('r', "%I:%M:%S %p"),
     ('t', "\t"),
     ('x', "%m/%d/%y"),
     ('X', "%H:%M:%S"),
 ];
+
+impl fmt::Display for TimePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(text) => f.write_str(&text.replace('%', "%%")),
+            Self::Fraction(9) => f.write_str("%f"),
+            Self::Fraction(digits) => write!(f, "%{digits}f"),
+            part => {
+                CONVERSIONS.iter().find(|(_, known)| known == part).map_or(Ok(()), |(name, _)| write!(f, "%{name}"))
+            }
+        }
+    }
+}
 
 impl TimeFormat {
     /// Compiles a time format; `column` is where `text` begins, for messages.
