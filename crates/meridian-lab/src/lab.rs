@@ -33,20 +33,24 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Builds `plan` at `site` and waits until everything answers. The user's configuration is not applied yet.
+    /// A lab that is to stand at `site`; nothing is built yet.
+    #[must_use]
+    pub fn new(plan: Plan, site: Site, interrupt: &Interrupt) -> Self {
+        Self { plan, site, programs: Vec::new(), interrupt: interrupt.clone() }
+    }
+
+    /// Builds everything and waits until it answers. The user's configuration is not applied yet.
     ///
     /// # Errors
-    /// The first thing that fails; what was built so far is taken away.
-    pub fn build(plan: Plan, site: Site, interrupt: &Interrupt) -> Result<Self, Error> {
+    /// The first thing that fails; what was built so far stays until the lab is dropped.
+    pub fn build(&mut self) -> Result<(), Error> {
         stale::sweep();
-        let mut lab = Self { plan, site, programs: Vec::new(), interrupt: interrupt.clone() };
-        lab.prepare_files()?;
-        lab.build_network()?;
-        lab.start_servers()?;
-        lab.start_system()?;
-        lab.apply_objects()?;
-        lab.start_dns()?;
-        Ok(lab)
+        self.prepare_files()?;
+        self.build_network()?;
+        self.start_servers()?;
+        self.start_system()?;
+        self.apply_objects()?;
+        self.start_dns()
     }
 
     /// The plan that it was built from.
@@ -242,8 +246,8 @@ impl Lab {
 
     /// Applies what a cluster would have before the user comes.
     fn apply_objects(&self) -> Result<(), Error> {
-        let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": self.plan.objects});
-        let file = self.write("objects.json", &format!("{list:#}\n"))?;
+        let documents: String = self.plan.objects.iter().map(|object| format!("---\n{object}\n")).collect();
+        let file = self.write("cluster.yaml", &documents)?;
         self.apply(Path::new(&file))
     }
 

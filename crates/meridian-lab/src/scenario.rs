@@ -117,8 +117,8 @@ impl Scenario {
         let folder = fs::canonicalize(folder).doing("find", folder)?;
         let meridian = fs::canonicalize(&settings.meridian).doing("find", &settings.meridian)?;
         let site = Site { prefix, folder, meridian, scenarios: self.helpers.clone() };
-        let mut lab = Lab::build(plan, site, interrupt)?;
-        let verdict = self.apply(&lab).and_then(|()| self.check(&mut lab, settings.mode, interrupt));
+        let mut lab = Lab::new(plan, site, interrupt);
+        let verdict = self.build_and_check(&mut lab, settings.mode, interrupt);
         if !matches!(verdict, Ok(()) | Err(Error::Interrupted)) {
             lab.diagnose();
         }
@@ -131,6 +131,12 @@ impl Scenario {
         verdict
     }
 
+    fn build_and_check(&self, lab: &mut Lab, mode: Mode, interrupt: &Interrupt) -> Result<(), Error> {
+        lab.build()?;
+        self.apply(lab)?;
+        if mode.shell { Ok(()) } else { self.check(lab, interrupt) }
+    }
+
     /// Applies `config.yaml`, unless it is empty, which `kubectl` would refuse.
     fn apply(&self, lab: &Lab) -> Result<(), Error> {
         let file = self.folder.join("config.yaml");
@@ -140,10 +146,7 @@ impl Scenario {
     }
 
     /// Runs `check.sh` as the client.
-    fn check(&self, lab: &mut Lab, mode: Mode, interrupt: &Interrupt) -> Result<(), Error> {
-        if mode.shell {
-            return Ok(());
-        }
+    fn check(&self, lab: &mut Lab, interrupt: &Interrupt) -> Result<(), Error> {
         let words = ["bash".to_owned(), self.folder.join("check.sh").display().to_string()];
         let (out, err) = (lab.site().folder.join("check.out"), lab.site().folder.join("check.err"));
         let mut child = lab.start_check(CLIENT, &words, &out, &err)?;

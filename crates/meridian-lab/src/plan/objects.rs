@@ -65,6 +65,7 @@ fn pod(workload: &Workload, address: Ipv4Addr) -> Value {
             "podIP": address,
             "podIPs": [{"ip": address}],
             "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{"name": "app", "image": "app", "imageID": "", "ready": true, "restartCount": 0}],
         },
     })
 }
