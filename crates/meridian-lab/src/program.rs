@@ -65,9 +65,11 @@ impl Running {
 
     /// Ends it and its children, whatever they do.
     pub(crate) fn kill(&mut self) {
-        signal_group(&self.child, Signal::KILL);
-        // It cannot refuse; waiting removes it from the process table.
-        let _ = self.child.wait();
+        if self.ended().is_none() {
+            signal_group(&self.child, Signal::KILL);
+            // It cannot refuse; waiting removes it from the process table.
+            let _ = self.child.wait();
+        }
     }
 }
 
