@@ -1,0 +1,6 @@
+//! The API as its clients see it: the real `kubectl`, and requests that it does not make.
+
+mod http;
+mod kubectl;
+mod support;
+mod watch;
