@@ -156,3 +156,6 @@ impl JsonSchema for Duration {
 pub fn any_duration_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "x-rule": "duration" })
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,3 +178,6 @@ pub fn by_api_version_kind(api_version: &str, kind: &str) -> Option<&'static Kin
 pub fn by_plural(group: &str, plural: &str) -> Option<&'static Kind> {
     ALL.into_iter().find(|known| known.group == group && known.plural == plural)
 }
+
+#[cfg(test)]
+mod tests;

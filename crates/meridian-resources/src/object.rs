@@ -57,6 +57,8 @@ pub trait Spec: fmt::Debug + DeserializeOwned + JsonSchema + Sized {
     type Status: fmt::Debug + Default + Clone + PartialEq + DeserializeOwned + JsonSchema + 'static;
     /// Whether the fields are at the top of the object (Secret, ConfigMap) rather than under `spec`.
     const FLAT: bool;
+    /// Whether no value of the object may be shown, not even in an error.
+    const SENSITIVE: bool = false;
 
     /// The kind.
     fn kind() -> &'static Kind;
@@ -176,16 +178,21 @@ pub fn decode_object<T: Spec>(object: &Value) -> Result<Object<T>, Vec<FieldErro
     let object = normal.as_ref().unwrap_or(object);
     let meta = Meta::of(T::kind(), object)?;
     let empty = Value::Object(serde_json::Map::new());
-    let spec = if T::FLAT { part(object, "") } else { part(object.get("spec").unwrap_or(&empty), "spec") }?;
+    let spec =
+        if T::FLAT { part::<T, _>(object, "") } else { part::<T, _>(object.get("spec").unwrap_or(&empty), "spec") }?;
     let status = match object.get("status") {
-        Some(status) => part(status, "status")?,
+        Some(status) => part::<T, _>(status, "status")?,
         None => T::Status::default(),
     };
     Ok(Object { meta, spec, status, source: None })
 }
 
-fn part<T: DeserializeOwned>(value: &Value, path: &str) -> Result<T, Vec<FieldError>> {
-    T::deserialize(value).map_err(|error| vec![FieldError::invalid_hidden(path, error.to_string())])
+fn part<T: Spec, P: DeserializeOwned>(value: &Value, path: &str) -> Result<P, Vec<FieldError>> {
+    P::deserialize(value).map_err(|error| {
+        let detail =
+            if T::SENSITIVE { format!("does not have the shape of a {}", T::kind()) } else { error.to_string() };
+        vec![FieldError::invalid_hidden(path, detail)]
+    })
 }
 
 pub(crate) fn decode_as<T: Spec>(object: &Value) -> Result<Resource, Vec<FieldError>> {

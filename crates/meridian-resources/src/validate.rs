@@ -66,3 +66,6 @@ pub fn unknown_fields(kind: &Kind, object: &Value) -> Vec<FieldError> {
 pub fn prune(kind: &Kind, object: &mut Value) {
     fields::prune(&(kind.compiled)().root, object);
 }
+
+#[cfg(test)]
+mod tests;

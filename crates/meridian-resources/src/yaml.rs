@@ -13,6 +13,7 @@ mod tests;
 pub use emit::emit;
 pub use node::Position;
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -34,8 +35,8 @@ pub struct Document {
     pub object: Result<ParsedObject, Vec<Diagnostic>>,
 }
 
-/// An object as it was written.
-#[derive(Clone, Debug)]
+/// An object as it was written. Its `Debug` does not show the fields: the object may be a Secret.
+#[derive(Clone)]
 pub struct ParsedObject {
     /// Its kind.
     pub kind: &'static Kind,
@@ -46,6 +47,13 @@ pub struct ParsedObject {
     /// Where it was written.
     pub source: Source,
     node: Node,
+}
+
+impl fmt::Debug for ParsedObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let object = self.object_ref().map(|object| object.to_string());
+        f.debug_struct("ParsedObject").field("object", &object).field("source", &self.source).finish_non_exhaustive()
+    }
 }
 
 impl ParsedObject {

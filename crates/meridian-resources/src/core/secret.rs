@@ -42,6 +42,7 @@ schema::compiled_once!(schema::of_flat::<Secret>(&KIND));
 impl Spec for Secret {
     type Status = NoStatus;
     const FLAT: bool = true;
+    const SENSITIVE: bool = true;
 
     fn kind() -> &'static Kind {
         &KIND
@@ -57,6 +58,7 @@ impl Spec for Secret {
 #[serde(rename_all = "camelCase", default)]
 pub struct Secret {
     /// The data by name, in base64.
+    #[schemars(extend("x-sensitive" = true))]
     pub data: BTreeMap<String, SecretValue>,
     /// Whether the data may no longer change.
     pub immutable: Option<bool>,

@@ -69,13 +69,19 @@ pub(crate) struct Node {
 impl Node {
     /// Compiles a normalised schema; `nulls_absent` makes every node nullable.
     pub(crate) fn compile(schema: &Value, nulls_absent: bool) -> Node {
+        Self::compile_within(schema, nulls_absent, false)
+    }
+
+    /// What is below a value that must not be shown must not be shown either.
+    fn compile_within(schema: &Value, nulls_absent: bool, sensitive: bool) -> Node {
         let none = Map::new();
         let schema = schema.as_object().unwrap_or(&none);
         let flag = |name: &str| schema.get(name) == Some(&Value::Bool(true));
         let count = |names: [&str; 3]| names.iter().find_map(|name| schema.get(*name)?.as_u64()).map(|n| n as usize);
+        let sensitive = sensitive || flag("x-sensitive");
         let child = |name: &str| {
             let child = schema.get(name).filter(|child| child.is_object())?;
-            Some(Box::new(Node::compile(child, nulls_absent)))
+            Some(Box::new(Node::compile_within(child, nulls_absent, sensitive)))
         };
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
         Node {
@@ -83,7 +89,7 @@ impl Node {
             nullable: nulls_absent || flag("nullable"),
             properties: properties
                 .iter()
-                .map(|(name, property)| (name.clone(), Node::compile(property, nulls_absent)))
+                .map(|(name, property)| (name.clone(), Node::compile_within(property, nulls_absent, sensitive)))
                 .collect(),
             additional: child("additionalProperties"),
             preserve_unknown: flag("x-kubernetes-preserve-unknown-fields"),
@@ -97,7 +103,7 @@ impl Node {
             most: count(["maxLength", "maxItems", "maxProperties"]).unwrap_or(usize::MAX),
             one_of: schema.get("x-one-of").and_then(Value::as_array).into_iter().flatten().map(list).collect(),
             rule: schema.get("x-rule").and_then(Value::as_str).map(Rule::by_name),
-            sensitive: flag("x-sensitive"),
+            sensitive,
             default: schema.get("default").cloned(),
         }
     }

@@ -34,7 +34,9 @@ pub(crate) fn resolve_tagged(text: &str, tag: &str) -> Result<Value, String> {
         "str" | "timestamp" => return Ok(text.into()),
         "binary" => {
             let decoded = base64::decode(text).and_then(|bytes| String::from_utf8(bytes).ok());
-            return decoded.map(Value::String).ok_or_else(|| format!("found {text:?}, which is not base64 of text"));
+            return decoded
+                .map(Value::String)
+                .ok_or_else(|| "the text is not base64 of text, as its tag !!binary says".to_owned());
         }
         "null" | "bool" | "int" | "float" => resolve(text)?,
         _ => return Err(format!("found the tag !!{tag}, allowed: !!str, !!int, !!float, !!bool, !!null, !!binary")),
@@ -45,7 +47,7 @@ pub(crate) fn resolve_tagged(text: &str, tag: &str) -> Result<Value, String> {
         "int" => value.is_i64() || value.is_u64(),
         _ => value.is_number(),
     };
-    if agrees { Ok(value) } else { Err(format!("found {text:?}, which is not of the type that its tag !!{tag} says")) }
+    if agrees { Ok(value) } else { Err(format!("the text is not of the type that its tag !!{tag} says")) }
 }
 
 fn number(text: &str) -> Option<Number> {

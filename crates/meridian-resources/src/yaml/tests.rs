@@ -65,7 +65,7 @@ fn bad_texts_are_refused_with_their_place() {
         ("1: a\n\"1\": b\n", "t.yaml:2:1: the key \"1\" is given twice, first on line 1"),
         ("a: .inf\n", "t.yaml:1:4: found .inf, which JSON cannot hold; write a finite number or quote it"),
         ("a: !foo bar\n", "t.yaml:1:4: found the tag !foo, which has no meaning here; remove it"),
-        ("a: !!int x\n", "t.yaml:1:4: found \"x\", which is not of the type that its tag !!int says"),
+        ("a: !!int x\n", "t.yaml:1:4: the text is not of the type that its tag !!int says"),
         ("? [a]\n: b\n", "t.yaml:1:3: a key must be a plain text, not a list or an object"),
         ("~: b\n", "t.yaml:1:1: a key is missing before the colon"),
         ("a: &a [*a]\n", "t.yaml:1:8: an alias must not be within the value that it stands for"),
