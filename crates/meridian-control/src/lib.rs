@@ -1,1 +1,18 @@
 //! The control plane: sources to store to translation to proxies, and statuses back.
+//!
+//! [`ControlPlane`] follows a [`meridian_store::Store`], translates what changed, hands every proxy its new
+//! configuration, and writes the conditions of the objects concerned. [`ConfigDir`] keeps the store like a folder of
+//! YAML. [`standalone`] holds the objects that a process without Kubernetes starts with.
+#![forbid(unsafe_code)]
+
+mod config_dir;
+mod control_plane;
+mod mesh;
+mod source;
+pub mod standalone;
+mod status;
+mod status_writer;
+
+pub use config_dir::{ConfigDir, ConfigDirError};
+pub use control_plane::{ControlPlane, ProxyFeed};
+pub use source::SOURCE_ANNOTATION;

@@ -1,0 +1,197 @@
+//! The loop that keeps proxies and statuses in step with the store.
+
+use crate::status_writer::StatusWriter;
+use crate::{mesh, source};
+use meridian_ir::ProxyConfig;
+use meridian_resources::{Kind, ObjectRef, Resource, kind};
+use meridian_store::{Event, EventType, GroupResource, Key, Selection, Store, StoredObject, Watch, WatchError};
+use meridian_translate::{Condition, MeshConfig, ProxyNode, Translator};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// How many changes are taken in before the proxies get their effect, so that a flood of changes still goes live in
+/// steps.
+const ROUND: usize = 1024;
+
+/// One proxy that the control plane drives: who it is, and where its configurations go. The newest one counts; a proxy
+/// that is slow skips those in between.
+pub struct ProxyFeed {
+    /// Who it is.
+    pub node: ProxyNode,
+    /// Its configurations.
+    pub sender: watch::Sender<Arc<ProxyConfig>>,
+}
+
+/// Follows a store, translates what changed, feeds the proxies, and reports on the objects. Owned by one task.
+pub struct ControlPlane {
+    store: Store,
+    translator: Translator,
+    feeds: HashMap<String, watch::Sender<Arc<ProxyConfig>>>,
+    kinds: HashMap<GroupResource, &'static Kind>,
+    statuses: StatusWriter,
+    /// What was last said of each object.
+    reports: HashMap<Key, Arc<[Condition]>>,
+    /// Objects of which something new is to be said, or the same again for a new generation.
+    outdated: HashSet<Key>,
+}
+
+impl ControlPlane {
+    /// A control plane for these proxies. Statuses are written by a task of the current tokio runtime.
+    pub fn new(store: Store, feeds: Vec<ProxyFeed>) -> ControlPlane {
+        let mut translator = Translator::new(MeshConfig::default());
+        let mut senders = HashMap::new();
+        for feed in feeds {
+            senders.insert(feed.node.name.to_string(), feed.sender);
+            translator.add_proxy(feed.node);
+        }
+        ControlPlane {
+            statuses: StatusWriter::spawn(store.clone()),
+            store,
+            translator,
+            feeds: senders,
+            kinds: kind::all().iter().map(|kind| (GroupResource::of(kind), *kind)).collect(),
+            reports: HashMap::new(),
+            outdated: HashSet::new(),
+        }
+    }
+
+    /// Runs until the store closes.
+    pub async fn run(mut self) {
+        let mut known = HashSet::new();
+        loop {
+            let (mut changes, keys) = match self.start_over(&known) {
+                Ok(started) => started,
+                Err(error) => return tracing::info!(%error, "the control plane ends"),
+            };
+            known = keys;
+            match self.follow(&mut changes, &mut known).await {
+                WatchError::Closed => return tracing::info!("the control plane ends: the store is closed"),
+                error => tracing::warn!(%error, "too many changes at once: reading all objects again"),
+            }
+        }
+    }
+
+    /// Takes in the whole store; `known` are the objects that an earlier round took in.
+    fn start_over(&mut self, known: &HashSet<Key>) -> Result<(Watch, HashSet<Key>), WatchError> {
+        let snapshot = self.store.list_all();
+        let changes = self.store.watch(Selection::default(), snapshot.revision)?;
+        let keys: HashSet<Key> = snapshot.objects.iter().map(|object| object.key().clone()).collect();
+        for gone in known.difference(&keys) {
+            self.forget(gone);
+        }
+        for object in &snapshot.objects {
+            self.put(object);
+        }
+        self.publish();
+        Ok((changes, keys))
+    }
+
+    async fn follow(&mut self, changes: &mut Watch, known: &mut HashSet<Key>) -> WatchError {
+        loop {
+            let mut event = match changes.next().await {
+                Ok(event) => event,
+                Err(error) => return error,
+            };
+            for _ in 0..ROUND {
+                self.take(&event, known);
+                event = match changes.try_next() {
+                    Ok(Some(event)) => event,
+                    Ok(None) => break,
+                    Err(error) => return error,
+                };
+            }
+            self.publish();
+        }
+    }
+
+    fn take(&mut self, event: &Event, known: &mut HashSet<Key>) {
+        let key = event.object.key();
+        match event.event_type {
+            EventType::Deleted => {
+                known.remove(key);
+                self.forget(key);
+            }
+            EventType::Added | EventType::Modified => {
+                known.insert(key.clone());
+                if !event.previous.as_deref().is_some_and(|previous| only_status_differs(previous, &event.object)) {
+                    self.put(&event.object);
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, object: &StoredObject) {
+        let Some(kind) = self.kinds.get(&object.key().resource) else { return };
+        let value = object.to_value(&kind.preferred_api_version(), kind.kind);
+        match meridian_resources::decode(kind, &value) {
+            Ok(resource) => {
+                self.outdated.insert(object.key().clone());
+                self.put_resource(match source::of(&resource.meta().annotations) {
+                    Some(source) => resource.with_source(source),
+                    None => resource,
+                });
+            }
+            // Admission accepts nothing that cannot be read back; a store written by another version may hold it.
+            Err(errors) => {
+                let reasons: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                tracing::error!(object = %object.key(), reasons = reasons.join("; "), "passed over: not readable");
+                self.forget(object.key());
+            }
+        }
+    }
+
+    fn put_resource(&mut self, resource: Resource) {
+        if let Resource::ConfigMap(map) = &resource
+            && let Some((mesh, problems)) = mesh::from_config_map(map)
+        {
+            for problem in problems {
+                tracing::warn!("ConfigMap istio-system/istio, key mesh: {problem}");
+            }
+            self.translator.set_mesh(mesh);
+        }
+        self.translator.put(resource);
+    }
+
+    fn forget(&mut self, key: &Key) {
+        self.reports.remove(key);
+        self.outdated.remove(key);
+        let Some(kind) = self.kinds.get(&key.resource) else { return };
+        let namespace = (!key.namespace.is_empty()).then(|| key.namespace.clone());
+        let object = ObjectRef { kind, namespace, name: key.name.clone() };
+        if mesh::is_mesh_config_map(&object) {
+            self.translator.set_mesh(MeshConfig::default());
+        }
+        self.translator.delete(&object);
+    }
+
+    /// Translates what changed, feeds the proxies, and reports.
+    fn publish(&mut self) {
+        let output = self.translator.translate();
+        for (name, config) in output.proxies {
+            if let Some(feed) = self.feeds.get(&*name) {
+                feed.send_replace(config);
+            }
+        }
+        for (object, conditions) in output.statuses {
+            let key =
+                Key::new(GroupResource::of(object.kind), object.namespace.as_deref().unwrap_or_default(), &object.name);
+            self.outdated.insert(key.clone());
+            self.reports.insert(key, conditions.into());
+        }
+        let reports = &self.reports;
+        self.statuses.write(self.outdated.drain().filter_map(|key| {
+            let conditions = reports.get(&key)?.clone();
+            Some((key, conditions))
+        }));
+    }
+}
+
+/// Whether a change concerns the status alone, our own reports above all: then there is nothing to translate.
+fn only_status_differs(previous: &StoredObject, object: &StoredObject) -> bool {
+    if !object.key().resource.has_generation() {
+        return false;
+    }
+    let (before, after) = (previous.metadata(), object.metadata());
+    after.generation == before.generation && after.labels == before.labels && after.annotations == before.annotations
+}

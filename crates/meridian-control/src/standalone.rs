@@ -1,0 +1,134 @@
+//! The objects that a process without Kubernetes starts with: what an installation of Istio puts into `istio-system`.
+
+use crate::mesh;
+use meridian_apiserver::{Api, ApiError};
+use meridian_resources::{Kind, kind};
+use meridian_store::{GroupResource, Key};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// The namespace of gateways.
+pub const NAMESPACE: &str = mesh::NAMESPACE;
+
+/// The annotation of a gateway's Pod that says where its admin endpoint is.
+pub const ADMIN_ANNOTATION: &str = "meridian.dev/admin-address";
+
+/// A gateway that runs in this process.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Its name, for example `ingressgateway`.
+    pub name: String,
+    /// Where its servers listen.
+    pub address: IpAddr,
+    /// Where its admin endpoint listens.
+    pub admin: SocketAddr,
+}
+
+impl Gateway {
+    /// The labels that Gateways select by.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("istio".into(), self.name.clone()), ("app".into(), self.service())])
+    }
+
+    /// The name of its Service.
+    pub fn service(&self) -> String {
+        format!("istio-{}", self.name)
+    }
+
+    /// The address at which this machine reaches it.
+    pub fn reachable(&self) -> IpAddr {
+        if self.address.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { self.address }
+    }
+}
+
+/// Makes the objects: the mesh configuration and the gateways' Services where they do not exist, so that a user's
+/// changes stay; the gateways' EndpointSlices and Pods as they are now.
+///
+/// # Errors
+/// The store cannot be written.
+pub async fn prepare(api: &Api, gateways: &[Gateway]) -> Result<(), ApiError> {
+    let mesh = json!({"metadata": {"name": mesh::NAME, "namespace": NAMESPACE}, "data": {"mesh": "accessLogFile: /dev/stdout\n"}});
+    make(api, "", "ConfigMap", mesh).await?;
+    for gateway in gateways {
+        make(api, "", "Service", service(gateway)).await?;
+        replace(api, "discovery.k8s.io", "EndpointSlice", endpoint_slice(gateway)).await?;
+        replace(api, "", "Pod", pod(gateway)).await?;
+    }
+    Ok(())
+}
+
+/// Creates an object unless it exists.
+async fn make(api: &Api, group: &str, kind: &str, object: Value) -> Result<(), ApiError> {
+    let kind = known(group, kind);
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    if api.store().get(&Key::new(GroupResource::of(kind), NAMESPACE, name)).is_some() {
+        return Ok(());
+    }
+    replace(api, group, kind.kind, object).await
+}
+
+async fn replace(api: &Api, group: &str, kind: &str, mut object: Value) -> Result<(), ApiError> {
+    let kind = known(group, kind);
+    object["apiVersion"] = kind.preferred_api_version().into();
+    object["kind"] = kind.kind.into();
+    api.put(kind, object).await.map(|_| ())
+}
+
+fn known(group: &str, name: &str) -> &'static Kind {
+    kind::by_group_kind(group, name).expect("the kinds that this module names are in the registry")
+}
+
+/// The ports that Istio's gateways have: name, port, target port.
+const PORTS: [(&str, u16, u16); 3] = [("status-port", 15021, 15021), ("http2", 80, 8080), ("https", 443, 8443)];
+
+fn service(gateway: &Gateway) -> Value {
+    let ports: Vec<Value> = PORTS
+        .iter()
+        .map(|(name, port, target)| json!({"name": name, "port": port, "protocol": "TCP", "targetPort": target}))
+        .collect();
+    json!({
+        "metadata": {"name": gateway.service(), "namespace": NAMESPACE, "labels": gateway.labels()},
+        "spec": {"type": "LoadBalancer", "selector": gateway.labels(), "ports": ports},
+    })
+}
+
+fn endpoint_slice(gateway: &Gateway) -> Value {
+    let mut labels = gateway.labels();
+    labels.insert("kubernetes.io/service-name".into(), gateway.service());
+    let ports: Vec<Value> =
+        PORTS.iter().map(|(name, _, target)| json!({"name": name, "port": target, "protocol": "TCP"})).collect();
+    json!({
+        "metadata": {"name": gateway.service(), "namespace": NAMESPACE, "labels": labels},
+        "addressType": if gateway.address.is_ipv4() { "IPv4" } else { "IPv6" },
+        "endpoints": [{
+            "addresses": [gateway.reachable().to_string()],
+            "conditions": {"ready": true},
+            "targetRef": {"kind": "Pod", "name": gateway.name, "namespace": NAMESPACE},
+        }],
+        "ports": ports,
+    })
+}
+
+fn pod(gateway: &Gateway) -> Value {
+    let address = gateway.reachable().to_string();
+    json!({
+        "metadata": {
+            "name": gateway.name,
+            "namespace": NAMESPACE,
+            "labels": gateway.labels(),
+            "annotations": {ADMIN_ANNOTATION: gateway.admin.to_string()},
+        },
+        "spec": {"serviceAccountName": gateway.name, "containers": [{"name": "istio-proxy", "image": "meridian"}]},
+        "status": {
+            "phase": "Running",
+            "podIP": address,
+            "hostIP": address,
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{
+                "name": "istio-proxy", "ready": true, "restartCount": 0, "image": "meridian", "imageID": "",
+                "state": {"running": {}},
+            }],
+        },
+    })
+}

@@ -1,0 +1,158 @@
+//! From objects in the store to configurations and conditions, without proxies and without HTTP.
+
+use meridian_apiserver::Api;
+use meridian_control::{ConfigDir, ControlPlane, ProxyFeed, SOURCE_ANNOTATION, standalone};
+use meridian_ir::ProxyConfig;
+use meridian_resources::yaml;
+use meridian_store::{GroupResource, Key, Store};
+use meridian_translate::ProxyNode;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Plane {
+    api: Api,
+    configs: watch::Receiver<Arc<ProxyConfig>>,
+}
+
+/// A control plane with one gateway over an empty store in memory.
+async fn start() -> Plane {
+    let store = Store::memory().unwrap();
+    let api = Api::new(store.clone()).await.unwrap();
+    let gateway = standalone::Gateway {
+        name: "ingressgateway".into(),
+        address: "0.0.0.0".parse().unwrap(),
+        admin: "127.0.0.1:15000".parse().unwrap(),
+    };
+    standalone::prepare(&api, std::slice::from_ref(&gateway)).await.unwrap();
+    let node = ProxyNode::gateway("ingressgateway", "istio-system", gateway.labels());
+    let (sender, configs) = watch::channel(Arc::new(ProxyConfig::default()));
+    tokio::spawn(ControlPlane::new(store, vec![ProxyFeed { node, sender }]).run());
+    Plane { api, configs }
+}
+
+impl Plane {
+    async fn put(&self, text: &str) {
+        for document in yaml::parse(text, "test.yaml") {
+            let object = document.object.unwrap();
+            self.api.put(object.kind, object.value).await.unwrap();
+        }
+    }
+
+    /// Waits for a configuration of which `test` is true.
+    async fn config(&mut self, test: impl Fn(&ProxyConfig) -> bool) -> Arc<ProxyConfig> {
+        let config = tokio::time::timeout(PATIENCE, self.configs.wait_for(|config| test(config))).await;
+        config.expect("a configuration in time").unwrap().clone()
+    }
+
+    /// Waits until the condition of an object has this status; its message.
+    async fn condition(&self, plural: &str, name: &str, condition: &str, status: &str) -> String {
+        let key = Key::new(GroupResource::new("networking.istio.io", plural), "default", name);
+        let look = async {
+            loop {
+                let object = self.api.store().get(&key).map(|object| object.to_value("", ""));
+                let conditions = object.as_ref().and_then(|object| object["status"]["conditions"].as_array());
+                let found = |c: &&Value| c["type"] == condition && c["status"] == status;
+                if let Some(condition) = conditions.and_then(|conditions| conditions.iter().find(found)) {
+                    return condition["message"].as_str().unwrap().to_owned();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("{condition}={status} of {plural}/{name}"))
+    }
+}
+
+const EDGE: &str = "
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web}
+spec:
+  hosts: [web.example.com]
+  gateways: [edge]
+  http: [{route: [{destination: {host: web, port: {number: 80}}}]}]
+";
+
+fn serves(config: &ProxyConfig, host: &str) -> bool {
+    config.routes.get("http.8080").is_some_and(|routes| {
+        routes.virtual_host(host.as_bytes()).is_some_and(|found| found.domains.iter().any(|domain| &**domain == host))
+    })
+}
+
+#[tokio::test]
+async fn objects_become_listeners_routes_and_conditions_and_go_again() {
+    let mut plane = start().await;
+    plane.put(EDGE).await;
+    let config = plane.config(|config| serves(config, "web.example.com")).await;
+    assert!(config.listeners.contains_key("0.0.0.0_8080"), "{:?}", config.listeners.keys());
+    let message = plane.condition("virtualservices", "web", "ResolvedRefs", "False").await;
+    assert!(message.contains("web.default.svc.cluster.local"), "{message}");
+    plane.condition("gateways", "edge", "Programmed", "True").await;
+
+    plane
+        .put(
+            "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: web}
+spec:
+  hosts: [web.default.svc.cluster.local]
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  endpoints: [{address: 192.0.2.1}]
+",
+        )
+        .await;
+    let cluster = "outbound|80||web.default.svc.cluster.local";
+    plane.config(|config| config.clusters.contains_key(cluster)).await;
+    plane.condition("virtualservices", "web", "ResolvedRefs", "True").await;
+
+    let kind = meridian_resources::by_group_kind("networking.istio.io", "VirtualService").unwrap();
+    plane.api.remove(kind, "default", "web").await.unwrap();
+    let config = plane.config(|config| !serves(config, "web.example.com")).await;
+    assert!(!config.clusters.contains_key(cluster), "a gateway has only the clusters that its routes can reach");
+}
+
+#[tokio::test]
+async fn the_mesh_configuration_is_live() {
+    let mut plane = start().await;
+    plane.put(EDGE).await;
+    let logs =
+        |config: &ProxyConfig| config.listeners.values().next().is_some_and(|listener| !listener.access_log.is_empty());
+    plane.config(logs).await;
+    plane
+        .put("{apiVersion: v1, kind: ConfigMap, metadata: {name: istio, namespace: istio-system}, data: {mesh: ''}}")
+        .await;
+    plane.config(|config| !config.listeners.is_empty() && !logs(config)).await;
+}
+
+#[tokio::test]
+async fn a_folder_is_followed_and_names_the_line_of_each_object() {
+    let mut plane = start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("edge.yaml");
+    std::fs::write(&file, EDGE).unwrap();
+    let mut followed = ConfigDir::open(folder.path(), plane.api.clone()).unwrap();
+    followed.sync().await;
+    tokio::spawn(followed.follow());
+    plane.config(|config| serves(config, "web.example.com")).await;
+    let key = Key::new(GroupResource::new("networking.istio.io", "virtualservices"), "default", "web");
+    let annotations = plane.api.store().get(&key).unwrap().metadata().annotations;
+    assert_eq!(annotations[SOURCE_ANNOTATION], "edge.yaml:10");
+
+    std::fs::write(&file, EDGE.replace("web.example.com", "new.example.com")).unwrap();
+    plane.config(|config| serves(config, "new.example.com") && !serves(config, "web.example.com")).await;
+    std::fs::remove_file(&file).unwrap();
+    plane.config(|config| config.listeners.is_empty()).await;
+}
