@@ -47,7 +47,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 /// Where `program` lies: in `PATH`, in an administrator's folder, or in our own.
-fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let more = [Some("/usr/sbin".into()), Some("/sbin".into()), own_programs().ok()];
     env::split_paths(&path)
@@ -62,7 +62,7 @@ fn own_programs() -> anyhow::Result<PathBuf> {
 }
 
 /// The folder for what can be made again.
-fn cache() -> anyhow::Result<PathBuf> {
+pub(crate) fn cache() -> anyhow::Result<PathBuf> {
     let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home);
     Ok(cache.context("neither XDG_CACHE_HOME nor HOME is set")?.join("meridian"))
