@@ -39,7 +39,9 @@
 //! | `admin::serve(Arc<control::Shared>, ...)` | control | start |
 #![forbid(unsafe_code)]
 
+pub mod access_log;
 pub mod control;
+pub mod dns;
 pub mod http1;
 pub mod inspect;
 pub mod listener;
@@ -48,6 +50,9 @@ pub mod outcome;
 pub mod pool;
 pub mod record;
 pub mod snapshot;
+pub mod stats;
+pub mod tcp;
+pub mod tls;
 pub mod worker;
 
 pub use control::{Applied, ApplyError, ListenerError, Proxy, ProxyError, ProxyHandle};

@@ -2,6 +2,7 @@
 
 use super::ListenerError;
 use crate::ProxyOptions;
+use crate::stats::Stats;
 use arc_swap::ArcSwap;
 use meridian_ir::{Name, ProxyConfig};
 use std::net::SocketAddr;
@@ -53,6 +54,8 @@ pub struct Shared {
     pub config: ArcSwap<ProxyConfig>,
     /// Its listeners.
     pub listeners: ArcSwap<Vec<ListenerState>>,
+    /// What all workers count.
+    pub stats: Arc<Stats>,
     /// When the process's proxy was started.
     pub started: Instant,
     /// The same by the wall clock.
@@ -61,8 +64,9 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(options: ProxyOptions) -> Self {
+    pub(super) fn new(options: ProxyOptions, stats: Arc<Stats>) -> Self {
         Self {
+            stats,
             options,
             config: ArcSwap::default(),
             listeners: ArcSwap::default(),

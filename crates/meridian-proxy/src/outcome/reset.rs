@@ -84,6 +84,16 @@ impl TransportFailure {
     pub fn of(error: &std::io::Error) -> Self {
         Self::Connect(error.raw_os_error().unwrap_or(0))
     }
+
+    /// Whose fault it is: the endpoint's or the network's, or a shortage of our own.
+    #[must_use]
+    pub const fn reason(self) -> ResetReason {
+        match self {
+            // EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM
+            Self::Connect(99 | 24 | 23 | 105 | 12) => ResetReason::LocalConnectionFailure,
+            Self::Connect(_) => ResetReason::RemoteConnectionFailure,
+        }
+    }
 }
 
 impl fmt::Display for TransportFailure {

@@ -1,0 +1,193 @@
+//! The control thread: takes configurations one after another and hands what changed to the workers.
+
+use super::sockets::listen;
+use super::{Applied, ListenerError, ListenerState, ProxyError, Shared, State};
+use crate::ProxyOptions;
+use crate::access_log::Writer;
+use crate::snapshot::{Change, Compiler};
+use crate::stats::Stats;
+use crate::worker::{Update, WorkerCommand, WorkerThread};
+use meridian_ir::{Name, ProxyConfig};
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, oneshot};
+
+/// What the control thread is asked for.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Run this configuration.
+    Apply(Arc<ProxyConfig>, oneshot::Sender<Applied>),
+    /// Finish within this time.
+    Stop(Duration, oneshot::Sender<()>),
+}
+
+/// The control thread's state.
+pub(super) struct Control {
+    shared: Arc<Shared>,
+    compiler: Compiler,
+    workers: Vec<WorkerThread>,
+    runtime: Runtime,
+    logs: Arc<Writer>,
+    /// Where listeners listen: the configured and the bound address.
+    bound: HashMap<Name, (SocketAddr, SocketAddr)>,
+    errors: HashMap<Name, Arc<ListenerError>>,
+}
+
+impl Control {
+    pub(super) fn new(options: ProxyOptions, _commands: mpsc::UnboundedSender<Command>) -> Result<Self, ProxyError> {
+        if options.threads == 0 {
+            return Err(ProxyError::NoThreads);
+        }
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| ProxyError::Thread { thread: "control".into(), source })?;
+        let threads = options.threads;
+        let logs = Writer::start(&options)
+            .map_err(|source| ProxyError::Thread { thread: "access-log writer".into(), source })?;
+        let stats = Stats::new(&options);
+        let shared = Arc::new(Shared::new(options, stats.clone()));
+        let mut control = Self {
+            shared,
+            compiler: Compiler::default(),
+            workers: Vec::with_capacity(threads),
+            runtime,
+            logs: logs.clone(),
+            bound: HashMap::new(),
+            errors: HashMap::new(),
+        };
+        for index in 0..threads {
+            match WorkerThread::spawn(index, control.shared.clone(), stats.clone(), logs.clone()) {
+                Ok(worker) => control.workers.push(worker),
+                Err(error) => {
+                    control.stop_workers(Duration::ZERO);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(control)
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) fn spawn(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) -> Result<JoinHandle<()>, ProxyError> {
+        let main = move || {
+            self.run(&mut inbox);
+        };
+        std::thread::Builder::new()
+            .name("control".into())
+            .spawn(main)
+            .map_err(|source| ProxyError::Thread { thread: "control".into(), source })
+    }
+
+    fn run(&mut self, inbox: &mut mpsc::UnboundedReceiver<Command>) {
+        while let Some(command) = self.runtime.block_on(inbox.recv()) {
+            match command {
+                Command::Apply(config, done) => {
+                    let applied = self.apply(&config);
+                    // Nobody may be waiting for it any more.
+                    let _ = done.send(applied);
+                }
+                Command::Stop(limit, done) => {
+                    self.shared.set_state(State::Draining);
+                    self.stop_workers(limit);
+                    let _ = done.send(());
+                    return;
+                }
+            }
+        }
+        self.stop_workers(Duration::ZERO);
+    }
+
+    fn stop_workers(&mut self, limit: Duration) {
+        for worker in &self.workers {
+            worker.send(WorkerCommand::Stop(limit));
+        }
+        self.workers.drain(..).for_each(WorkerThread::join);
+        self.logs.stop();
+    }
+
+    fn apply(&mut self, config: &Arc<ProxyConfig>) -> Applied {
+        let mut change = self.compiler.compile(config);
+        let sockets = self.bind(config, &mut change);
+        self.hand_over(change, sockets);
+        self.shared.config.store(config.clone());
+        self.publish_listeners(config);
+        self.shared.set_state(State::Live);
+        Applied { version: config.version, listener_errors: self.errors.values().cloned().collect() }
+    }
+
+    /// Opens the sockets of listeners that are new or have moved, and of those that failed before. For each worker, its
+    /// sockets.
+    fn bind(&mut self, config: &ProxyConfig, change: &mut Change) -> Vec<Vec<(Name, TcpListener)>> {
+        let mut sockets: Vec<Vec<(Name, TcpListener)>> = (0..self.workers.len()).map(|_| Vec::new()).collect();
+        self.bound.retain(|name, _| config.listeners.contains_key(name));
+        self.errors.retain(|name, _| config.listeners.contains_key(name));
+        for (name, listener) in &config.listeners {
+            let is_bound = self.bound.get(name).is_some_and(|(configured, _)| *configured == listener.address);
+            if is_bound || !listener.bind_to_port {
+                continue;
+            }
+            match listen(listener.address, self.workers.len()) {
+                Ok(opened) => {
+                    let address = opened.first().and_then(|socket| socket.local_addr().ok());
+                    self.bound.insert(name.clone(), (listener.address, address.unwrap_or(listener.address)));
+                    self.errors.remove(name);
+                    for (worker, socket) in sockets.iter_mut().zip(opened) {
+                        worker.push((name.clone(), socket));
+                    }
+                    // A listener that failed before may not have changed since; the workers need it now.
+                    if !change.listeners.iter().any(|(changed, _)| changed == name) {
+                        change.listeners.push((name.clone(), self.compiler.listener(name).cloned()));
+                    }
+                }
+                Err(source) => {
+                    let error = ListenerError { name: name.clone(), address: listener.address, source };
+                    tracing::error!(%error, "a listener does not listen");
+                    self.bound.remove(name);
+                    self.errors.insert(name.clone(), Arc::new(error));
+                    // The one that ran under this name has another address now: it ends.
+                    change.listeners.retain(|(changed, _)| changed != name);
+                    change.listeners.push((name.clone(), None));
+                }
+            }
+        }
+        sockets
+    }
+
+    /// Sends the change to all workers and waits until all have it.
+    fn hand_over(&self, change: Change, sockets: Vec<Vec<(Name, TcpListener)>>) {
+        if change.is_empty() {
+            return;
+        }
+        let change = Arc::new(change);
+        let mut waiting = Vec::with_capacity(self.workers.len());
+        for (worker, sockets) in self.workers.iter().zip(sockets) {
+            let (done, taken_over) = oneshot::channel();
+            worker.send(WorkerCommand::Apply(Update { change: change.clone(), sockets, done }));
+            waiting.push(taken_over);
+        }
+        self.runtime.block_on(async {
+            for taken_over in waiting {
+                if taken_over.await.is_err() {
+                    tracing::error!("a worker has ended: its connections are lost and its share of new ones waits");
+                }
+            }
+        });
+    }
+
+    fn publish_listeners(&self, config: &ProxyConfig) {
+        let listeners = config.listeners.iter().map(|(name, listener)| ListenerState {
+            name: name.clone(),
+            address: self.bound.get(name).map_or(listener.address, |(_, bound)| *bound),
+            error: self.errors.get(name).cloned(),
+        });
+        self.shared.listeners.store(Arc::new(listeners.collect()));
+    }
+}

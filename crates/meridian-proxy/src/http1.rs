@@ -1,0 +1,28 @@
+//! HTTP/1.1: one task owns a client's connection and, during a request, the connection to the endpoint too.
+//!
+//! ```text
+//! read head -> decide -> (reply | forward: take connection -> send -> await head -> retry? -> relay) -> log -> again
+//! ```
+//!
+//! Nothing is allocated for a request once a connection's memory has its size: heads are parsed where they were read,
+//! unchanged fields are copied in runs, bodies of known length go from the read buffer to the socket.
+
+mod buffer;
+mod client;
+mod connection;
+mod decide;
+mod edits;
+mod exchange;
+mod fields;
+mod forward;
+mod leg;
+mod record;
+mod reply;
+mod request;
+mod response;
+mod retry;
+mod timer;
+mod tunnel;
+
+pub use client::Downstream;
+pub use connection::{Start, serve};

@@ -1,0 +1,207 @@
+//! A client's connection from its first request to its last.
+
+use super::buffer::ReadBuffer;
+use super::client::{Client, Downstream, HeadRead, HeadTimeouts};
+use super::exchange::{Deadlines, Upload};
+use super::leg::Leg;
+use super::record::Progress;
+use super::request::Request;
+use super::response::Response;
+use crate::listener::{ConnectionInfo, FilterRuntime, HttpRuntime, WorkerChain, WorkerListener};
+use crate::outcome::Ending;
+use crate::worker::{ConnectionHandle, Worker};
+use meridian_http::{HeadLimits, Span};
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// What a connection starts with.
+pub struct Start {
+    /// The worker that it is on.
+    pub worker: Rc<Worker>,
+    /// The listener that it came to.
+    pub listener: Rc<WorkerListener>,
+    /// The chain that was chosen for it.
+    pub chain: Rc<WorkerChain>,
+    /// The connection manager of that chain.
+    pub http: Rc<HttpRuntime>,
+    /// How others reach it.
+    pub handle: Rc<ConnectionHandle>,
+    /// Its bytes.
+    pub io: Downstream,
+    /// What is known of it.
+    pub info: ConnectionInfo,
+}
+
+/// What becomes of a connection after a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// The next request.
+    KeepAlive,
+    /// It is closed in order.
+    Close,
+    /// It is closed at once: nothing that was begun can be finished.
+    Abort,
+}
+
+/// Time limits of the request at hand.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct TimeLimits {
+    pub(super) timeout: Option<Duration>,
+    pub(super) per_try: Option<Duration>,
+}
+
+/// A client's connection with everything that its requests need. The memory in it is used again for each.
+pub(super) struct Connection {
+    pub(super) worker: Rc<Worker>,
+    pub(super) http: Rc<HttpRuntime>,
+    pub(super) info: ConnectionInfo,
+    pub(super) client: Client,
+    pub(super) request: Request,
+    pub(super) response: Response,
+    pub(super) response_input: ReadBuffer,
+    pub(super) upload: Leg,
+    pub(super) upload_state: Upload,
+    pub(super) download: Leg,
+    pub(super) progress: Progress,
+    pub(super) limits: TimeLimits,
+    pub(super) deadlines: Deadlines,
+    /// The protocol that the client asks to change to, in the request's head.
+    pub(super) upgrade: Option<Span>,
+    pub(super) is_tunnel: bool,
+    /// The connection ends after this request.
+    pub(super) ends: bool,
+    pub(super) scratch: Vec<u8>,
+    listener: Rc<WorkerListener>,
+    chain: Rc<WorkerChain>,
+    generation: u64,
+}
+
+/// Serves a connection to its end.
+pub async fn serve(start: Start) {
+    let Start { worker, listener, chain, http, handle, io, info } = start;
+    let mut connection = Connection {
+        request: Request::new(&info),
+        client: Client::new(io, handle),
+        generation: listener.generation(),
+        response: Response::default(),
+        response_input: ReadBuffer::default(),
+        upload: Leg::default(),
+        upload_state: Upload::default(),
+        download: Leg::default(),
+        progress: Progress::default(),
+        limits: TimeLimits::default(),
+        deadlines: Deadlines::default(),
+        upgrade: None,
+        is_tunnel: false,
+        ends: false,
+        scratch: Vec::new(),
+        worker,
+        http,
+        info,
+        listener,
+        chain,
+    };
+    let stats = connection.http.stats().clone();
+    stats.connection_opened();
+    if connection.run().await == After::Close {
+        let worker = connection.worker.clone();
+        connection.client.close(&worker.buffers).await;
+    } else {
+        connection.client.input.clear(&connection.worker.buffers);
+    }
+    stats.connection_closed();
+}
+
+impl Connection {
+    async fn run(&mut self) -> After {
+        let mut is_first = true;
+        loop {
+            let manager = &self.http.plan().manager;
+            let timeouts =
+                HeadTimeouts { idle: manager.idle_timeout, head: manager.request_headers_timeout, is_first };
+            let Request { head, started, started_at, .. } = &mut self.request;
+            let begun = || {
+                *started = Instant::now();
+                *started_at = SystemTime::now();
+            };
+            let options = &self.http.plan().options;
+            let read = self.client.read_head(head, options, timeouts, &self.worker.buffers, begun).await;
+            let after = match read {
+                HeadRead::Complete(len) => {
+                    self.begin(len);
+                    self.serve_request().await
+                }
+                HeadRead::Refused(error) => {
+                    self.begin(0);
+                    self.refuse(Ending::BadHead(error)).await
+                }
+                HeadRead::TimedOut => {
+                    self.begin(0);
+                    self.refuse(Ending::RequestHeaderTimeout).await
+                }
+                HeadRead::Broken => {
+                    self.begin(0);
+                    self.log("", Ending::ClientDisconnected);
+                    After::Abort
+                }
+                HeadRead::Idle => return After::Close,
+            };
+            self.finish(after == After::KeepAlive);
+            if after != After::KeepAlive {
+                return after;
+            }
+            is_first = false;
+        }
+    }
+
+    /// A request of which a head of `len` bytes was read begins.
+    fn begin(&mut self, len: usize) {
+        self.follow_listener();
+        self.http.stats().request_started();
+        self.client.input.end_head(len);
+        self.request.head_bytes = len;
+        self.upload.reset();
+        let framing = self.request.head.framing();
+        self.upload.begin_body(framing, framing, &HeadLimits::default());
+        self.upload_state = Upload::Sending;
+        if self.upload.has_ended() {
+            self.progress.timeline.downstream_rx_end = Some(Duration::ZERO);
+        }
+    }
+
+    /// Forgets the request.
+    fn finish(&mut self, keeps: bool) {
+        if keeps {
+            self.client.input.next_message(&self.worker.buffers);
+        }
+        self.response_input.clear(&self.worker.buffers);
+        self.request.reset(&self.info);
+        self.response.reset();
+        self.download.reset();
+        self.progress = Progress::default();
+        self.limits = TimeLimits::default();
+        self.deadlines = Deadlines::default();
+        self.upgrade = None;
+    }
+
+    /// Sees what has become of the listener's chains since the last request. A chain that changed is replaced by the
+    /// one that now takes such connections; when there is none, or the listener drains, this request is the last.
+    fn follow_listener(&mut self) {
+        if self.listener.is_draining() || self.worker.is_stopping() {
+            self.ends = true;
+        }
+        if self.generation == self.listener.generation() {
+            return;
+        }
+        self.generation = self.listener.generation();
+        match self.listener.chains().successor(&self.chain) {
+            Some(chain) => {
+                if let FilterRuntime::Http(http) = &chain.runtime {
+                    self.http = http.clone();
+                }
+                self.chain = chain;
+            }
+            None => self.ends = true,
+        }
+    }
+}

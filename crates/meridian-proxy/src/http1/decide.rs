@@ -1,0 +1,99 @@
+//! From a request's head to what is done with it.
+
+use super::connection::{After, Connection};
+use crate::outcome::{Ending, LocalBody, LocalReply};
+use crate::snapshot::{ActionPlan, RoutePlan};
+use meridian_http::{HeadError, KnownHeader, Method, Span, TargetForm};
+use meridian_ir::Action;
+use meridian_ir::redirect::https_location;
+
+impl Connection {
+    /// Serves the request whose head was read.
+    pub(super) async fn serve_request(&mut self) -> After {
+        if let Err(ending) = self.prepare() {
+            return self.reply(ending, "").await;
+        }
+        // The table stays what it is for this request, whatever is applied meanwhile.
+        let table = self.http.routes(&self.worker);
+        let request = self.request.view(self.client.input.message());
+        let host = table.as_ref().and_then(|table| table.virtual_host(self.authority()));
+        let Some(host) = host else {
+            return self.reply(Ending::RouteNotFound, "").await;
+        };
+        if host.virtual_host.require_tls && !self.request.is_tls {
+            let location = |connection: &Self, out: &mut Vec<u8>| {
+                https_location(&connection.request.view(connection.client.input.message()), out);
+            };
+            return self.redirect(301, location, "").await;
+        }
+        let Some(route) = host.route(&request) else {
+            return self.reply(Ending::RouteNotFound, "").await;
+        };
+        let name = &*route.route.name;
+        match (&route.action, &route.route.action) {
+            (ActionPlan::Forward(plan), Action::Forward(forward)) => {
+                if let Err(ending) = self.check_upgrade() {
+                    return self.reply(ending, name).await;
+                }
+                self.forward(route, plan, forward).await
+            }
+            (_, Action::Redirect(redirect)) => {
+                self.edit_response(route.response_edits.as_deref(), name);
+                let location = |connection: &Self, out: &mut Vec<u8>| {
+                    let request = connection.request.view(connection.client.input.message());
+                    redirect.location(&request, &route.route.matcher.path, out);
+                };
+                self.redirect(redirect.status, location, name).await
+            }
+            (_, Action::Direct(direct)) => self.direct(route, direct.status, &direct.body).await,
+            (_, Action::Forward(_)) => self.reply(Ending::RouteNotFound, name).await,
+        }
+    }
+
+    async fn direct(&mut self, route: &RoutePlan, status: u16, body: &[u8]) -> After {
+        let name = &*route.route.name;
+        if !body.is_empty() {
+            self.response.extra.add(KnownHeader::ContentType, b"text/plain");
+        }
+        self.edit_response(route.response_edits.as_deref(), name);
+        let reply = LocalReply { status, body: LocalBody::Empty, close: false, overloaded: false };
+        self.answer(reply, body, Ending::Direct, name).await
+    }
+
+    /// What comes before routing: forms of targets that no route takes, the canonical path, the manager's own fields.
+    fn prepare(&mut self) -> Result<(), Ending> {
+        let buf = self.client.input.message();
+        match self.request.head.target_form() {
+            TargetForm::Asterisk => return Err(Ending::PathlessTarget),
+            TargetForm::Origin | TargetForm::Absolute(_) | TargetForm::Authority => {}
+        }
+        let http = self.http.plan();
+        let (manager, info, worker) = (&http.manager, &self.info, &self.worker);
+        self.request.set_edge_fields(buf, manager, info, || worker.random_u128());
+        if self.request.head.method() == Method::Connect {
+            self.ends = true;
+            return Err(Ending::RouteNotFound);
+        }
+        self.request.canonicalize(buf, http.normalization).map_err(Ending::BadHead)
+    }
+
+    /// Whether the client asks for a protocol, and may.
+    fn check_upgrade(&mut self) -> Result<(), Ending> {
+        let buf = self.client.input.message();
+        match self.request.head.upgrade(buf, &self.http.plan().manager.upgrades) {
+            Ok(None) => Ok(()),
+            Ok(Some(protocol)) => {
+                let start = protocol.first().and_then(|first| buf.element_offset(first)).unwrap_or_default();
+                self.upgrade = Some(Span::new(start, start + protocol.len()));
+                Ok(())
+            }
+            Err(HeadError::UpgradeNotAllowed) => Err(Ending::UpgradeFailed),
+            Err(error) => Err(Ending::BadHead(error)),
+        }
+    }
+
+    fn authority(&self) -> &[u8] {
+        self.request.head.authority(self.client.input.message())
+    }
+}
+

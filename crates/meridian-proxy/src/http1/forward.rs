@@ -1,0 +1,356 @@
+//! Forwarding a request: choosing an endpoint, trying, trying again, passing the response on.
+
+use super::client::Interrupt;
+use super::connection::{After, Connection, TimeLimits};
+use super::exchange::{BodyEnd, HeadEvent, Upload};
+use super::response::PassOn;
+use super::retry::{Failure, backoff, is_retriable};
+use crate::outcome::{Ending, ResetReason, TransportFailure};
+use crate::pool::{self, Acquire, AcquireError, ActiveRequest, Counted, NewConnection, UpstreamConnection};
+use crate::snapshot::{ClusterChoice, ForwardPlan, RoutePlan};
+use crate::worker::WorkerCluster;
+use meridian_http::{Framing, HeadLimits, KnownHeader, ResponseKind};
+use meridian_ir::route::{Forward, RetryPolicy};
+use smallvec::SmallVec;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+/// Endpoints that were tried.
+type Tried = SmallVec<[SocketAddr; 4]>;
+
+/// What a try came to.
+enum Try {
+    /// A response's head is there.
+    Head(Attempt),
+    /// There is none.
+    Failed(Failure, Ending),
+    /// It does not matter any more.
+    Interrupted(Ending),
+}
+
+/// A try that is at an endpoint.
+struct Attempt {
+    connection: UpstreamConnection,
+    active: ActiveRequest,
+    _counted: Option<Counted>,
+}
+
+impl Connection {
+    /// Forwards the request to one of the route's clusters.
+    pub(super) async fn forward(&mut self, route: &RoutePlan, plan: &ForwardPlan, forward: &Forward) -> After {
+        let name = &*route.route.name;
+        let choice = plan.pick(forward, self.worker.random());
+        let cluster = choice.and_then(|choice| Some((choice, self.worker.cluster(choice.cluster.index)?)));
+        let Some((choice, cluster)) = cluster else {
+            return self.reply(Ending::ClusterNotFound, name).await;
+        };
+        self.progress.cluster = Some(cluster.clone());
+        self.limits = TimeLimits {
+            timeout: forward.timeout,
+            per_try: forward.retry.as_ref().and_then(|policy| policy.per_try_timeout),
+        };
+        self.edit_for(route, choice, forward);
+        let attempt = match self.try_until_answered(&cluster, forward.retry.as_ref()).await {
+            Ok(attempt) => attempt,
+            Err(ending) => return self.reply(ending, name).await,
+        };
+        self.pass_on(attempt, &cluster, route, choice).await
+    }
+
+    /// Changes the request as route and destination want it, in the order of Envoy's router: first the route's edits,
+    /// then those of the destination, then the rewrites.
+    fn edit_for(&mut self, route: &RoutePlan, choice: &ClusterChoice, forward: &Forward) {
+        let name = &*route.route.name;
+        self.edit_request(route.request_edits.as_deref(), name);
+        self.edit_request(choice.request_edits.as_deref(), name);
+        let buf = self.client.input.message();
+        let limit = self.limits.per_try.or(self.limits.timeout);
+        if let Some(limit) = limit.filter(|limit| !limit.is_zero()) {
+            let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+            self.request.extra.add_number(KnownHeader::XEnvoyExpectedRqTimeoutMs, millis);
+        }
+        if let Some(host) = choice.host_rewrite.as_ref().or(forward.host_rewrite.as_ref()) {
+            self.request.rewrite_host(buf, host);
+        }
+        if let Some(rewrite) = &forward.path_rewrite {
+            self.request.rewrite_path(buf, |path, out| rewrite.apply(&route.route.matcher.path, path, out));
+        }
+    }
+
+    /// Tries until there is a response that goes to the client.
+    async fn try_until_answered(
+        &mut self,
+        cluster: &Rc<WorkerCluster>,
+        policy: Option<&RetryPolicy>,
+    ) -> Result<Attempt, Ending> {
+        let mut tried = Tried::new();
+        let mut retrying: Option<Counted> = None;
+        loop {
+            let (failure, ending, attempt) = match self.try_once(cluster, policy, &mut tried).await {
+                Try::Interrupted(ending) => return Err(ending),
+                Try::Failed(failure, ending) => (failure, ending, None),
+                Try::Head(attempt) => {
+                    let failure = Failure::Status { status: self.response.head.status(), grpc: self.grpc_status(policy) };
+                    (failure, Ending::ViaUpstream, Some(attempt))
+                }
+            };
+            drop(retrying.take());
+            let again = policy.filter(|policy| is_retriable(policy, failure) && self.client.input.can_replay());
+            let Some(policy) = again else {
+                return attempt.ok_or(ending);
+            };
+            if self.progress.attempts > policy.attempts {
+                self.progress.retries_exhausted = true;
+                return attempt.ok_or(ending);
+            }
+            match Counted::retry(cluster) {
+                Ok(counted) => retrying = counted,
+                Err(_) => return attempt.ok_or(Ending::Overflow),
+            }
+            drop(attempt);
+            cluster.stats.retried();
+            self.response.reset();
+            self.response_input.clear(&self.worker.buffers);
+            self.pause(backoff(policy, self.progress.attempts, self.worker.random())).await?;
+        }
+    }
+
+    /// `grpc-status` of a response that is only a head, where the policy asks for it.
+    fn grpc_status(&self, policy: Option<&RetryPolicy>) -> Option<u16> {
+        policy.filter(|policy| !policy.grpc_statuses.is_empty())?;
+        let value = self.response.head.fields().get(KnownHeader::GrpcStatus, self.response_input.message())?;
+        std::str::from_utf8(value).ok()?.parse().ok()
+    }
+
+    /// Waits before the next try.
+    async fn pause(&mut self, pause: Duration) -> Result<(), Ending> {
+        if pause.is_zero() {
+            return Ok(());
+        }
+        let until = Instant::now() + pause;
+        let deadline = self.deadlines.stream.map_or(until, |stream| stream.min(until));
+        let waited = std::future::poll_fn(|cx| {
+            self.client.poll_interrupt(cx, Some(deadline), true, &self.worker.buffers)
+        });
+        match waited.await {
+            Interrupt::Deadline if deadline == until => Ok(()),
+            Interrupt::Deadline => Err(Ending::ResponseTimeout),
+            other => Err(other.ending()),
+        }
+    }
+
+    /// One try: an endpoint, a connection to it, the request on it, the head of the response.
+    async fn try_once(
+        &mut self,
+        cluster: &Rc<WorkerCluster>,
+        policy: Option<&RetryPolicy>,
+        tried: &mut Tried,
+    ) -> Try {
+        let avoid = if policy.is_some_and(|policy| policy.avoid_previous_hosts) { &tried[..] } else { &[] };
+        let worker = self.worker.clone();
+        let Some(host) = cluster.choose(|| worker.random(), avoid).cloned() else {
+            return Try::Interrupted(Ending::NoHealthyUpstream);
+        };
+        tried.push(host.address);
+        self.progress.attempts += 1;
+        self.progress.host = Some(host.address);
+        self.progress.local = None;
+        let mut active = ActiveRequest::new(host.clone(), &cluster.stats);
+        cluster.stats.request_started();
+        let acquired = match Acquire::new(cluster, &host) {
+            Ok(Acquire::Idle(connection)) => Ok(connection),
+            Ok(Acquire::New(new)) => match self.connect(new, cluster).await {
+                Ok(connected) => connected,
+                Err(ending) => return Try::Interrupted(ending),
+            },
+            Err(error) => Err(error),
+        };
+        let acquired = acquired.and_then(|connection| Ok((connection, Counted::request(cluster)?)));
+        let (mut connection, counted) = match acquired {
+            Ok(acquired) => acquired,
+            Err(error) => return self.no_connection(error, cluster, &host),
+        };
+        self.progress.local = connection.local();
+        self.start_upload();
+        let event = std::future::poll_fn(|cx| self.poll_head(cx, &mut connection)).await;
+        match event {
+            Ok(HeadEvent::Head) => {
+                active.answered(self.response.head.status());
+                Try::Head(Attempt { connection, active, _counted: counted })
+            }
+            Ok(HeadEvent::Reset(reason)) => {
+                let failure = Failure::Reset { reason, has_sent: self.upload.has_written() };
+                Try::Failed(failure, Ending::UpstreamReset(reason, None))
+            }
+            Err(Interrupt::Deadline) => self.timed_out(&active),
+            Err(interrupt) => Try::Interrupted(interrupt.ending()),
+        }
+    }
+
+    /// The first of the two limits that has passed.
+    fn timed_out(&self, active: &ActiveRequest) -> Try {
+        active.timed_out();
+        if self.deadlines.stream.is_some_and(|stream| stream <= Instant::now()) {
+            return Try::Interrupted(Ending::ResponseTimeout);
+        }
+        Try::Failed(Failure::PerTryTimeout, Ending::PerTryTimeout)
+    }
+
+    fn no_connection(&mut self, error: AcquireError, cluster: &WorkerCluster, host: &pool::Host) -> Try {
+        let (reason, failure) = match error {
+            AcquireError::Overflow => {
+                cluster.stats.overflowed();
+                (ResetReason::Overflow, None)
+            }
+            AcquireError::TimedOut => {
+                cluster.stats.connect_timed_out();
+                host.stats(&cluster.stats).connect_failed();
+                (ResetReason::ConnectionTimeout, None)
+            }
+            AcquireError::Connect(error) => {
+                cluster.stats.connect_failed();
+                host.stats(&cluster.stats).connect_failed();
+                let failure = TransportFailure::of(&error);
+                (failure.reason(), Some(failure))
+            }
+        };
+        self.progress.failure = failure;
+        let ending = match reason {
+            ResetReason::Overflow => Ending::Overflow,
+            _ => Ending::UpstreamReset(reason, failure),
+        };
+        Try::Failed(Failure::Reset { reason, has_sent: false }, ending)
+    }
+
+    /// Makes a connection within the cluster's time, or less where the request has less left. The outer error ends the
+    /// request.
+    async fn connect(
+        &mut self,
+        new: NewConnection,
+        cluster: &WorkerCluster,
+    ) -> Result<Result<UpstreamConnection, AcquireError>, Ending> {
+        let limit = Instant::now() + cluster.plan.cluster.connect_timeout;
+        let deadline = self.deadlines.stream.map_or(limit, |stream| stream.min(limit));
+        let mut connecting = pin!(new.connect());
+        let interrupt = std::future::poll_fn(|cx| {
+            if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
+                return Poll::Ready(Ok(connected));
+            }
+            self.client.poll_interrupt(cx, Some(deadline), true, &self.worker.buffers).map(Err)
+        });
+        match interrupt.await {
+            Ok(connected) => Ok(connected),
+            Err(Interrupt::Deadline) if deadline == limit => Ok(Err(AcquireError::TimedOut)),
+            Err(Interrupt::Deadline) => Err(Ending::ResponseTimeout),
+            Err(other) => Err(other.ending()),
+        }
+    }
+
+    /// Puts the head of the request into the upload leg, and its body behind it, from the beginning.
+    fn start_upload(&mut self) {
+        if self.progress.attempts > 1 {
+            self.client.input.replay();
+            self.request.extra.remove_known(KnownHeader::XEnvoyAttemptCount);
+        }
+        let framing = self.request.head.framing();
+        self.upload.reset();
+        self.upload.begin_body(framing, framing, &HeadLimits::default());
+        self.upload_state = Upload::Sending;
+        self.deadlines.per_try = None;
+        self.request.extra.add_number(KnownHeader::XEnvoyAttemptCount, u64::from(self.progress.attempts));
+        let buf = self.client.input.message();
+        let upgrade = self.upgrade.map(|protocol| protocol.of(buf));
+        self.request.write(buf, upgrade, &mut self.upload.out);
+        if self.progress.timeline.upstream_tx_begin.is_none() {
+            self.progress.timeline.upstream_tx_begin = Some(self.elapsed());
+        }
+    }
+
+    /// Passes the response on, to its end.
+    async fn pass_on(
+        &mut self,
+        attempt: Attempt,
+        cluster: &WorkerCluster,
+        route: &RoutePlan,
+        choice: &ClusterChoice,
+    ) -> After {
+        let name = &*route.route.name;
+        let Attempt { mut connection, active, _counted } = attempt;
+        let keeps = self.start_download(route, choice);
+        if self.response.head.kind() == ResponseKind::Switch {
+            self.begin_tunnel();
+            let end = std::future::poll_fn(|cx| self.poll_tunnel(cx, &mut connection)).await;
+            self.log(name, end.map_or_else(Interrupt::ending, |()| Ending::ViaUpstream));
+            return After::Close;
+        }
+        let end = std::future::poll_fn(|cx| self.poll_relay(cx, &mut connection)).await;
+        let elapsed = self.elapsed();
+        self.progress.timeline.downstream_tx_end = Some(elapsed);
+        let ending = match end {
+            Ok(BodyEnd::Complete) => Ending::ViaUpstream,
+            Ok(BodyEnd::Incomplete(reason)) => Ending::ResponseIncomplete(reason),
+            Err(Interrupt::Deadline) => Ending::ResponseTimeoutAfterHead,
+            Err(interrupt) => interrupt.ending(),
+        };
+        if ending != Ending::ViaUpstream {
+            self.log(name, ending);
+            return After::Abort;
+        }
+        self.progress.timeline.upstream_rx_end = Some(elapsed);
+        let is_clean = self.upload_state == Upload::Sent && self.response_input.unread().is_empty();
+        if is_clean && self.response.head.is_reusable() {
+            pool::release(cluster, active.host(), connection, self.request.started + elapsed);
+        }
+        self.log(name, ending);
+        // A request that was answered before it had come whole leaves its rest on the connection.
+        if keeps && self.upload_state == Upload::Sent { After::KeepAlive } else { After::Close }
+    }
+
+    /// Puts the head of the response into the download leg. Whether the client's connection is kept.
+    fn start_download(&mut self, route: &RoutePlan, choice: &ClusterChoice) -> bool {
+        let name = &*route.route.name;
+        let elapsed = self.elapsed();
+        let received = self.progress.timeline.downstream_rx_end.unwrap_or(elapsed);
+        let service_time = elapsed.saturating_sub(received);
+        self.response.set_router_fields(u64::try_from(service_time.as_millis()).unwrap_or(u64::MAX));
+        self.edit_response(choice.response_edits.as_deref(), name);
+        self.edit_response(route.response_edits.as_deref(), name);
+        let client = self.client_version();
+        let (from, to) = (self.response.head.framing(), self.response.head.framing().towards_client(client));
+        // What came behind a request for another protocol was meant for that protocol, if it is refused.
+        let is_refused = self.upgrade.is_some() && self.response.head.kind() != ResponseKind::Switch;
+        let has_spoken = is_refused && !self.client.input.unread().is_empty();
+        let keeps = self.keeps_alive() && to != Framing::UntilClose && !has_spoken;
+        let connection = self.connection_field(keeps);
+        let is_switch = self.response.head.kind() == ResponseKind::Switch;
+        let buf = self.client.input.message();
+        let date = *self.worker.date.borrow_mut().at(self.request.started_at + elapsed);
+        let pass = PassOn {
+            server: &self.http.plan().manager.server_header,
+            date: &date,
+            client,
+            upgrade: self.upgrade.filter(|_| is_switch).map(|protocol| protocol.of(buf)),
+            connection,
+        };
+        self.download.reset();
+        self.response.write(self.response_input.message(), &pass, &mut self.download.out);
+        self.download.begin_body(from, to, &HeadLimits::default());
+        self.progress.timeline.downstream_tx_begin = Some(elapsed);
+        keeps
+    }
+}
+
+impl Interrupt {
+    /// How a request ends that is interrupted so.
+    fn ending(self) -> Ending {
+        match self {
+            Self::ClientGone => Ending::ClientDisconnected,
+            Self::BadBody(error) => Ending::BadBody(error),
+            Self::Deadline => Ending::ResponseTimeout,
+            Self::Stopped => Ending::LocalReset,
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! One direction of an exchange: decoded from where it comes from, encoded for where it goes.
+
+use super::buffer::ReadBuffer;
+use meridian_http::body::{BodyDecoder, BodyEvent, LAST_CHUNK, push_chunk};
+use meridian_http::{BodyError, Framing, HeadLimits};
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::AsyncWrite;
+
+/// Chunks are gathered up to this size before they are written.
+const GATHER: usize = 64 * 1024;
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Encoding {
+    /// As it is.
+    #[default]
+    Raw,
+    /// In chunks of our own.
+    Chunked,
+}
+
+/// Head and body on their way from a [`ReadBuffer`] to a writer.
+#[derive(Debug, Default)]
+pub(super) struct Leg {
+    /// Heads, and bodies in chunks; written before `direct`.
+    pub(super) out: Vec<u8>,
+    written: usize,
+    has_written: bool,
+    /// Body bytes that are written straight from the read buffer.
+    direct: Range<usize>,
+    decoder: BodyDecoder,
+    encoding: Encoding,
+    /// Body bytes that were decoded.
+    pub(super) bytes: u64,
+    /// The body was decoded to its end.
+    ended: bool,
+}
+
+/// What a leg needs next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// [`Leg::poll_flush`].
+    Flush,
+    /// More bytes from where the body comes from.
+    Read,
+    /// Nothing: the body is sent.
+    Done,
+}
+
+impl Leg {
+    /// Makes ready for another message, and keeps the memory.
+    pub(super) fn reset(&mut self) {
+        self.out.clear();
+        self.written = 0;
+        self.has_written = false;
+        self.direct = 0..0;
+        self.decoder = BodyDecoder::default();
+        self.encoding = Encoding::Raw;
+        self.bytes = 0;
+        self.ended = false;
+    }
+
+    /// The body comes as `from` says and goes as `to` says.
+    pub(super) fn begin_body(&mut self, from: Framing, to: Framing, limits: &HeadLimits) {
+        self.decoder = BodyDecoder::new(from, limits);
+        self.encoding = if to == Framing::Chunked { Encoding::Chunked } else { Encoding::Raw };
+        self.bytes = 0;
+        self.ended = from.is_empty();
+    }
+
+    /// Whether the body was decoded to its end.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether everything that was decoded, and all that is in `out`, is written.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.written == self.out.len() && self.direct.is_empty()
+    }
+
+    /// Whether any byte was written since [`Leg::reset`].
+    pub(super) fn has_written(&self) -> bool {
+        self.has_written
+    }
+
+    /// Decodes what `input` has, up to what is sensible to write at once.
+    ///
+    /// # Errors
+    /// The body is not valid.
+    pub(super) fn transfer(&mut self, input: &mut ReadBuffer) -> Result<Next, BodyError> {
+        while !self.ended && self.direct.is_empty() && self.out.len() - self.written < GATHER {
+            if self.decoder.is_done() {
+                self.end();
+                break;
+            }
+            let unread = input.unread();
+            let step = self.decoder.decode(unread)?;
+            match step.event {
+                BodyEvent::NeedMore => {
+                    input.consume(step.consumed);
+                    if input.unread().is_empty() {
+                        break;
+                    }
+                    continue;
+                }
+                BodyEvent::Data(range) => {
+                    self.bytes += range.len() as u64;
+                    match self.encoding {
+                        Encoding::Chunked => push_chunk(&mut self.out, &unread[range]),
+                        Encoding::Raw => {
+                            let start = input.consume(0).start;
+                            self.direct = start + range.start..start + range.end;
+                        }
+                    }
+                }
+                BodyEvent::Trailers(_) => {}
+                BodyEvent::End => self.end(),
+            }
+            input.consume(step.consumed);
+        }
+        if !self.ended && self.decoder.is_done() {
+            self.end();
+        }
+        Ok(match (self.is_flushed(), self.ended) {
+            (false, _) => Next::Flush,
+            (true, true) => Next::Done,
+            (true, false) => Next::Read,
+        })
+    }
+
+    /// Takes the rest of the body out of `input` without sending it. Whether all of it was there.
+    pub(super) fn skip(&mut self, input: &mut ReadBuffer) -> bool {
+        self.direct = 0..0;
+        while !self.ended {
+            let Ok(step) = self.decoder.decode(input.unread()) else { return false };
+            match step.event {
+                BodyEvent::NeedMore if step.consumed == input.unread().len() => return false,
+                BodyEvent::Data(range) => self.bytes += range.len() as u64,
+                BodyEvent::End => self.ended = true,
+                BodyEvent::NeedMore | BodyEvent::Trailers(_) => {}
+            }
+            input.consume(step.consumed);
+        }
+        true
+    }
+
+    /// Where the body comes from has closed.
+    ///
+    /// # Errors
+    /// The body was to go on.
+    pub(super) fn finish(&mut self) -> Result<(), BodyError> {
+        self.decoder.finish()?;
+        if !self.ended {
+            self.end();
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.ended = true;
+        if self.encoding == Encoding::Chunked {
+            self.out.extend_from_slice(LAST_CHUNK);
+        }
+    }
+
+    /// Writes what is ready; head and body in one system call where they fit.
+    pub(super) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &ReadBuffer,
+        io: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let head = &self.out[self.written..];
+            let body = input.bytes(self.direct.clone());
+            let sent = match (head.is_empty(), body.is_empty()) {
+                (true, true) => break,
+                (false, true) => ready!(Pin::new(&mut *io).poll_write(cx, head))?,
+                (true, false) => ready!(Pin::new(&mut *io).poll_write(cx, body))?,
+                (false, false) => {
+                    let both = [IoSlice::new(head), IoSlice::new(body)];
+                    ready!(Pin::new(&mut *io).poll_write_vectored(cx, &both))?
+                }
+            };
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.has_written = true;
+            let of_head = sent.min(self.out.len() - self.written);
+            self.written += of_head;
+            self.direct.start += sent - of_head;
+        }
+        // A long body in chunks passes through here: its memory is used again.
+        self.out.clear();
+        self.written = 0;
+        Pin::new(io).poll_flush(cx)
+    }
+}

@@ -1,0 +1,126 @@
+//! Answers of the gateway's own.
+
+use super::client::Interrupt;
+use super::connection::{After, Connection};
+use super::response::ConnectionField;
+use crate::outcome::{Ending, LocalReply};
+use meridian_http::{Framing, HeadLimits, KnownHeader, Version, write};
+
+impl Connection {
+    /// Answers with what [`Ending::reply`] says, if anything was agreed with the client so far; ends the connection
+    /// where nothing can be said.
+    pub(super) async fn reply(&mut self, ending: Ending, route_name: &str) -> After {
+        let Some(reply) = ending.reply(self.progress.attempts > 1) else {
+            self.log(route_name, ending);
+            return After::Abort;
+        };
+        let mut body = std::mem::take(&mut self.scratch);
+        body.clear();
+        reply.body.write(&mut body);
+        let after = self.answer(reply, &body, ending, route_name).await;
+        self.scratch = body;
+        after
+    }
+
+    /// Sends `body` as text with the status and flags of `reply`. Fields that are in [`super::response::Response`]'s
+    /// extra fields already go with it.
+    pub(super) async fn answer(&mut self, reply: LocalReply, body: &[u8], ending: Ending, route_name: &str) -> After {
+        self.response.head.reset();
+        self.response.set_status(reply.status);
+        let has_content = !matches!(reply.status, 100..200 | 204 | 304);
+        let keeps = !reply.close && self.keeps_alive() && self.skip_body();
+        if !body.is_empty() && has_content {
+            let extra = &mut self.response.extra;
+            extra.remove_known(KnownHeader::ContentLength);
+            extra.add_number(KnownHeader::ContentLength, body.len() as u64);
+            if !extra.has(KnownHeader::ContentType) {
+                extra.add(KnownHeader::ContentType, b"text/plain");
+            }
+        }
+        if reply.overloaded {
+            self.response.extra.add(KnownHeader::XEnvoyOverloaded, b"true");
+        }
+        self.download.reset();
+        let connection = self.connection_field(keeps);
+        let date = *self.worker.date.borrow_mut().at(self.request.started_at + self.elapsed());
+        let server = &self.http.plan().manager.server_header;
+        self.response.write_own(body, server, &date, connection, &mut self.download.out);
+        if has_content && !self.is_head_request() {
+            self.download.out.extend_from_slice(body);
+            self.progress.own_bytes = body.len() as u64;
+        }
+        self.progress.timeline.downstream_tx_begin = Some(self.elapsed());
+        let sent = self.flush().await;
+        self.progress.timeline.downstream_tx_end = Some(self.elapsed());
+        match sent {
+            Ok(()) if keeps => {
+                self.log(route_name, ending);
+                After::KeepAlive
+            }
+            Ok(()) => {
+                self.log(route_name, ending);
+                After::Close
+            }
+            Err(_) => {
+                self.log(route_name, Ending::ClientDisconnected);
+                After::Abort
+            }
+        }
+    }
+
+    /// What the response says about the client's connection.
+    pub(super) fn connection_field(&self, keeps: bool) -> ConnectionField {
+        match (keeps, self.request.head.version()) {
+            (false, _) => ConnectionField::Close,
+            (true, Version::Http11) => ConnectionField::Absent,
+            (true, Version::Http10) => ConnectionField::KeepAlive,
+        }
+    }
+
+    /// Skips the rest of the request's body when all of it has come. Otherwise the connection is of no more use.
+    fn skip_body(&mut self) -> bool {
+        self.upload.skip(&mut self.client.input)
+    }
+
+    /// Writes what is in the download leg.
+    pub(super) async fn flush(&mut self) -> Result<(), Interrupt> {
+        std::future::poll_fn(|cx| {
+            let flushed = self.download.poll_flush(cx, &self.response_input, &mut self.client.io);
+            if flushed.is_ready() {
+                return flushed.map_err(|_| Interrupt::ClientGone);
+            }
+            let interrupt = self.client.poll_interrupt(cx, None, false, &self.worker.buffers);
+            interrupt.map(Err)
+        })
+        .await
+    }
+
+    /// Answers a head that is refused. Nothing of it can be trusted, and nothing behind it.
+    pub(super) async fn refuse(&mut self, ending: Ending) -> After {
+        self.upload.begin_body(Framing::None, Framing::None, &HeadLimits::default());
+        self.reply(ending, "").await
+    }
+
+    /// A redirect to what `location` writes.
+    pub(super) async fn redirect(
+        &mut self,
+        status: u16,
+        location: impl FnOnce(&Self, &mut Vec<u8>),
+        route_name: &str,
+    ) -> After {
+        let mut value = std::mem::take(&mut self.scratch);
+        value.clear();
+        location(self, &mut value);
+        self.response.extra.add(KnownHeader::Location, &value);
+        self.scratch = value;
+        let reply = LocalReply { status, body: crate::outcome::LocalBody::Empty, close: false, overloaded: false };
+        self.answer(reply, &[], Ending::Direct, route_name).await
+    }
+
+    /// `HTTP/1.1 100` and other interim responses that the client gets.
+    pub(super) fn write_interim(&mut self) {
+        let out = &mut self.download.out;
+        self.response.head.write_forwarded(self.response_input.message(), out);
+        write::end(out);
+    }
+}

@@ -1,0 +1,307 @@
+//! A request: its head as it came, what the gateway makes of it, and the view that routes match.
+
+use super::fields::{Extra, FieldsView, Wanted};
+use crate::listener::ConnectionInfo;
+use crate::record::HeaderView;
+use meridian_http::path::{Canonical, Normalization, canonicalize};
+use meridian_http::{Framing, HeadError, KnownHeader, RequestHead, write};
+use meridian_ir::{HttpConnectionManager, RequestView};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Instant, SystemTime};
+
+/// Fields by which a client could steer the gateway; taken out of what comes from outside (Envoy's
+/// `ConnectionManagerUtility::cleanInternalHeaders` for edge requests, and `forward_client_cert_details`).
+const INTERNAL: [KnownHeader; 20] = [
+    KnownHeader::XEnvoyInternal,
+    KnownHeader::XEnvoyExternalAddress,
+    KnownHeader::XEnvoyDecoratorOperation,
+    KnownHeader::XEnvoyDownstreamServiceCluster,
+    KnownHeader::XEnvoyDownstreamServiceNode,
+    KnownHeader::XEnvoyOriginalPath,
+    KnownHeader::XEnvoyRetriableStatusCodes,
+    KnownHeader::XEnvoyRetriableHeaderNames,
+    KnownHeader::XEnvoyRetryOn,
+    KnownHeader::XEnvoyRetryGrpcOn,
+    KnownHeader::XEnvoyMaxRetries,
+    KnownHeader::XEnvoyUpstreamAltStatName,
+    KnownHeader::XEnvoyUpstreamRqTimeoutMs,
+    KnownHeader::XEnvoyUpstreamRqPerTryTimeoutMs,
+    KnownHeader::XEnvoyUpstreamRqTimeoutAltResponse,
+    KnownHeader::XEnvoyExpectedRqTimeoutMs,
+    KnownHeader::XEnvoyForceTrace,
+    KnownHeader::XEnvoyIpTags,
+    KnownHeader::XEnvoyHedgeOnPerTryTimeout,
+    KnownHeader::XForwardedClientCert,
+];
+
+/// The request at hand. Its memory is kept for the next one.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) head: RequestHead,
+    pub(super) head_bytes: usize,
+    pub(super) extra: Extra,
+    canonical: Canonical,
+    path: Vec<u8>,
+    rewritten: Option<Vec<u8>>,
+    spare: Vec<u8>,
+    host_rewrite: Option<meridian_ir::Name>,
+    /// The client as trusted headers tell it.
+    pub(super) remote: SocketAddr,
+    pub(super) is_tls: bool,
+    pub(super) started: Instant,
+    pub(super) started_at: SystemTime,
+}
+
+impl Request {
+    pub(super) fn new(info: &ConnectionInfo) -> Self {
+        Self {
+            head: RequestHead::new(),
+            head_bytes: 0,
+            extra: Extra::default(),
+            canonical: Canonical::AsSent { len: 0 },
+            path: Vec::new(),
+            rewritten: None,
+            spare: Vec::new(),
+            host_rewrite: None,
+            remote: info.remote,
+            is_tls: info.tls.is_some(),
+            started: Instant::now(),
+            started_at: SystemTime::now(),
+        }
+    }
+
+    /// Forgets the request and keeps the memory.
+    pub(super) fn reset(&mut self, info: &ConnectionInfo) {
+        self.head.reset();
+        self.head_bytes = 0;
+        self.extra.clear();
+        self.canonical = Canonical::AsSent { len: 0 };
+        if let Some(rewritten) = self.rewritten.take() {
+            self.spare = rewritten;
+        }
+        self.host_rewrite = None;
+        self.remote = info.remote;
+    }
+
+    /// Brings the path into its canonical form.
+    ///
+    /// # Errors
+    /// The path has none.
+    pub(super) fn canonicalize(&mut self, buf: &[u8], mode: Normalization) -> Result<(), HeadError> {
+        self.canonical = canonicalize(self.head.path(buf), mode, &mut self.path)?;
+        Ok(())
+    }
+
+    /// The path with its query, before any rewriting.
+    pub(super) fn original_path<'a>(&'a self, buf: &'a [u8]) -> &'a [u8] {
+        self.canonical.of(self.head.path(buf), &self.path)
+    }
+
+    /// The path with its query, as it is sent.
+    pub(super) fn path<'a>(&'a self, buf: &'a [u8]) -> &'a [u8] {
+        self.rewritten.as_deref().unwrap_or_else(|| self.original_path(buf))
+    }
+
+    /// Host and port, as they are sent.
+    pub(super) fn authority<'a>(&'a self, buf: &'a [u8]) -> &'a [u8] {
+        match &self.host_rewrite {
+            Some(host) => host.as_bytes(),
+            None => self.head.authority(buf),
+        }
+    }
+
+    pub(super) fn scheme(&self) -> &'static [u8] {
+        if self.is_tls { b"https" } else { b"http" }
+    }
+
+    /// Sends another path than the one that came; `rewrite` writes it.
+    pub(super) fn rewrite_path(&mut self, buf: &[u8], rewrite: impl FnOnce(&[u8], &mut Vec<u8>)) {
+        let mut path = std::mem::take(&mut self.spare);
+        rewrite(self.original_path(buf), &mut path);
+        if path == self.original_path(buf) {
+            self.spare = path;
+            return;
+        }
+        let original = self.canonical.of(self.head.path(buf), &self.path);
+        self.extra.add(KnownHeader::XEnvoyOriginalPath, original);
+        self.rewritten = Some(path);
+    }
+
+    /// Sends another Host than the one that came.
+    pub(super) fn rewrite_host(&mut self, buf: &[u8], host: &meridian_ir::Name) {
+        if self.head.authority(buf) != host.as_bytes() {
+            self.extra.add(KnownHeader::XEnvoyOriginalHost, self.head.authority(buf));
+            self.host_rewrite = Some(host.clone());
+        }
+    }
+
+    /// Sets the fields that an HTTP connection manager sets before routing, and takes out those that clients may not
+    /// set, as Envoy does at the edge (`use_remote_address`) or inside the mesh.
+    pub(super) fn set_edge_fields(
+        &mut self,
+        buf: &[u8],
+        manager: &HttpConnectionManager,
+        info: &ConnectionInfo,
+        random: impl FnOnce() -> u128,
+    ) {
+        let fields = self.head.fields_mut();
+        let is_set = |known| fields.has(known);
+        let keeps_proto = is_set(KnownHeader::XForwardedProto)
+            && (!manager.use_remote_address || manager.xff_num_trusted_hops > 0);
+        let keeps_id = is_set(KnownHeader::XRequestId) && !manager.use_remote_address;
+        if manager.use_remote_address {
+            for known in INTERNAL {
+                self.head.fields_mut().remove_known(known);
+            }
+            self.extend_forwarded_for(buf, manager, info);
+        }
+        if !keeps_proto {
+            self.head.fields_mut().remove_known(KnownHeader::XForwardedProto);
+            self.extra.add(KnownHeader::XForwardedProto, self.scheme());
+        }
+        if manager.use_remote_address {
+            let trusted = self.remote.ip();
+            if trusted == info.remote.ip() {
+                self.extra.add(KnownHeader::XEnvoyExternalAddress, info.remote_ip.as_bytes());
+            } else {
+                let text = trusted.to_string();
+                self.extra.add(KnownHeader::XEnvoyExternalAddress, text.as_bytes());
+            }
+        }
+        if !keeps_id {
+            self.head.fields_mut().remove_known(KnownHeader::XRequestId);
+            let id = random();
+            self.extra.add_with(KnownHeader::XRequestId, KnownHeader::XRequestId.name(), |out| write_uuid(id, out));
+        }
+    }
+
+    /// All that came, joined, and the client's address behind it, without a blank, as Envoy writes it.
+    fn extend_forwarded_for(&mut self, buf: &[u8], manager: &HttpConnectionManager, info: &ConnectionInfo) {
+        let name = KnownHeader::XForwardedFor;
+        let fields = self.head.fields_mut();
+        if !fields.has(name) {
+            self.extra.add(name, info.remote_ip.as_bytes());
+            return;
+        }
+        let known = fields.iter().filter(|field| field.known() == name).map(|field| field.value().of(buf));
+        self.extra.add_with(name, name.name(), |out| {
+            for value in known {
+                out.extend_from_slice(value);
+                out.push(b',');
+            }
+            out.extend_from_slice(info.remote_ip.as_bytes());
+        });
+        let hops = manager.xff_num_trusted_hops as usize;
+        if hops > 0 {
+            if let Some(trusted) = fields.get(name, buf).and_then(|value| nth_from_right(value, hops - 1)) {
+                self.remote = SocketAddr::new(trusted, 0);
+            }
+        }
+        self.head.fields_mut().remove_known(name);
+    }
+
+    /// Appends the head as it goes to the endpoint. `framing` is how the body goes; `upgrade` the protocol that is
+    /// asked for.
+    pub(super) fn write(&self, buf: &[u8], upgrade: Option<&[u8]>, out: &mut Vec<u8>) {
+        self.head.write_forwarded(buf, self.path(buf), self.authority(buf), out);
+        self.extra.write(out);
+        if self.head.framing() == Framing::Chunked {
+            write::chunked(out);
+        }
+        if let Some(protocol) = upgrade {
+            write::upgrade(out, protocol);
+        }
+        write::end(out);
+    }
+
+    pub(super) fn view<'m>(&'m self, buf: &'m [u8]) -> RequestFields<'m> {
+        RequestFields { request: self, buf }
+    }
+}
+
+/// The `index`th address from the right of an `x-forwarded-for`.
+fn nth_from_right(value: &[u8], index: usize) -> Option<IpAddr> {
+    let text = value.rsplit(|byte| *byte == b',').nth(index)?;
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
+}
+
+/// Writes a random UUID, version 4 (RFC 9562 section 5.4).
+fn write_uuid(random: u128, out: &mut Vec<u8>) {
+    let bits = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    for nibble in 0..32 {
+        if matches!(nibble, 8 | 12 | 16 | 20) {
+            out.push(b'-');
+        }
+        out.push(b"0123456789abcdef"[(bits >> (124 - nibble * 4) & 0xf) as usize]);
+    }
+}
+
+/// A request as routes match it and as the log prints it.
+#[derive(Clone, Copy)]
+pub(super) struct RequestFields<'m> {
+    request: &'m Request,
+    buf: &'m [u8],
+}
+
+impl<'m> RequestFields<'m> {
+    fn fields(self) -> FieldsView<'m> {
+        FieldsView { fields: self.request.head.fields(), buf: self.buf, extra: &self.request.extra }
+    }
+}
+
+impl RequestView for RequestFields<'_> {
+    fn method(&self) -> &[u8] {
+        self.request.head.method_name(self.buf)
+    }
+
+    fn path_and_query(&self) -> &[u8] {
+        self.request.original_path(self.buf)
+    }
+
+    fn authority(&self) -> &[u8] {
+        self.request.head.authority(self.buf)
+    }
+
+    fn scheme(&self) -> &[u8] {
+        self.request.scheme()
+    }
+
+    fn any_header(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.fields().values(Wanted::new(name)).any(test)
+    }
+}
+
+impl HeaderView for RequestFields<'_> {
+    fn first(&self, name: &str) -> Option<&[u8]> {
+        match name {
+            ":method" => Some(self.request.head.method_name(self.buf)),
+            ":path" => Some(self.request.path(self.buf)),
+            ":authority" => Some(self.request.authority(self.buf)),
+            ":scheme" => Some(self.request.scheme()),
+            _ => FieldsView::first(self.fields(), name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_are_of_version_4() {
+        let mut out = Vec::new();
+        write_uuid(u128::MAX, &mut out);
+        write_uuid(0, &mut out);
+        let text = String::from_utf8(out).expect("ASCII");
+        assert_eq!(text, "ffffffff-ffff-4fff-bfff-ffffffffffff00000000-0000-4000-8000-000000000000");
+    }
+
+    #[test]
+    fn trusted_hops_count_from_the_right() {
+        let value = b"1.1.1.1, 2.2.2.2,3.3.3.3";
+        assert_eq!(nth_from_right(value, 0), "3.3.3.3".parse().ok());
+        assert_eq!(nth_from_right(value, 1), "2.2.2.2".parse().ok());
+        assert_eq!(nth_from_right(value, 3), None);
+        assert_eq!(nth_from_right(b"unknown", 0), None);
+    }
+}

@@ -1,0 +1,150 @@
+//! Listeners: accepting connections and choosing what is done with them.
+
+mod accept;
+mod connection;
+mod runtime;
+
+pub use connection::{ConnectionInfo, TlsInfo};
+pub use runtime::{FilterRuntime, HttpRuntime, TcpRuntime};
+
+use crate::access_log::LogHandle;
+use crate::record::Record;
+use crate::snapshot::{ChainPlan, FilterPlan, ListenerPlan};
+use crate::stats::ListenerStats;
+use crate::worker::{Connections, Worker};
+use meridian_ir::filter_chain::{ConnectionView, Selection, select};
+use std::cell::{Cell, RefCell};
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::Notify;
+
+/// A listener as one worker runs it: one socket, and chains that may be replaced under it.
+#[derive(Debug)]
+pub struct WorkerListener {
+    /// Its open connections.
+    pub connections: Connections,
+    /// Its counters.
+    pub stats: Rc<ListenerStats>,
+    chains: RefCell<Rc<WorkerChains>>,
+    generation: Cell<u64>,
+    draining: Cell<bool>,
+    stop_accepting: Notify,
+}
+
+/// The chains of a listener at one moment.
+#[derive(Debug)]
+pub struct WorkerChains {
+    /// What they were made from.
+    pub plan: Arc<ListenerPlan>,
+    chains: Vec<Rc<WorkerChain>>,
+    default_chain: Option<Rc<WorkerChain>>,
+    logs: Vec<LogHandle>,
+}
+
+/// A filter chain as one worker runs it.
+#[derive(Debug)]
+pub struct WorkerChain {
+    /// What it was made from.
+    pub plan: Arc<ChainPlan>,
+    /// See [`FilterRuntime`].
+    pub runtime: FilterRuntime,
+}
+
+impl WorkerListener {
+    /// Starts accepting connections from `socket`.
+    pub fn start(worker: &Rc<Worker>, plan: &Arc<ListenerPlan>, socket: TcpListener) -> Rc<Self> {
+        let listener = Rc::new(Self {
+            connections: Connections::default(),
+            stats: worker.stats.listener(&plan.listener.name),
+            chains: RefCell::new(Rc::new(WorkerChains::new(worker, plan, None))),
+            generation: Cell::new(0),
+            draining: Cell::new(false),
+            stop_accepting: Notify::new(),
+        });
+        tokio::task::spawn_local(accept::accept(worker.clone(), listener.clone(), socket));
+        listener
+    }
+
+    /// Replaces the chains. Connections go on: they see the change at their next request.
+    pub fn replace(&self, worker: &Worker, plan: &Arc<ListenerPlan>) {
+        let chains = Rc::new(WorkerChains::new(worker, plan, Some(&self.chains.borrow())));
+        self.chains.replace(chains);
+        self.generation.set(self.generation.get() + 1);
+    }
+
+    /// Stops accepting and lets connections finish until `close_at`.
+    pub fn drain(&self, close_at: Instant) {
+        self.draining.set(true);
+        self.stop_accepting.notify_one();
+        self.connections.drain(close_at);
+    }
+
+    /// Whether connections should end after the request that they are at.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Counts up whenever the chains are replaced.
+    pub fn generation(&self) -> u64 {
+        self.generation.get()
+    }
+
+    /// The chains of this moment.
+    pub fn chains(&self) -> Rc<WorkerChains> {
+        self.chains.borrow().clone()
+    }
+}
+
+impl WorkerChains {
+    fn new(worker: &Worker, plan: &Arc<ListenerPlan>, before: Option<&Self>) -> Self {
+        let make = |chain: &Arc<ChainPlan>| {
+            let known = before.and_then(|before| before.all().find(|known| Arc::ptr_eq(&known.plan, chain)).cloned());
+            known.unwrap_or_else(|| {
+                Rc::new(WorkerChain { plan: chain.clone(), runtime: FilterRuntime::new(worker, &chain.filters) })
+            })
+        };
+        Self {
+            chains: plan.chains.iter().map(make).collect(),
+            default_chain: plan.default_chain.as_ref().map(make),
+            logs: plan.listener.access_log.iter().map(|log| worker.logs.open(log)).collect(),
+            plan: plan.clone(),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Rc<WorkerChain>> {
+        self.chains.iter().chain(&self.default_chain)
+    }
+
+    /// The chain for a new connection.
+    pub fn select(&self, connection: &ConnectionView<'_>) -> Option<Rc<WorkerChain>> {
+        let listener = &self.plan.listener;
+        match select(listener, connection) {
+            Selection::Chain(chain) => self.chains.get(listener.chains.element_offset(chain)?).cloned(),
+            Selection::Default(_) => self.default_chain.clone(),
+            Selection::None => None,
+        }
+    }
+
+    /// Logs a connection that found no chain, or whose TLS handshake failed.
+    pub fn log_refused(&self, worker: &Worker, record: &Record<'_>) {
+        for log in &self.logs {
+            worker.logs.write(log, record);
+        }
+    }
+
+    /// What has become of `chain`, which a connection was given earlier: the chain that now takes such connections and
+    /// does the same kind of thing with them. `None`: it is gone, and the connection should end.
+    pub fn successor(&self, chain: &Rc<WorkerChain>) -> Option<Rc<WorkerChain>> {
+        if let Some(same) = self.all().find(|known| Rc::ptr_eq(known, chain)) {
+            return Some(same.clone());
+        }
+        let is_like = |known: &&Rc<WorkerChain>| {
+            let (new, old) = (&known.plan.chain, &chain.plan.chain);
+            let is_http = |chain: &WorkerChain| matches!(chain.plan.filters, FilterPlan::Http(_));
+            new.matcher == old.matcher && new.tls.is_some() == old.tls.is_some() && is_http(known) == is_http(chain)
+        };
+        self.all().find(is_like).cloned()
+    }
+}

@@ -1,0 +1,226 @@
+//! One accepted connection, up to the filters of its chain.
+
+use super::{FilterRuntime, WorkerChain, WorkerListener};
+use crate::http1;
+use crate::inspect::{InspectError, inspect};
+use crate::outcome::{Ending, Flags};
+use crate::record::{Downstream as RecordDownstream, NoHeaders, Protocol, Record, Timeline, Upstream};
+use crate::tcp;
+use crate::tls::{self, TlsError};
+use crate::worker::{ConnectionHandle, Worker};
+use meridian_ir::filter_chain::{ConnectionView, TransportProtocol};
+use rustls::ServerConfig;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+/// How long a client may take for its first bytes where the choice of a chain depends on them (Envoy's
+/// `listener_filters_timeout`).
+const INSPECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What is known of a connection before its first request.
+#[derive(Debug)]
+pub struct ConnectionInfo {
+    /// A number that no other connection of this process has.
+    pub id: u64,
+    /// Where the client was going.
+    pub local: SocketAddr,
+    /// The client.
+    pub remote: SocketAddr,
+    /// Its address as text, for headers.
+    pub remote_ip: String,
+    /// SNI, lowercase.
+    pub server_name: Option<String>,
+    /// What was agreed on when TLS was terminated here.
+    pub tls: Option<TlsInfo>,
+}
+
+/// What client and gateway agreed on.
+#[derive(Debug, Clone, Copy)]
+pub struct TlsInfo {
+    /// `TLSv1.3`
+    pub version: Option<&'static str>,
+    /// The cipher suite by OpenSSL's name.
+    pub cipher: Option<&'static str>,
+}
+
+impl ConnectionInfo {
+    /// As records show it. `remote` is the client as trusted headers tell it.
+    pub fn record(&self, remote: SocketAddr) -> RecordDownstream<'_> {
+        RecordDownstream {
+            connection_id: self.id,
+            local: self.local,
+            remote,
+            direct_remote: self.remote,
+            server_name: self.server_name.as_deref(),
+            tls_version: self.tls.and_then(|tls| tls.version),
+            tls_cipher: self.tls.and_then(|tls| tls.cipher),
+            tls_failure: None,
+        }
+    }
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<WorkerListener>, stream: TcpStream, peer: SocketAddr) {
+    let open = Open::new(&worker, &listener);
+    std::future::poll_fn(|cx| {
+        open.handle.watch(cx);
+        Poll::Ready(())
+    })
+    .await;
+    // A client that is gone already has no local address either.
+    let (Ok(local), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
+    let info = ConnectionInfo {
+        id: open.handle.id,
+        local,
+        remote: peer,
+        remote_ip: peer.ip().to_canonical().to_string(),
+        server_name: None,
+        tls: None,
+    };
+    if let Some((chain, info)) = choose_chain(&worker, &listener, &stream, info).await {
+        serve_chain(worker, listener, chain, open.handle.clone(), stream, info).await;
+    }
+}
+
+/// A connection that is counted as open.
+struct Open {
+    listener: Rc<WorkerListener>,
+    handle: Rc<ConnectionHandle>,
+}
+
+impl Open {
+    fn new(worker: &Worker, listener: &Rc<WorkerListener>) -> Self {
+        listener.stats.connection_opened();
+        Self { handle: listener.connections.opened(worker.connection_id()), listener: listener.clone() }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.listener.stats.connection_closed();
+        self.listener.connections.closed(&self.handle);
+    }
+}
+
+/// Looks at the first bytes where the listener wants it, and selects the chain. `None`: the connection ends here.
+async fn choose_chain(
+    worker: &Worker,
+    listener: &WorkerListener,
+    stream: &TcpStream,
+    mut info: ConnectionInfo,
+) -> Option<(Rc<WorkerChain>, ConnectionInfo)> {
+    let mut transport = TransportProtocol::RawBuffer;
+    let mut alpn = Vec::new();
+    if listener.chains().plan.listener.tls_inspector {
+        match inspect(stream, INSPECT_TIMEOUT).await {
+            Ok(inspection) => {
+                transport = inspection.transport;
+                info.server_name = inspection.hello.server_name;
+                alpn = inspection.hello.alpn;
+            }
+            // A client that sends nothing, or no whole ClientHello, leaves nothing to log, as in Envoy.
+            Err(InspectError::TimedOut(_)) => {
+                listener.stats.inspection_timed_out();
+                return None;
+            }
+            Err(_) => return None,
+        }
+    }
+    let alpn: Vec<&[u8]> = alpn.iter().map(|protocol| protocol.as_bytes()).collect();
+    let view = ConnectionView {
+        destination: info.local,
+        server_name: info.server_name.as_deref(),
+        transport_protocol: transport,
+        application_protocols: &alpn,
+    };
+    // The chains may have changed while the first bytes were awaited.
+    let chains = listener.chains();
+    let chain = chains.select(&view);
+    if chain.is_none() {
+        listener.stats.no_filter_chain();
+        chains.log_refused(worker, &record(&info, Ending::FilterChainNotFound, None));
+    }
+    Some((chain?, info))
+}
+
+/// The record of a connection that ends before any filter sees it.
+fn record<'i>(info: &'i ConnectionInfo, ending: Ending, tls_failure: Option<&'i str>) -> Record<'i> {
+    let mut flags = Flags::default();
+    ending.add_flags(false, &mut flags);
+    Record {
+        protocol: Protocol::Tcp,
+        start: SystemTime::now(),
+        timeline: Timeline::default(),
+        request: &NoHeaders,
+        response: &NoHeaders,
+        trailers: &NoHeaders,
+        response_code: 0,
+        flags,
+        details: ending.details(),
+        connection_termination: None,
+        bytes_received: 0,
+        bytes_sent: 0,
+        request_head_bytes: 0,
+        response_head_bytes: 0,
+        downstream: RecordDownstream { tls_failure, ..info.record(info.remote) },
+        upstream: Upstream::default(),
+        route_name: "",
+        filter_chain_name: "",
+    }
+}
+
+async fn serve_chain(
+    worker: Rc<Worker>,
+    listener: Rc<WorkerListener>,
+    chain: Rc<WorkerChain>,
+    handle: Rc<ConnectionHandle>,
+    stream: TcpStream,
+    mut info: ConnectionInfo,
+) {
+    let io = match &chain.plan.tls {
+        None => http1::Downstream::Plain(stream),
+        Some(config) => match handshake(config, stream).await {
+            Ok(stream) => {
+                listener.stats.tls_handshake();
+                let (_, session) = stream.get_ref();
+                info.tls = Some(TlsInfo {
+                    version: session.protocol_version().and_then(tls::version_name),
+                    cipher: session.negotiated_cipher_suite().and_then(|suite| tls::cipher_name(suite.suite())),
+                });
+                http1::Downstream::Tls(Box::new(stream))
+            }
+            Err(reason) => {
+                listener.stats.tls_failed();
+                let record = record(&info, Ending::TlsHandshakeFailed, Some(&reason));
+                listener.chains().log_refused(&worker, &record);
+                return;
+            }
+        },
+    };
+    match &chain.runtime {
+        FilterRuntime::Http(http) => {
+            let http = http.clone();
+            http1::serve(http1::Start { worker, listener, chain, http, handle, io, info }).await;
+        }
+        FilterRuntime::Tcp(tcp) => {
+            let (tcp, chain_name) = (tcp.clone(), chain.plan.chain.name.clone());
+            tcp::serve(tcp::Start { worker, tcp, chain_name, handle, io, info }).await;
+        }
+    }
+}
+
+/// The reason as the log prints it, when there is no handshake.
+async fn handshake(
+    config: &Result<Arc<ServerConfig>, TlsError>,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, String> {
+    match config {
+        Ok(config) => tls::accept(config.clone(), stream).await.map_err(|error| error.reason()),
+        Err(error) => Err(error.to_string().replace(' ', "_")),
+    }
+}

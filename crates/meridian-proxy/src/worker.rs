@@ -1,0 +1,103 @@
+//! A worker: one thread with its own runtime, sockets, pools, counters and pointers to the configuration.
+//!
+//! Everything here belongs to one thread (`Rc`, `Cell`, `RefCell`); borrows never live across an `await`. What
+//! changes arrives as a message from the control thread and is taken over between two polls, so that a request sees
+//! one configuration from its route to its cluster.
+
+mod buffers;
+mod clock;
+mod cluster;
+mod connections;
+mod run;
+
+pub use buffers::{BUFFER_BYTES, Buffers};
+pub use clock::DateHeader;
+pub use cluster::WorkerCluster;
+pub use connections::{ConnectionHandle, Connections};
+pub use run::{Update, WorkerCommand, WorkerThread};
+
+use crate::access_log::WorkerLogs;
+use crate::control::Shared;
+use crate::listener::WorkerListener;
+use crate::snapshot::RouteTable;
+use crate::stats::WorkerStats;
+use meridian_ir::Name;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The state of one worker.
+pub struct Worker {
+    /// From 0.
+    pub index: usize,
+    /// What all threads of the proxy share.
+    pub shared: Arc<Shared>,
+    /// Its counters.
+    pub stats: WorkerStats,
+    /// Its access-log lines.
+    pub logs: WorkerLogs,
+    /// Memory for reading.
+    pub buffers: Buffers,
+    /// The value of `date`.
+    pub date: RefCell<DateHeader>,
+    random: RefCell<fastrand::Rng>,
+    clusters: RefCell<Vec<Option<Rc<WorkerCluster>>>>,
+    routes: RefCell<Vec<Option<Rc<Arc<RouteTable>>>>>,
+    listeners: RefCell<HashMap<Name, Rc<WorkerListener>>>,
+    /// Listeners that went away and whose connections finish.
+    draining: RefCell<Vec<Rc<WorkerListener>>>,
+    next_connection: Cell<u64>,
+    stopping: Cell<bool>,
+}
+
+impl Worker {
+    fn new(index: usize, shared: Arc<Shared>, stats: WorkerStats, logs: WorkerLogs) -> Self {
+        Self {
+            index,
+            stats,
+            logs,
+            next_connection: Cell::new(index as u64),
+            buffers: Buffers::default(),
+            date: RefCell::default(),
+            random: RefCell::new(fastrand::Rng::new()),
+            clusters: RefCell::default(),
+            routes: RefCell::default(),
+            listeners: RefCell::default(),
+            draining: RefCell::default(),
+            stopping: Cell::new(false),
+            shared,
+        }
+    }
+
+    /// A number that no other connection of this process has.
+    pub fn connection_id(&self) -> u64 {
+        let workers = self.shared.options.threads as u64;
+        self.next_connection.replace(self.next_connection.get() + workers)
+    }
+
+    /// A random number.
+    pub fn random(&self) -> u64 {
+        self.random.borrow_mut().u64(..)
+    }
+
+    /// A random number of 128 bits.
+    pub fn random_u128(&self) -> u128 {
+        self.random.borrow_mut().u128(..)
+    }
+
+    /// The cluster of a slot, when it exists.
+    pub fn cluster(&self, slot: usize) -> Option<Rc<WorkerCluster>> {
+        self.clusters.borrow().get(slot)?.clone()
+    }
+
+    /// The route table of a slot, when it exists.
+    pub fn routes(&self, slot: usize) -> Option<Rc<Arc<RouteTable>>> {
+        self.routes.borrow().get(slot)?.clone()
+    }
+
+    /// Whether the proxy is stopping: connections end after the request that they are at.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+}

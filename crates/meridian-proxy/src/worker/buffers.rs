@@ -1,0 +1,30 @@
+//! Memory for reading, used again and again, so that an idle connection holds none.
+
+use std::cell::RefCell;
+
+/// Size of a buffer: a large body is read with few system calls, and the most recently used ones stay in the cache.
+pub const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Buffers that are kept when nobody needs them.
+const KEPT: usize = 64;
+
+/// A worker's unused buffers. The one that came back last is given first: it is the warmest.
+#[derive(Debug, Default)]
+pub struct Buffers {
+    free: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Buffers {
+    /// A buffer of [`BUFFER_BYTES`] initialised bytes of no meaning.
+    pub fn take(&self) -> Vec<u8> {
+        self.free.borrow_mut().pop().unwrap_or_else(|| vec![0; BUFFER_BYTES])
+    }
+
+    /// Gives a buffer back; one that had to grow is not kept.
+    pub fn give(&self, buffer: Vec<u8>) {
+        let mut free = self.free.borrow_mut();
+        if buffer.len() == BUFFER_BYTES && free.len() < KEPT {
+            free.push(buffer);
+        }
+    }
+}

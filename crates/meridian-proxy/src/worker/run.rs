@@ -1,0 +1,205 @@
+//! A worker's thread: taking over changes, sweeping, stopping.
+
+use super::{Worker, WorkerCluster};
+use crate::access_log::Writer;
+use crate::control::{ProxyError, Shared};
+use crate::listener::WorkerListener;
+use crate::snapshot::{Change, ClusterPlan, ListenerPlan};
+use crate::stats::Stats;
+use meridian_ir::Name;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::sync::{mpsc, oneshot};
+
+/// How often idle upstream connections are looked through.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the control thread asks of a worker.
+#[derive(Debug)]
+pub enum WorkerCommand {
+    /// Take over a change.
+    Apply(Update),
+    /// Finish within this time.
+    Stop(Duration),
+}
+
+/// A change for one worker.
+#[derive(Debug)]
+pub struct Update {
+    /// The same for all workers.
+    pub change: Arc<Change>,
+    /// This worker's sockets of listeners that are new or moved.
+    pub sockets: Vec<(Name, TcpListener)>,
+    /// Told when the change is taken over.
+    pub done: oneshot::Sender<()>,
+}
+
+/// The control thread's end of a worker.
+#[derive(Debug)]
+pub struct WorkerThread {
+    commands: mpsc::UnboundedSender<WorkerCommand>,
+    thread: JoinHandle<()>,
+}
+
+impl WorkerThread {
+    /// Spawns the thread.
+    ///
+    /// # Errors
+    /// No thread, or no event queue, can be had.
+    pub fn spawn(index: usize, shared: Arc<Shared>, stats: Arc<Stats>, logs: Arc<Writer>) -> Result<Self, ProxyError> {
+        let name = format!("worker-{index}");
+        let error = |source| ProxyError::Thread { thread: name.clone(), source };
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (ready, built) = std::sync::mpsc::channel();
+        let main = move || match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => {
+                let _ = ready.send(Ok(()));
+                run(&runtime, Worker::new(index, shared, stats.worker(), logs.worker()), inbox);
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+            }
+        };
+        let thread = std::thread::Builder::new().name(name.clone()).spawn(main).map_err(error)?;
+        match built.recv() {
+            Ok(Ok(())) => Ok(Self { commands, thread }),
+            Ok(Err(source)) => Err(error(source)),
+            Err(_) => Err(error(std::io::Error::other("the thread ended at once"))),
+        }
+    }
+
+    /// Sends a command; a worker that has ended hears nothing.
+    pub fn send(&self, command: WorkerCommand) {
+        // The control thread sends nothing after Stop, and a worker does not end before it.
+        let _ = self.commands.send(command);
+    }
+
+    /// Waits for the thread's end.
+    pub fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("a worker thread panicked");
+        }
+    }
+}
+
+fn run(runtime: &LocalRuntime, worker: Worker, mut inbox: mpsc::UnboundedReceiver<WorkerCommand>) {
+    let worker = Rc::new(worker);
+    runtime.block_on(async {
+        let sweeper = tokio::task::spawn_local(sweep(worker.clone()));
+        let logs = worker.clone();
+        let flusher = tokio::task::spawn_local(async move { logs.logs.flush_regularly().await });
+        while let Some(command) = inbox.recv().await {
+            match command {
+                WorkerCommand::Apply(update) => worker.apply(update),
+                WorkerCommand::Stop(limit) => {
+                    worker.drain(limit).await;
+                    break;
+                }
+            }
+        }
+        sweeper.abort();
+        flusher.abort();
+    });
+}
+
+/// Looks through idle upstream connections for as long as the worker runs.
+async fn sweep(worker: Rc<Worker>) {
+    let mut tick = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        tick.tick().await;
+        let now = Instant::now();
+        for cluster in worker.clusters.borrow().iter().flatten() {
+            for host in cluster.hosts() {
+                host.sweep(now, cluster.plan.cluster.idle_timeout);
+            }
+        }
+        worker.draining.borrow_mut().retain(|listener| listener.connections.count() > 0);
+    }
+}
+
+impl Worker {
+    /// Takes over a change. Nothing else of this worker runs meanwhile, so that no request sees a part of it.
+    fn apply(self: &Rc<Self>, update: Update) {
+        let change = &update.change;
+        for (slot, cluster) in &change.clusters {
+            self.set_cluster(*slot, cluster.as_ref());
+        }
+        for (slot, table) in &change.routes {
+            set(&mut self.routes.borrow_mut(), *slot, table.clone().map(Rc::new));
+        }
+        let mut sockets = update.sockets;
+        for (name, plan) in &change.listeners {
+            let socket = sockets.iter().position(|(of, _)| of == name).map(|at| sockets.swap_remove(at).1);
+            self.set_listener(name, plan.as_ref(), socket);
+        }
+        // The control thread does not go away while it waits.
+        let _ = update.done.send(());
+    }
+
+    fn set_cluster(&self, slot: usize, plan: Option<&Arc<ClusterPlan>>) {
+        let before = self.clusters.borrow().get(slot).cloned().flatten();
+        let cluster = match plan {
+            Some(plan) => {
+                let stats = self.stats.cluster(&plan.cluster);
+                Some(Rc::new(WorkerCluster::new(plan.clone(), before.as_deref(), stats, self.random())))
+            }
+            None => {
+                before.inspect(|before| before.remove());
+                None
+            }
+        };
+        set(&mut self.clusters.borrow_mut(), slot, cluster);
+    }
+
+    /// A new socket means that the listener is new or has moved; the one before drains.
+    fn set_listener(self: &Rc<Self>, name: &Name, plan: Option<&Arc<ListenerPlan>>, socket: Option<TcpListener>) {
+        let running = self.listeners.borrow().get(name).cloned();
+        if plan.is_none() || socket.is_some() {
+            self.listeners.borrow_mut().remove(name);
+            if let Some(listener) = running {
+                self.drain_listener(listener, self.shared.options.drain_time);
+            }
+        } else if let (Some(listener), Some(plan)) = (running, plan) {
+            listener.replace(self, plan);
+            return;
+        }
+        if let (Some(plan), Some(socket)) = (plan, socket) {
+            let listener = WorkerListener::start(self, plan, socket);
+            self.listeners.borrow_mut().insert(name.clone(), listener);
+        }
+    }
+
+    fn drain_listener(&self, listener: Rc<WorkerListener>, limit: Duration) {
+        listener.drain(Instant::now() + limit);
+        self.draining.borrow_mut().push(listener);
+    }
+
+    /// Stops accepting and waits until all connections have ended, which they do at `limit` at the latest.
+    async fn drain(&self, limit: Duration) {
+        self.stopping.set(true);
+        let close_at = Instant::now() + limit;
+        let running: Vec<_> = self.listeners.borrow_mut().drain().map(|(_, listener)| listener).collect();
+        for listener in running.into_iter().chain(self.draining.take()) {
+            listener.drain(close_at);
+            self.draining.borrow_mut().push(listener);
+        }
+        // Connections that are cut off at the limit still write their log lines: they get a moment for it.
+        let give_up = close_at + Duration::from_millis(200);
+        let mut tick = tokio::time::interval(Duration::from_millis(5));
+        while self.draining.borrow().iter().any(|listener| listener.connections.count() > 0) && Instant::now() < give_up
+        {
+            tick.tick().await;
+        }
+    }
+}
+
+fn set<T>(table: &mut Vec<Option<T>>, slot: usize, value: Option<T>) {
+    if table.len() <= slot {
+        table.resize_with(slot + 1, || None);
+    }
+    table[slot] = value;
+}
