@@ -2,6 +2,7 @@
 
 use crate::request::{RequestView, path_of, query_parameter};
 use crate::route::{HeaderMatch, PathMatch, QueryMatch, RouteMatch};
+use smallvec::SmallVec;
 
 #[cfg(test)]
 mod tests;
@@ -47,30 +48,94 @@ fn starts_with(path: &[u8], prefix: &[u8], case_sensitive: bool) -> bool {
     }
 }
 
+/// Headers of requests that Envoy keeps as one value each: what is repeated is joined with a comma when it arrives.
+/// Those of its HTTP core, and those that the filters in Istio's build register. Sorted.
+const JOINED: [&str; 35] = [
+    "accept",
+    "accept-encoding",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-type",
+    "grpc-timeout",
+    "keep-alive",
+    "origin",
+    "pragma",
+    "proxy-connection",
+    "referer",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-client-trace-id",
+    "x-envoy-attempt-count",
+    "x-envoy-decorator-operation",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+    "x-envoy-original-host",
+    "x-envoy-original-path",
+    "x-envoy-retry-on",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-forwarded-client-cert",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-request-id",
+];
+
 impl HeaderMatch {
     /// Whether the condition holds. Values of a repeated header are tried one by one and one that matches is enough;
-    /// inverted, one that matches fails it. A header that is missing counts as empty for an inverted value
-    /// (Istio sets `treat_missing_header_as_empty` there), and as absent otherwise.
+    /// inverted, one that matches fails it. Those of the few headers that Envoy keeps as one value, such as
+    /// `user-agent`, are joined. A header that is missing counts as empty for an inverted value (Istio sets
+    /// `treat_missing_header_as_empty` there), and as absent otherwise.
     pub fn matches(&self, request: &impl RequestView) -> bool {
-        let mut present = false;
-        let mut test = |value: &[u8]| {
-            present = true;
-            self.value.as_ref().is_none_or(|condition| condition.is_match(value))
+        let (present, found) = match &*self.name {
+            ":method" => (true, self.holds(request.method())),
+            ":authority" | "host" => (true, self.holds(request.authority())),
+            ":scheme" => (true, self.holds(request.scheme())),
+            ":path" => (true, self.holds(request.path_and_query())),
+            _ => self.field(request),
         };
-        let found = match &*self.name {
-            ":method" => test(request.method()),
-            ":authority" | "host" => test(request.authority()),
-            ":scheme" => test(request.scheme()),
-            ":path" => test(request.path_and_query()),
-            name => request.any_header(name, &mut test),
-        };
-        if !self.invert {
-            return found;
-        }
         match &self.value {
-            Some(condition) if !present => !condition.is_match(b""),
-            _ => !found,
+            Some(condition) if self.invert && !present => !condition.is_match(b""),
+            _ => found != self.invert,
         }
+    }
+
+    fn holds(&self, value: &[u8]) -> bool {
+        self.value.as_ref().is_none_or(|condition| condition.is_match(value))
+    }
+
+    /// Whether there is such a field, and whether it satisfies the condition.
+    fn field(&self, request: &impl RequestView) -> (bool, bool) {
+        let (mut count, mut first) = (0u32, false);
+        request.any_header(&self.name, &mut |value| {
+            count += 1;
+            if count == 1 {
+                first = self.holds(value);
+            }
+            count > 1
+        });
+        if count < 2 || (self.value.is_none() && first) {
+            return (count > 0, first);
+        }
+        if JOINED.binary_search(&&*self.name).is_err() {
+            return (true, request.any_header(&self.name, &mut |value| self.holds(value)));
+        }
+        let mut joined: SmallVec<[u8; 512]> = SmallVec::new();
+        request.any_header(&self.name, &mut |value| {
+            if !joined.is_empty() {
+                joined.push(b',');
+            }
+            joined.extend_from_slice(value);
+            false
+        });
+        (true, self.holds(&joined))
     }
 }
 

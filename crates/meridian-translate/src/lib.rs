@@ -1,1 +1,32 @@
 //! Pure functions from resources to what one proxy must do, with a status for every object.
+//!
+//! A [`Translator`] is told of objects with [`Translator::put`] and [`Translator::delete`] and of proxies with
+//! [`Translator::add_proxy`]; [`Translator::translate`] then computes what changed: new configurations for the proxies
+//! that are concerned, and new conditions for the objects of which something else is to be said. It has no clock, no
+//! IO and no globals, and it recomputes only what depends on what changed: one changed VirtualService touches its own
+//! routes and its own virtual hosts, everything else is shared with the configuration before.
+//!
+//! What cannot be served is never dropped in silence. A rule of a VirtualService that uses a field which is not
+//! supported keeps its conditions and answers 501, so that its requests do not fall through to later rules; a TLS
+//! server whose settings are not supported keeps its server names and refuses handshakes; a destination whose TLS
+//! settings are not supported has no cluster, so that nothing is sent to it in plaintext. The object's conditions say
+//! which field it was.
+#![forbid(unsafe_code)]
+
+mod condition;
+mod host;
+mod istio;
+mod key;
+mod mesh;
+mod pool;
+mod proxy;
+mod registry;
+mod resources;
+mod status;
+mod suggest;
+mod translator;
+
+pub use condition::Condition;
+pub use mesh::MeshConfig;
+pub use proxy::node::{ProxyKind, ProxyNode};
+pub use translator::{Output, Translator};

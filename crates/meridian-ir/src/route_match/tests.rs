@@ -65,6 +65,27 @@ fn repeated_headers_are_matched_one_by_one() {
 }
 
 #[test]
+fn the_headers_that_envoy_keeps_as_one_are_joined() {
+    assert!(JOINED.is_sorted());
+    let twice = PlainRequest::get("h", "/").header("User-Agent", "42").header("user-agent", "second");
+    let once = PlainRequest::get("h", "/").header("User-Agent", "42");
+    for (value, of_two, of_one) in [
+        (exact("42"), false, true),
+        (exact("second"), false, false),
+        (exact("42,second"), true, false),
+        (prefix("42"), true, true),
+        (regex("42.*second"), true, false),
+        (None, true, true),
+    ] {
+        let matcher = |invert| HeaderMatch { name: "user-agent".into(), value: value.clone(), invert };
+        for (request, expected) in [(&twice, of_two), (&once, of_one)] {
+            assert_eq!(matcher(false).matches(request), expected, "{value:?} {:?}", request.headers);
+            assert_eq!(matcher(true).matches(request), !expected, "without {value:?} {:?}", request.headers);
+        }
+    }
+}
+
+#[test]
 fn parts_of_the_request_line_are_headers_too() {
     let request = PlainRequest { method: "POST".into(), ..PlainRequest::get("M.example.com:80", "/a?b") };
     for (name, value, expected) in [

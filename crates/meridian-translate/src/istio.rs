@@ -1,0 +1,15 @@
+//! Istio's networking API: Gateway, VirtualService, DestinationRule, ServiceEntry.
+
+pub(crate) mod cluster;
+pub(crate) mod destination;
+pub(crate) mod destination_rule;
+pub(crate) mod gateway;
+pub(crate) mod headers;
+pub(crate) mod http_action;
+pub(crate) mod http_match;
+pub(crate) mod http_route;
+pub(crate) mod l4_route;
+pub(crate) mod listener;
+pub(crate) mod retry;
+pub(crate) mod server_tls;
+pub(crate) mod service_entry;

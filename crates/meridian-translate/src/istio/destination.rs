@@ -1,0 +1,164 @@
+//! Destinations of routes: which cluster they mean, and what is missing.
+
+use crate::condition::{Finding, Topic};
+use crate::istio::cluster::ClusterId;
+use crate::istio::destination_rule::DestinationRules;
+use crate::mesh::MeshConfig;
+use crate::pool::Pool;
+use crate::proxy::node::ProxyNode;
+use crate::registry::Registry;
+use crate::registry::service::Service;
+use crate::suggest;
+use meridian_ir::Name;
+use meridian_resources::istio::virtual_service::Destination;
+use std::cell::Cell;
+
+/// What the routes of one proxy can see while they are compiled, and what is collected on the way.
+pub(crate) struct Scope<'a> {
+    pub(crate) mesh: &'a MeshConfig,
+    pub(crate) node: &'a ProxyNode,
+    pub(crate) registry: &'a Registry,
+    pub(crate) rules: &'a DestinationRules,
+    pub(crate) pool: &'a mut Pool,
+    /// How many more times a similar name may be looked for: it takes a look at every service.
+    pub(crate) suggestions: &'a Cell<u32>,
+}
+
+/// What compiling a rule of a VirtualService found out beside the routes themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    /// To be said in the status.
+    pub(crate) findings: Vec<Finding>,
+    /// Clusters that the routes name, each once.
+    pub(crate) clusters: Vec<ClusterId>,
+    /// Whether the result is different for another gateway or port.
+    pub(crate) depends_on_server: bool,
+}
+
+impl Collected {
+    fn cluster(&mut self, id: ClusterId) -> Name {
+        let name = id.name.clone();
+        if !self.clusters.contains(&id) {
+            self.clusters.push(id);
+        }
+        name
+    }
+}
+
+impl Scope<'_> {
+    /// The cluster of `destination`, which an object of `namespace` names at `path`; `server_port` is the port on which
+    /// the requests arrive. What does not exist is reported; the route names its cluster all the same, so that it
+    /// answers 503 `NC cluster_not_found`.
+    pub(crate) fn cluster(
+        &mut self,
+        destination: &Destination,
+        namespace: &Name,
+        server_port: u16,
+        path: &str,
+        collected: &mut Collected,
+    ) -> Name {
+        let host = self.mesh.resolve_host(&destination.host, namespace);
+        let service = self.registry.service(&host, &self.node.namespace);
+        let port = match (&destination.port, service.map(|service| &service.ports[..])) {
+            (Some(port), _) => u16::try_from(port.number).unwrap_or_default(),
+            (None, Some([only])) => only.number,
+            (None, _) => {
+                collected.depends_on_server = true;
+                server_port
+            }
+        };
+        match service {
+            Some(service) => self.check(service, destination, port, path, collected),
+            None => {
+                let message = self.unknown_host(&destination.host, &host, namespace);
+                collected.findings.push(Finding::at(Topic::BackendNotFound, &format!("{path}.host"), message));
+            }
+        }
+        collected.cluster(ClusterId::new(self.pool, &host, port, &destination.subset))
+    }
+
+    fn check(&self, service: &Service, destination: &Destination, port: u16, path: &str, collected: &mut Collected) {
+        let findings = &mut collected.findings;
+        match service.port(port) {
+            Some(port) if port.http2 => {
+                let message = format!(
+                    "port {} of {} speaks HTTP/2 only, which is not supported towards services yet; requests are sent \
+                     to it in HTTP/1.1",
+                    port.number, service.host
+                );
+                findings.push(Finding::at(Topic::UnsupportedProtocol, &format!("{path}.port"), message));
+            }
+            Some(_) => {}
+            None if destination.port.is_some() => {
+                let message = format!("{} has no port {port}; it has {}", service.host, service.list_ports());
+                findings.push(Finding::at(Topic::PortNotFound, &format!("{path}.port.number"), message));
+            }
+            None => {
+                let message = format!(
+                    "is needed, because {} has several ports and none is {port}, on which requests arrive; it has {}",
+                    service.host,
+                    service.list_ports()
+                );
+                findings.push(Finding::at(Topic::PortNotFound, &format!("{path}.port"), message));
+            }
+        }
+        if !destination.subset.is_empty() {
+            let rules = self.rules.of_service(service, self.node, self.mesh);
+            if rules.subset(&destination.subset).is_none() {
+                let message = unknown_subset(&destination.subset, service, &rules.subsets().collect::<Vec<_>>());
+                findings.push(Finding::at(Topic::SubsetNotFound, &format!("{path}.subset"), message));
+            }
+        }
+    }
+
+    fn unknown_host(&self, written: &str, host: &str, namespace: &Name) -> String {
+        if let Some(hidden) = self.registry.services(host).first() {
+            return format!(
+                "{written:?} is not visible in namespace {}: exportTo of {} {}/{} leaves it out",
+                self.node.namespace,
+                hidden.kind(),
+                hidden.namespace(),
+                hidden.meta().name
+            );
+        }
+        let looked_for = if written == host { String::new() } else { format!(" (looked for {host})") };
+        let suggestion = match self.similar_host(written, host, namespace) {
+            Some(similar) => format!("; did you mean {similar:?}?"),
+            None => "; create a Service or a ServiceEntry with this host".to_owned(),
+        };
+        format!("{written:?} is no known service{looked_for}{suggestion}")
+    }
+
+    fn similar_host(&self, written: &str, host: &str, namespace: &Name) -> Option<String> {
+        self.suggestions.set(self.suggestions.get().checked_sub(1)?);
+        if written.contains('.') {
+            // `name.namespace` is a full name to Istio: the rest is missing.
+            let completed = written.split_once('.').map(|(name, ns)| self.mesh.service_host(name, ns));
+            if let Some(completed) = completed.filter(|completed| self.registry.service(completed, namespace).is_some())
+            {
+                return Some(completed);
+            }
+            let known = self.registry.hosts(&self.node.namespace).map(|known| &**known);
+            return suggest::closest(host, known).map(str::to_owned);
+        }
+        let names = self.registry.services_in(namespace).map(|service| &*service.meta().name);
+        let similar = suggest::closest(written, names).map(str::to_owned);
+        similar.or_else(|| self.elsewhere(written))
+    }
+
+    /// A Service of this name in another namespace, by its full name.
+    fn elsewhere(&self, name: &str) -> Option<String> {
+        let first_label = |host: &&Name| host.split('.').next() == Some(name);
+        self.registry.hosts(&self.node.namespace).filter(first_label).min().map(|host| host.to_string())
+    }
+}
+
+fn unknown_subset(subset: &str, service: &Service, known: &[&str]) -> String {
+    let host = &service.host;
+    if known.is_empty() {
+        return format!("{subset:?} is not defined: no DestinationRule for {host} has subsets; create one that does");
+    }
+    let suggestion = suggest::closest(subset, known.iter().copied());
+    let suggestion = suggestion.map_or(String::new(), |similar| format!("; did you mean {similar:?}?"));
+    format!("{subset:?} is no subset of the DestinationRule for {host}; it has {}{suggestion}", known.join(", "))
+}

@@ -1,0 +1,159 @@
+//! The HTTP rules of a VirtualService as routes, in Istio's order (`BuildHTTPRoutesForVirtualService`).
+
+use crate::istio::destination::{Collected, Scope};
+use crate::istio::http_action::{self, Place, refusal};
+use crate::istio::http_match::{self, is_catch_all};
+use crate::proxy::node::selects;
+use meridian_ir::{Action, HeaderEdits, Name, Origin, Route, RouteMatch};
+use meridian_resources::Object;
+use meridian_resources::istio::VirtualService;
+use meridian_resources::istio::virtual_service::{HttpMatchRequest, HttpRoute};
+use std::sync::Arc;
+
+#[cfg(test)]
+mod tests;
+
+/// The server that routes are made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServerContext {
+    /// `namespace/name` of the Gateway.
+    pub(crate) gateway: Name,
+    /// The server's port, as the Gateway writes it.
+    pub(crate) port: u16,
+    /// Whether it terminates TLS.
+    pub(crate) is_tls: bool,
+}
+
+/// The routes of a VirtualService at one server.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    pub(crate) routes: Vec<Arc<Route>>,
+    pub(crate) collected: Collected,
+}
+
+/// Compiles the HTTP rules of `object`. Rules keep their order, and nothing comes after a route that takes every
+/// request; each alternative of a rule is a route of its own.
+pub(crate) fn compile(scope: &mut Scope<'_>, object: &Object<VirtualService>, server: &ServerContext) -> Routes {
+    let mut compiler = Compiler { scope, object, server, routes: Vec::new(), collected: Collected::default() };
+    for (index, rule) in object.spec.http.iter().enumerate() {
+        if compiler.rule(rule, &format!("spec.http[{index}]")) == Rest::Unreachable {
+            break;
+        }
+    }
+    Routes { routes: compiler.routes, collected: compiler.collected }
+}
+
+/// What becomes of the rules behind one.
+#[derive(Debug, PartialEq, Eq)]
+enum Rest {
+    Reachable,
+    Unreachable,
+}
+
+struct Compiler<'a, 's> {
+    scope: &'a mut Scope<'s>,
+    object: &'a Object<VirtualService>,
+    server: &'a ServerContext,
+    routes: Vec<Arc<Route>>,
+    collected: Collected,
+}
+
+impl Compiler<'_, '_> {
+    fn rule(&mut self, rule: &HttpRoute, path: &str) -> Rest {
+        if rule.matches.is_empty() {
+            let matcher = http_match::everything(self.scope.pool);
+            self.route(rule, rule.name.clone(), matcher, path);
+            return Rest::Unreachable;
+        }
+        for (index, alternative) in rule.matches.iter().enumerate() {
+            if !self.concerns_server(alternative) {
+                continue;
+            }
+            let name = match (&*rule.name, &*alternative.name) {
+                (rule, "") => rule.to_owned(),
+                (rule, alternative) => format!("{rule}.{alternative}"),
+            };
+            let mut broken = Vec::new();
+            let place = format!("{path}.match[{index}]");
+            let matcher = http_match::compile(alternative, &place, self.scope.pool, &mut broken);
+            if !broken.is_empty() {
+                // A condition that cannot be evaluated must not hand its requests to another rule.
+                let action = Action::Direct(refusal(&broken));
+                self.push(name, matcher, action, HeaderEdits::default(), HeaderEdits::default());
+                self.collected.findings.extend(broken);
+                continue;
+            }
+            let last = is_catch_all(&matcher);
+            self.route(rule, name, matcher, path);
+            if last {
+                return Rest::Unreachable;
+            }
+        }
+        Rest::Reachable
+    }
+
+    /// Whether an alternative is for requests of this server at all.
+    fn concerns_server(&mut self, alternative: &HttpMatchRequest) -> bool {
+        let node = self.scope.node;
+        if alternative.port != 0 {
+            self.collected.depends_on_server = true;
+            if alternative.port != u32::from(self.server.port) {
+                return false;
+            }
+        }
+        if !alternative.gateways.is_empty() {
+            self.collected.depends_on_server = true;
+            let own = &self.object.meta.namespace;
+            return alternative.gateways.iter().any(|gateway| resolve_gateway(gateway, own) == *self.server.gateway);
+        }
+        selects(&alternative.source_labels, &node.labels)
+            && (alternative.source_namespace.is_empty() || alternative.source_namespace == *node.namespace)
+    }
+
+    fn route(&mut self, rule: &HttpRoute, name: String, matcher: RouteMatch, path: &str) {
+        let place = Place {
+            namespace: &self.object.meta.namespace,
+            server_port: self.server.port,
+            is_tls: self.server.is_tls,
+            path,
+        };
+        let compiled = http_action::compile(self.scope, rule, &matcher.path, place, &mut self.collected);
+        self.push(name, matcher, compiled.action, compiled.request_headers, compiled.response_headers);
+    }
+
+    fn push(
+        &mut self,
+        name: String,
+        matcher: RouteMatch,
+        action: Action,
+        request_headers: HeaderEdits,
+        response_headers: HeaderEdits,
+    ) {
+        let origin = Some(Origin {
+            kind: "VirtualService",
+            namespace: self.object.meta.namespace.clone(),
+            name: self.object.meta.name.clone(),
+        });
+        let name = self.scope.pool.name(&name);
+        self.routes.push(Arc::new(Route { name, matcher, action, request_headers, response_headers, origin }));
+    }
+}
+
+/// `namespace/name` of a Gateway as a VirtualService of namespace `own` writes it: `name`, `./name`, `namespace/name`,
+/// or the old form `name.namespace.svc.cluster.local`. `mesh` stays what it is.
+pub(crate) fn resolve_gateway(text: &str, own: &str) -> String {
+    if text == MESH {
+        return text.to_owned();
+    }
+    match text.split_once('/') {
+        Some((".", name)) => format!("{own}/{name}"),
+        Some(_) => text.to_owned(),
+        None => match text.split_once('.') {
+            Some((name, rest)) => format!("{}/{name}", rest.split('.').next().unwrap_or(rest)),
+            None => format!("{own}/{text}"),
+        },
+    }
+}
+
+/// The word for all sidecars in the place of a Gateway's name.
+pub(crate) const MESH: &str = "mesh";

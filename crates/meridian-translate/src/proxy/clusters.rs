@@ -1,0 +1,128 @@
+//! The clusters that a proxy's routes and chains can reach, counted, and kept in its configuration.
+
+use crate::istio::cluster::{self, ClusterId};
+use crate::istio::destination_rule::DestinationRules;
+use crate::mesh::MeshConfig;
+use crate::proxy::node::ProxyNode;
+use crate::registry::Registry;
+use crate::registry::endpoints::endpoints;
+use crate::resources::Resources;
+use meridian_ir::{Cluster, Endpoints, Name, ProxyConfig};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// The clusters of one proxy.
+#[derive(Debug, Default)]
+pub(crate) struct Clusters {
+    entries: HashMap<Name, Entry>,
+    by_host: HashMap<Name, BTreeSet<Name>>,
+    /// Named for the first time, or no longer, since the configuration was last brought up to date.
+    touched: HashSet<Name>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: ClusterId,
+    /// How many VirtualServices name it.
+    uses: u32,
+}
+
+/// What clusters are made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    pub(crate) mesh: &'a MeshConfig,
+    pub(crate) node: &'a ProxyNode,
+    pub(crate) resources: &'a Resources,
+    pub(crate) registry: &'a Registry,
+    pub(crate) rules: &'a DestinationRules,
+}
+
+impl Clusters {
+    /// One more use of each of `ids`.
+    pub(crate) fn acquire(&mut self, ids: &[ClusterId]) {
+        for id in ids {
+            let entry = self.entries.entry(id.name.clone()).or_insert_with(|| Entry { id: id.clone(), uses: 0 });
+            entry.uses += 1;
+            if entry.uses == 1 {
+                self.by_host.entry(id.host.clone()).or_default().insert(id.name.clone());
+                self.touched.insert(id.name.clone());
+            }
+        }
+    }
+
+    /// One use less of each of `ids`.
+    pub(crate) fn release(&mut self, ids: &[ClusterId]) {
+        for id in ids {
+            let Some(entry) = self.entries.get_mut(&id.name) else { continue };
+            entry.uses -= 1;
+            if entry.uses > 0 {
+                continue;
+            }
+            self.entries.remove(&id.name);
+            self.touched.insert(id.name.clone());
+            if let Some(names) = self.by_host.get_mut(&id.host) {
+                names.remove(&id.name);
+                if names.is_empty() {
+                    self.by_host.remove(&id.host);
+                }
+            }
+        }
+    }
+
+    /// Brings `config` up to date: clusters that were named or left, those of `hosts`, whose service or policy
+    /// changed, and the endpoints of `endpoints_of`. Whether anything is different.
+    pub(crate) fn update<'h>(
+        &mut self,
+        sources: Sources<'_>,
+        hosts: impl IntoIterator<Item = &'h Name>,
+        endpoints_of: impl IntoIterator<Item = &'h Name>,
+        config: &mut Arc<ProxyConfig>,
+    ) -> bool {
+        let mut names = std::mem::take(&mut self.touched);
+        let of_host = |host: &Name| self.by_host.get(host).into_iter().flatten().cloned().collect::<Vec<_>>();
+        names.extend(hosts.into_iter().flat_map(of_host));
+        let with_endpoints: Vec<Name> = endpoints_of.into_iter().flat_map(of_host).collect();
+        let mut changed = false;
+        for name in &names {
+            changed |= self.update_one(sources, name, config);
+        }
+        for name in with_endpoints.iter().filter(|name| !names.contains(*name)) {
+            changed |= config.clusters.contains_key(name) && self.update_one(sources, name, config);
+        }
+        changed
+    }
+
+    fn update_one(&self, sources: Sources<'_>, name: &Name, config: &mut Arc<ProxyConfig>) -> bool {
+        let made = self.entries.get(name).and_then(|entry| make(sources, &entry.id));
+        let Some((cluster, endpoints)) = made else {
+            if !config.clusters.contains_key(name) {
+                return false;
+            }
+            let config = Arc::make_mut(config);
+            config.clusters.remove(name);
+            config.endpoints.remove(name);
+            return true;
+        };
+        let same_cluster = config.clusters.get(name).is_some_and(|old| **old == cluster);
+        let same_endpoints = config.endpoints.get(name).is_some_and(|old| **old == endpoints);
+        if same_cluster && same_endpoints {
+            return false;
+        }
+        let config = Arc::make_mut(config);
+        if !same_cluster {
+            config.clusters.insert(name.clone(), Arc::new(cluster));
+        }
+        if !same_endpoints {
+            config.endpoints.insert(name.clone(), Arc::new(endpoints));
+        }
+        true
+    }
+}
+
+fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
+    let service = sources.registry.service(&id.host, &sources.node.namespace)?;
+    let rules = sources.rules.of_service(service, sources.node, sources.mesh);
+    let (cluster, labels) = cluster::build(sources.mesh, id, service, &rules)?;
+    let endpoints = endpoints(sources.resources, service, service.port(id.port)?, labels);
+    Some((cluster, endpoints))
+}

@@ -1,0 +1,50 @@
+//! The proxies that are configured.
+
+use meridian_ir::Name;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What a proxy is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProxyKind {
+    /// A proxy at the edge, configured by the Gateways whose selector its labels satisfy.
+    Gateway,
+}
+
+/// One proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyNode {
+    /// Its name, unique among the proxies.
+    pub name: Name,
+    /// Its namespace: where its Secrets are, and what `exportTo` is compared with.
+    pub namespace: Name,
+    /// Its labels, which Gateways and Services select.
+    pub labels: BTreeMap<String, String>,
+    /// What it is for.
+    pub kind: ProxyKind,
+    /// The address that its listeners bind to; it is part of their names (`0.0.0.0_8080`).
+    pub address: IpAddr,
+    /// Addresses of its workload. A Service or ServiceEntry that has an endpoint at one of them leads to this proxy,
+    /// and its ports say on which target ports the proxy listens, as does a Service of the proxy's namespace that
+    /// selects its labels.
+    pub ip_addresses: Vec<IpAddr>,
+}
+
+impl ProxyNode {
+    /// A gateway that binds to all IPv4 addresses.
+    pub fn gateway(name: impl Into<Name>, namespace: impl Into<Name>, labels: BTreeMap<String, String>) -> Self {
+        Self {
+            name: name.into(),
+            namespace: namespace.into(),
+            labels,
+            kind: ProxyKind::Gateway,
+            address: Ipv4Addr::UNSPECIFIED.into(),
+            ip_addresses: Vec::new(),
+        }
+    }
+}
+
+/// Whether `labels` have everything that `selector` asks for; an empty selector asks for nothing.
+pub(crate) fn selects(selector: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
+    selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+}

@@ -1,0 +1,471 @@
+//! One proxy between two translations.
+
+use crate::condition::{Finding, Topic};
+use crate::host;
+use crate::istio::cluster::ClusterId;
+use crate::istio::destination::Scope;
+use crate::istio::destination_rule::DestinationRules;
+use crate::istio::gateway::{self, Merged, ServiceTarget};
+use crate::istio::http_route::{self, ServerContext};
+use crate::istio::listener::{self, L4};
+use crate::istio::server_tls;
+use crate::key::{Age, Key};
+use crate::mesh::MeshConfig;
+use crate::pool::Pool;
+use crate::proxy::clusters::{Clusters, Sources};
+use crate::proxy::node::ProxyNode;
+use crate::proxy::route_table::{Contribution, RouteTable};
+use crate::proxy::targets;
+use crate::registry::Registry;
+use crate::registry::service::ExportTo;
+use crate::resources::Resources;
+use crate::translator::{Bindings, Changes};
+use meridian_ir::{Listener, Name, ProxyConfig, Route};
+use meridian_resources::Object;
+use meridian_resources::istio::VirtualService;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// Up to so many VirtualServices with unknown hosts are looked at again whenever a service comes or goes, because the
+/// service may be the one that was meant.
+const MOST_UNRESOLVED: usize = 50;
+
+/// What all proxies are configured from.
+pub(crate) struct Inputs<'a> {
+    pub(crate) mesh: &'a MeshConfig,
+    pub(crate) resources: &'a Resources,
+    pub(crate) registry: &'a Registry,
+    pub(crate) rules: &'a DestinationRules,
+    pub(crate) bindings: &'a Bindings,
+    pub(crate) pool: &'a mut Pool,
+    pub(crate) suggestions: &'a Cell<u32>,
+}
+
+/// Objects of which something else may be to be said now.
+#[derive(Debug, Default)]
+pub(crate) struct Stale {
+    pub(crate) gateways: BTreeSet<Key>,
+    pub(crate) virtual_services: BTreeSet<Key>,
+}
+
+/// One proxy.
+#[derive(Debug)]
+pub(crate) struct ProxyState {
+    pub(crate) node: ProxyNode,
+    /// Nothing was translated for it yet.
+    fresh: bool,
+    targets: Vec<ServiceTarget>,
+    merged: Merged,
+    /// Where the servers of a Gateway stand: route configuration and position.
+    servers: HashMap<Name, Vec<(Name, usize)>>,
+    tables: BTreeMap<Name, RouteTable>,
+    bound: HashMap<Key, Bound>,
+    /// VirtualServices by the hosts that they send to.
+    senders: HashMap<Name, BTreeSet<Key>>,
+    unresolved: BTreeSet<Key>,
+    compilations: u64,
+    listener_findings: BTreeMap<Key, Vec<Finding>>,
+    l4: HashMap<Key, L4>,
+    secrets: Vec<(Arc<gateway::Server>, Name)>,
+    secret_findings: BTreeMap<Key, Vec<Finding>>,
+    clusters: Clusters,
+    config: Arc<ProxyConfig>,
+}
+
+/// A VirtualService as far as its HTTP rules concern a proxy.
+#[derive(Debug, Default)]
+struct Bound {
+    /// Route configurations and hosts at which it is served.
+    places: Vec<(Name, Vec<Name>)>,
+    compiled: Vec<Arc<Compiled>>,
+    /// Clusters that its routes name, each once.
+    clusters: Vec<ClusterId>,
+}
+
+/// The routes of a VirtualService for one server, or for all when they do not depend on it.
+#[derive(Debug)]
+struct Compiled {
+    only: Option<ServerContext>,
+    id: u64,
+    routes: Arc<[Arc<Route>]>,
+    clusters: Vec<ClusterId>,
+    findings: Vec<Finding>,
+}
+
+impl ProxyState {
+    pub(crate) fn new(node: ProxyNode) -> Self {
+        Self {
+            node,
+            fresh: true,
+            targets: Vec::new(),
+            merged: Merged::default(),
+            servers: HashMap::new(),
+            tables: BTreeMap::new(),
+            bound: HashMap::new(),
+            senders: HashMap::new(),
+            unresolved: BTreeSet::new(),
+            compilations: 0,
+            listener_findings: BTreeMap::new(),
+            l4: HashMap::new(),
+            secrets: Vec::new(),
+            secret_findings: BTreeMap::new(),
+            clusters: Clusters::default(),
+            config: Arc::default(),
+        }
+    }
+
+    /// Forgets everything but who it is and the version of its configuration.
+    pub(crate) fn start_over(&mut self) {
+        let version = self.config.version;
+        *self = Self::new(self.node.clone());
+        self.config = Arc::new(ProxyConfig { version, ..ProxyConfig::default() });
+    }
+
+    /// Takes `changes` in; a new configuration is returned when it has one.
+    pub(crate) fn update(
+        &mut self,
+        inputs: &mut Inputs<'_>,
+        changes: &Changes,
+        stale: &mut Stale,
+    ) -> Option<Arc<ProxyConfig>> {
+        let fresh = std::mem::replace(&mut self.fresh, false);
+        let before = self.config.clone();
+        let mut dirty = self.merge(inputs, changes, fresh, stale);
+        let mut listeners = dirty.listeners;
+        dirty.recompile.extend(changes.virtual_services.iter().cloned());
+        for host in &changes.hosts {
+            dirty.recompile.extend(self.senders.get(host).into_iter().flatten().cloned());
+            listeners |= self.l4.values().any(|l4| l4.clusters.iter().any(|cluster| cluster.host == *host));
+        }
+        if !changes.hosts.is_empty() && self.unresolved.len() <= MOST_UNRESOLVED {
+            dirty.recompile.extend(self.unresolved.iter().cloned());
+        }
+        dirty.place.retain(|key| !dirty.recompile.contains(key));
+        for (keys, recompile) in [(&dirty.place, false), (&dirty.recompile, true)] {
+            for key in keys {
+                listeners |= self.has_l4_rules(inputs, key);
+                self.virtual_service(inputs, key, recompile);
+            }
+        }
+        stale.virtual_services.extend(dirty.place);
+        stale.virtual_services.extend(dirty.recompile);
+        if listeners {
+            self.listeners(inputs, stale);
+        }
+        if listeners || changes.secrets.iter().any(|key| self.needs_secret(key)) {
+            self.secrets(inputs, stale);
+        }
+        self.routes();
+        let sources = Sources {
+            mesh: inputs.mesh,
+            node: &self.node,
+            resources: inputs.resources,
+            registry: inputs.registry,
+            rules: inputs.rules,
+        };
+        self.clusters.update(sources, &changes.hosts, &changes.endpoints, &mut self.config);
+        if Arc::ptr_eq(&before, &self.config) && !fresh {
+            return None;
+        }
+        Arc::make_mut(&mut self.config).version += 1;
+        Some(self.config.clone())
+    }
+
+    /// Merges the Gateways again, when something of them changed; which VirtualServices are concerned is returned.
+    fn merge(&mut self, inputs: &mut Inputs<'_>, changes: &Changes, fresh: bool, stale: &mut Stale) -> Dirty {
+        let mut dirty = Dirty::default();
+        if !fresh && changes.gateways.is_empty() && !changes.targets {
+            return dirty;
+        }
+        self.targets = targets::of_proxy(inputs.resources, inputs.registry, &self.node);
+        let merged = gateway::merge(&inputs.resources.gateways, &self.node, &self.targets, inputs.pool);
+        if merged == self.merged && !fresh {
+            return dirty;
+        }
+        dirty.listeners = true;
+        stale.gateways.extend(self.merged.findings.keys().chain(merged.findings.keys()).cloned());
+        let mut before = std::mem::take(&mut self.tables);
+        let mut kept: HashSet<&Name> = HashSet::new();
+        self.servers.clear();
+        for (name, servers) in &merged.routes {
+            for (index, server) in servers.iter().enumerate() {
+                self.servers.entry(server.gateway.clone()).or_default().push((name.clone(), index));
+            }
+            let table = match before.remove(name) {
+                Some(old) if old.servers() == servers.as_slice() => {
+                    kept.insert(name);
+                    old
+                }
+                old => {
+                    let gateways: BTreeSet<&Name> = servers.iter().map(|server| &server.gateway).collect();
+                    dirty.place.extend(gateways.into_iter().flat_map(|gateway| inputs.bindings.keys_of(gateway)));
+                    RouteTable::new(name, servers.clone(), old.as_ref())
+                }
+            };
+            self.tables.insert(name.clone(), table);
+        }
+        // What stood in a table that is no more, or is another one now, is placed anew.
+        let displaced = |bound: &Bound| bound.places.iter().any(|(table, _)| !kept.contains(table));
+        let keys = self.bound.iter().filter(|(_, bound)| displaced(bound)).map(|(key, _)| key.clone());
+        dirty.place.extend(keys);
+        self.merged = merged;
+        dirty
+    }
+
+    fn has_l4_rules(&self, inputs: &Inputs<'_>, key: &Key) -> bool {
+        let object = inputs.resources.virtual_services.get(key);
+        self.l4.contains_key(key)
+            || object.is_some_and(|object| !object.spec.tls.is_empty() || !object.spec.tcp.is_empty())
+    }
+
+    /// Puts the HTTP rules of a VirtualService in their places.
+    fn virtual_service(&mut self, inputs: &mut Inputs<'_>, key: &Key, recompile: bool) {
+        let old = self.bound.remove(key).unwrap_or_default();
+        for (table, hosts) in &old.places {
+            if let Some(table) = self.tables.get_mut(table) {
+                hosts.iter().for_each(|host| table.remove(host, key));
+            }
+        }
+        let object = inputs.resources.virtual_services.get(key);
+        let object =
+            object.filter(|object| is_visible(object, &self.node)).filter(|object| !object.spec.http.is_empty());
+        let new = match object {
+            Some(object) => self.bind(inputs, object, if recompile { &[] } else { &old.compiled }),
+            None => Bound::default(),
+        };
+        self.clusters.acquire(&new.clusters);
+        self.clusters.release(&old.clusters);
+        self.remember_hosts(key, &old.clusters, &new.clusters);
+        let unresolved = |finding: &Finding| finding.topic == Topic::BackendNotFound;
+        if new.compiled.iter().flat_map(|compiled| &compiled.findings).any(unresolved) {
+            self.unresolved.insert(key.clone());
+        } else {
+            self.unresolved.remove(key);
+        }
+        if !new.compiled.is_empty() {
+            self.bound.insert(key.clone(), new);
+        }
+    }
+
+    fn remember_hosts(&mut self, key: &Key, old: &[ClusterId], new: &[ClusterId]) {
+        for cluster in old.iter().filter(|old| !new.iter().any(|new| new.host == old.host)) {
+            if let Some(senders) = self.senders.get_mut(&cluster.host) {
+                senders.remove(key);
+                if senders.is_empty() {
+                    self.senders.remove(&cluster.host);
+                }
+            }
+        }
+        for cluster in new {
+            self.senders.entry(cluster.host.clone()).or_default().insert(key.clone());
+        }
+    }
+
+    /// Finds the servers that serve a VirtualService and compiles it for them; `known` are compilations that hold.
+    fn bind(
+        &mut self,
+        inputs: &mut Inputs<'_>,
+        object: &Arc<Object<VirtualService>>,
+        known: &[Arc<Compiled>],
+    ) -> Bound {
+        let (namespace, age) = (&object.meta.namespace, Age::of(&object.meta));
+        let hosts: Vec<Name> =
+            object.spec.hosts.iter().map(|host| inputs.pool.name(&inputs.mesh.resolve_host(host, namespace))).collect();
+        let gateways: BTreeSet<String> =
+            object.spec.gateways.iter().map(|gateway| http_route::resolve_gateway(gateway, namespace)).collect();
+        let places: Vec<(Name, usize)> =
+            gateways.iter().filter_map(|gateway| self.servers.get(&**gateway)).flatten().cloned().collect();
+        let mut bound = Bound::default();
+        for (name, index) in places {
+            let Some(server) = self.tables.get(&name).and_then(|table| table.servers().get(index)).cloned() else {
+                continue;
+            };
+            let common = host::intersection(&server.hosts, &hosts, namespace);
+            if common.is_empty() {
+                continue;
+            }
+            let compiled = self.compiled(inputs, object, &server, &mut bound, known);
+            let Some(table) = self.tables.get_mut(&name).filter(|_| !compiled.routes.is_empty()) else { continue };
+            for host in &common {
+                let (id, routes) = (compiled.id, compiled.routes.clone());
+                table.insert(host, Contribution { server: index, age: age.clone(), id, routes });
+            }
+            bound.places.push((name, common));
+        }
+        for cluster in bound.compiled.iter().flat_map(|compiled| &compiled.clusters) {
+            if !bound.clusters.contains(cluster) {
+                bound.clusters.push(cluster.clone());
+            }
+        }
+        bound
+    }
+
+    /// The routes of `object` for `server`: those that it has in `bound` already, those that hold from before, or new
+    /// ones.
+    fn compiled(
+        &mut self,
+        inputs: &mut Inputs<'_>,
+        object: &Object<VirtualService>,
+        server: &gateway::Server,
+        bound: &mut Bound,
+        known: &[Arc<Compiled>],
+    ) -> Arc<Compiled> {
+        let context = ServerContext { gateway: server.gateway.clone(), port: server.port, is_tls: server.is_tls() };
+        let fits = |compiled: &&Arc<Compiled>| compiled.only.as_ref().is_none_or(|only| *only == context);
+        if let Some(compiled) = bound.compiled.iter().find(fits) {
+            return compiled.clone();
+        }
+        let compiled = known.iter().find(fits).cloned().unwrap_or_else(|| {
+            let made = http_route::compile(&mut scope(inputs, &self.node), object, &context);
+            self.compilations += 1;
+            Arc::new(Compiled {
+                only: made.collected.depends_on_server.then_some(context),
+                id: self.compilations,
+                routes: made.routes.into(),
+                clusters: made.collected.clusters,
+                findings: made.collected.findings,
+            })
+        });
+        bound.compiled.push(compiled.clone());
+        compiled
+    }
+
+    fn listeners(&mut self, inputs: &mut Inputs<'_>, stale: &mut Stale) {
+        let node = self.node.clone();
+        let (bindings, resources) = (inputs.bindings, inputs.resources);
+        let bound_to = |gateway: &str| {
+            let objects = bindings.keys_of(gateway).filter_map(|key| resources.virtual_services.get(&key));
+            objects.filter(|object| is_visible(object, &node)).cloned().collect::<Vec<_>>()
+        };
+        let made = listener::build(&mut scope(inputs, &self.node), &self.merged, &bound_to);
+        self.replace_listeners(made.listeners);
+        stale.gateways.extend(self.listener_findings.keys().chain(made.gateways.keys()).cloned());
+        self.listener_findings = made.gateways;
+        let before = std::mem::replace(&mut self.l4, made.virtual_services);
+        self.l4.values().for_each(|l4| self.clusters.acquire(&l4.clusters));
+        before.values().for_each(|l4| self.clusters.release(&l4.clusters));
+        let differs = |key: &&Key| before.get(*key) != self.l4.get(*key);
+        stale.virtual_services.extend(before.keys().chain(self.l4.keys()).filter(differs).cloned());
+        self.secrets = made.secrets;
+    }
+
+    /// Puts listeners into the configuration; those, and chains of those, that are as they were stay the same.
+    fn replace_listeners(&mut self, listeners: BTreeMap<Name, Listener>) {
+        let old = &self.config.listeners;
+        let made: BTreeMap<Name, Arc<Listener>> = (listeners.into_iter())
+            .map(|(name, mut listener)| match old.get(&name) {
+                Some(before) if **before == listener => (name, before.clone()),
+                Some(before) => {
+                    for chain in &mut listener.chains {
+                        if let Some(same) = before.chains.iter().find(|old| *old == chain) {
+                            *chain = same.clone();
+                        }
+                    }
+                    (name, Arc::new(listener))
+                }
+                None => (name, Arc::new(listener)),
+            })
+            .collect();
+        let same = made.len() == old.len()
+            && made.iter().all(|(name, new)| old.get(name).is_some_and(|o| Arc::ptr_eq(o, new)));
+        if !same {
+            Arc::make_mut(&mut self.config).listeners = made;
+        }
+    }
+
+    fn needs_secret(&self, key: &Key) -> bool {
+        let named = |name: &Name| name.strip_prefix("kubernetes://") == Some(&*key.name);
+        key.namespace == self.node.namespace && self.secrets.iter().any(|(_, name)| named(name))
+    }
+
+    fn secrets(&mut self, inputs: &Inputs<'_>, stale: &mut Stale) {
+        let mut secrets = BTreeMap::new();
+        let mut findings: BTreeMap<Key, Vec<Finding>> = BTreeMap::new();
+        for (server, name) in &self.secrets {
+            match server_tls::secret(inputs.resources, &self.node.namespace, server, name) {
+                Ok(secret) => {
+                    let before = self.config.secrets.get(name).filter(|before| ***before == secret);
+                    secrets.insert(name.clone(), before.cloned().unwrap_or_else(|| Arc::new(secret)));
+                }
+                Err(finding) => findings.entry(server.key.clone()).or_default().push(finding),
+            }
+        }
+        stale.gateways.extend(self.secret_findings.keys().chain(findings.keys()).cloned());
+        self.secret_findings = findings;
+        let old = &self.config.secrets;
+        let same = secrets.len() == old.len()
+            && secrets.iter().all(|(name, new)| old.get(name).is_some_and(|o| Arc::ptr_eq(o, new)));
+        if !same {
+            Arc::make_mut(&mut self.config).secrets = secrets;
+        }
+    }
+
+    fn routes(&mut self) {
+        for (name, table) in &mut self.tables {
+            table.refresh();
+            if !self.config.routes.get(name).is_some_and(|old| Arc::ptr_eq(old, table.config())) {
+                Arc::make_mut(&mut self.config).routes.insert(name.clone(), table.config().clone());
+            }
+        }
+        if self.config.routes.len() != self.tables.len() {
+            let tables = &self.tables;
+            Arc::make_mut(&mut self.config).routes.retain(|name, _| tables.contains_key(name));
+        }
+    }
+
+    /// What is to be said of a Gateway because of this proxy; `None` when it does not select it.
+    pub(crate) fn gateway_findings(&self, key: &Key) -> Option<Vec<Finding>> {
+        let mut findings = self.merged.findings.get(key)?.clone();
+        for more in [&self.listener_findings, &self.secret_findings] {
+            findings.extend(more.get(key).into_iter().flatten().cloned());
+        }
+        Some(findings)
+    }
+
+    /// What is to be said of a VirtualService because of this proxy, and whether the proxy serves any of it.
+    pub(crate) fn virtual_service_findings(&self, key: &Key) -> (Vec<Finding>, bool) {
+        let mut findings = Vec::new();
+        let mut programmed = false;
+        if let Some(bound) = self.bound.get(key) {
+            findings.extend(bound.compiled.iter().flat_map(|compiled| &compiled.findings).cloned());
+            programmed |= !bound.places.is_empty();
+        }
+        if let Some(l4) = self.l4.get(key) {
+            findings.extend(l4.findings.iter().cloned());
+            programmed |= l4.programmed;
+        }
+        (findings, programmed)
+    }
+
+    /// Whether a Gateway selects this proxy.
+    pub(crate) fn is_selected_by(&self, key: &Key) -> bool {
+        self.merged.findings.contains_key(key)
+    }
+}
+
+/// What a change leads to.
+#[derive(Debug, Default)]
+struct Dirty {
+    listeners: bool,
+    /// VirtualServices whose routes hold, but not their places.
+    place: BTreeSet<Key>,
+    /// VirtualServices whose routes do not hold.
+    recompile: BTreeSet<Key>,
+}
+
+fn is_visible(object: &Object<VirtualService>, node: &ProxyNode) -> bool {
+    let export_to = object.spec.export_to.iter().map(String::as_str);
+    ExportTo::new(export_to, &object.meta.namespace).includes(&node.namespace)
+}
+
+fn scope<'a>(inputs: &'a mut Inputs<'_>, node: &'a ProxyNode) -> Scope<'a> {
+    Scope {
+        mesh: inputs.mesh,
+        node,
+        registry: inputs.registry,
+        rules: inputs.rules,
+        pool: inputs.pool,
+        suggestions: inputs.suggestions,
+    }
+}

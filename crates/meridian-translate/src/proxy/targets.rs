@@ -1,0 +1,76 @@
+//! The services that lead to a proxy: their ports say on which target ports its Gateways listen.
+
+use crate::istio::gateway::ServiceTarget;
+use crate::key::Key;
+use crate::proxy::node::{ProxyNode, selects};
+use crate::registry::Registry;
+use crate::registry::service::{Service, Source, TargetPort};
+use crate::resources::Resources;
+use std::net::IpAddr;
+
+/// The ports of all services that lead to `node`, by host name.
+pub(crate) fn of_proxy(resources: &Resources, registry: &Registry, node: &ProxyNode) -> Vec<ServiceTarget> {
+    let mut targets = Vec::new();
+    // Without addresses only a Service of the proxy's own namespace can lead to it, by its selector.
+    let services: Vec<_> = if node.ip_addresses.is_empty() {
+        let mut services: Vec<_> = registry.services_in(&node.namespace).collect();
+        services.sort_by(|a, b| a.host.cmp(&b.host));
+        services
+    } else {
+        registry.all()
+    };
+    for service in services.into_iter().filter(|service| leads_to(resources, service, node)) {
+        for port in &service.ports {
+            let target_port = match port.target {
+                TargetPort::Number(number) => number,
+                TargetPort::Name(_) => port.number,
+            };
+            targets.push(ServiceTarget {
+                host: service.host.clone(),
+                port: port.number,
+                target_port,
+                translation_disabled: service.disables_port_translation(),
+            });
+        }
+    }
+    targets
+}
+
+/// Whether a service may lead to some proxy; false only when it cannot.
+pub(crate) fn may_concern(service: &Service, node: &ProxyNode) -> bool {
+    !node.ip_addresses.is_empty() || selects_proxy(service, node)
+}
+
+fn leads_to(resources: &Resources, service: &Service, node: &ProxyNode) -> bool {
+    selects_proxy(service, node) || has_endpoint_at(resources, service, &node.ip_addresses)
+}
+
+fn selects_proxy(service: &Service, node: &ProxyNode) -> bool {
+    match &service.source {
+        Source::Service(object) => {
+            object.meta.namespace == node.namespace
+                && !object.spec.selector.is_empty()
+                && selects(&object.spec.selector, &node.labels)
+        }
+        Source::ServiceEntry(_) => false,
+    }
+}
+
+fn has_endpoint_at(resources: &Resources, service: &Service, addresses: &[IpAddr]) -> bool {
+    let own = |text: &str| text.parse::<IpAddr>().is_ok_and(|address| addresses.contains(&address));
+    if addresses.is_empty() {
+        return false;
+    }
+    match &service.source {
+        Source::ServiceEntry(object) => object.spec.endpoints.iter().any(|endpoint| own(&endpoint.address)),
+        Source::Service(object) => {
+            let key = Key::of(&object.meta);
+            let in_slices = resources
+                .slices_of(&key)
+                .flat_map(|slice| &slice.spec.endpoints)
+                .any(|endpoint| endpoint.addresses.first().is_some_and(|address| own(address)));
+            let subsets = resources.endpoints.get(&key).into_iter().flat_map(|object| &object.spec.subsets);
+            in_slices || subsets.flat_map(|subset| &subset.addresses).any(|address| own(&address.ip))
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The endpoints of a service's port, for all of it or for a subset.
+
+use super::service::{Port, Service, Source, TargetPort};
+use crate::key::Key;
+use crate::proxy::node::selects;
+use crate::resources::Resources;
+use meridian_ir::endpoint::{Address, Endpoint, Health};
+use meridian_ir::{Endpoints, Name};
+use meridian_resources::core::endpoint_slice::{AddressType, EndpointConditions};
+use meridian_resources::core::{self, ObjectReference, Pod};
+use meridian_resources::istio::service_entry::ServiceEntryResolution;
+use meridian_resources::istio::{ServiceEntry, WorkloadEntry};
+use meridian_resources::{Object, StringMap};
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
+
+#[cfg(test)]
+mod tests;
+
+/// Labels of an endpoint that has none.
+static NO_LABELS: StringMap = StringMap::new();
+
+/// The endpoints of `port` whose labels include `labels` (those of a subset; empty for all).
+///
+/// Endpoints that are not ready are left out, as Istio does. A port of a Service whose endpoints have no such port has
+/// none; see Istio's `endpoints[].ports` before `targetPort` before `number` for ServiceEntries.
+pub(crate) fn endpoints(resources: &Resources, service: &Service, port: &Port, labels: &StringMap) -> Endpoints {
+    let mut found = Found { labels, seen: HashSet::new(), endpoints: Vec::new() };
+    match &service.source {
+        Source::Service(object) => of_service(resources, object, port, &mut found),
+        Source::ServiceEntry(object) => of_service_entry(resources, &service.host, object, port, &mut found),
+    }
+    Endpoints { endpoints: found.endpoints }
+}
+
+/// Endpoints that were found, each address once.
+struct Found<'l> {
+    labels: &'l StringMap,
+    seen: HashSet<Address>,
+    endpoints: Vec<Endpoint>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, address: Address, labels: &StringMap, weight: u32, locality: &str) {
+        if selects(self.labels, labels) && self.seen.insert(address.clone()) {
+            let (weight, locality) = (weight.max(1), locality.into());
+            self.endpoints.push(Endpoint { address, weight, health: Health::Healthy, locality });
+        }
+    }
+
+    fn add_ip(&mut self, ip: &str, port: u16, labels: &StringMap) {
+        if let Ok(ip) = ip.parse::<IpAddr>() {
+            self.add(Address::Socket(SocketAddr::new(ip, port)), labels, 1, "");
+        }
+    }
+}
+
+/// A Kubernetes Service: its EndpointSlices; without any, its Endpoints; without these, the pods that it selects.
+/// WorkloadEntries that it selects come on top, as in Istio.
+fn of_service(resources: &Resources, object: &Object<core::Service>, port: &Port, found: &mut Found<'_>) {
+    let key = Key::of(&object.meta);
+    let mut slices = resources.slices_of(&key).peekable();
+    if slices.peek().is_some() {
+        slices.for_each(|slice| of_slice(resources, slice, port, found));
+    } else if let Some(endpoints) = resources.endpoints.get(&key) {
+        of_endpoints(resources, endpoints, port, found);
+    } else if !object.spec.selector.is_empty() {
+        for pod in resources.pods_in(&key.namespace).filter(|pod| selects(&object.spec.selector, &pod.meta.labels)) {
+            if pod.status.is_ready() && pod.meta.deletion_timestamp.is_empty() {
+                add_pod(pod, port, found);
+            }
+        }
+    }
+    if !object.spec.selector.is_empty() {
+        for entry in resources.workload_entries_in(&key.namespace) {
+            if selects(&object.spec.selector, &entry.spec.labels) {
+                add_workload(&entry.spec, port, false, found);
+            }
+        }
+    }
+}
+
+fn of_slice(resources: &Resources, slice: &Object<core::EndpointSlice>, port: &Port, found: &mut Found<'_>) {
+    if slice.spec.address_type == AddressType::Fqdn {
+        return;
+    }
+    let number = match slice.spec.ports.iter().find(|candidate| *candidate.name == *port.name) {
+        Some(slice_port) => slice_port.port.and_then(|number| u16::try_from(number).ok()).or(port.target_number()),
+        None if slice.spec.ports.is_empty() => port.target_number(),
+        None => return,
+    };
+    let Some(number) = number else { return };
+    for endpoint in slice.spec.endpoints.iter().filter(|endpoint| is_ready(&endpoint.conditions)) {
+        if let Some(ip) = endpoint.addresses.first() {
+            let labels = labels_of(resources, &slice.meta.namespace, endpoint.target_ref.as_ref(), ip);
+            found.add_ip(ip, number, labels);
+        }
+    }
+}
+
+fn is_ready(conditions: &EndpointConditions) -> bool {
+    conditions.ready.unwrap_or(true)
+}
+
+fn of_endpoints(resources: &Resources, object: &Object<core::Endpoints>, port: &Port, found: &mut Found<'_>) {
+    for subset in &object.spec.subsets {
+        let Some(number) = subset.ports.iter().find(|candidate| *candidate.name == *port.name) else { continue };
+        let Ok(number) = u16::try_from(number.port) else { continue };
+        for address in &subset.addresses {
+            let labels = labels_of(resources, &object.meta.namespace, address.target_ref.as_ref(), &address.ip);
+            found.add_ip(&address.ip, number, labels);
+        }
+    }
+}
+
+/// The labels of the pod behind an address, by reference or by address.
+fn labels_of<'r>(
+    resources: &'r Resources,
+    namespace: &Name,
+    target: Option<&ObjectReference>,
+    ip: &str,
+) -> &'r StringMap {
+    if resources.pods.is_empty() {
+        return &NO_LABELS;
+    }
+    let pod = match target.filter(|target| target.kind == "Pod") {
+        Some(target) => {
+            let key = Key { namespace: namespace.clone(), name: target.name.as_str().into() };
+            resources.pods.get(&key)
+        }
+        None => resources.pods_in(namespace).find(|pod| !ip.is_empty() && pod.status.pod_ip == ip),
+    };
+    pod.map_or(&NO_LABELS, |pod| &pod.meta.labels)
+}
+
+fn add_pod(pod: &Object<Pod>, port: &Port, found: &mut Found<'_>) {
+    let number = match &port.target {
+        TargetPort::Number(number) => Some(*number),
+        TargetPort::Name(name) => (pod.spec.containers.iter().flat_map(|container| &container.ports))
+            .find(|container_port| *container_port.name == **name)
+            .and_then(|container_port| u16::try_from(container_port.container_port).ok()),
+    };
+    if let Some(number) = number {
+        found.add_ip(&pod.status.pod_ip, number, &pod.meta.labels);
+    }
+}
+
+/// A ServiceEntry: its own endpoints, or what it selects; with DNS and neither, its host.
+fn of_service_entry(
+    resources: &Resources,
+    host: &Name,
+    object: &Object<ServiceEntry>,
+    port: &Port,
+    found: &mut Found<'_>,
+) {
+    let dns = match object.spec.resolution {
+        ServiceEntryResolution::Static | ServiceEntryResolution::None => false,
+        ServiceEntryResolution::Dns | ServiceEntryResolution::DnsRoundRobin => true,
+        ServiceEntryResolution::DynamicDns => return,
+    };
+    if let Some(selector) = &object.spec.workload_selector {
+        for entry in resources.workload_entries_in(&object.meta.namespace) {
+            if selects(&selector.labels, &entry.spec.labels) {
+                add_workload(&entry.spec, port, dns, found);
+            }
+        }
+        for pod in resources.pods_in(&object.meta.namespace) {
+            if selects(&selector.labels, &pod.meta.labels) && pod.status.is_ready() {
+                add_pod(pod, port, found);
+            }
+        }
+    } else if !object.spec.endpoints.is_empty() {
+        object.spec.endpoints.iter().for_each(|endpoint| add_workload(endpoint, port, dns, found));
+    } else if dns
+        && !host.starts_with('*')
+        && let Some(number) = port.target_number()
+    {
+        found.add(Address::Dns(host.clone(), number), &NO_LABELS, 1, "");
+    }
+}
+
+fn add_workload(entry: &WorkloadEntry, port: &Port, dns: bool, found: &mut Found<'_>) {
+    let own = entry.ports.get(&*port.name).and_then(|number| u16::try_from(*number).ok());
+    let Some(number) = own.or(port.target_number()) else { return };
+    let address = match entry.address.parse::<IpAddr>() {
+        Ok(ip) => Address::Socket(SocketAddr::new(ip, number)),
+        // Unix sockets are refused in the status; a name without DNS is, too.
+        Err(_) if !dns || entry.address.starts_with("unix://") || entry.address.is_empty() => return,
+        Err(_) => Address::Dns(entry.address.as_str().into(), number),
+    };
+    found.add(address, &entry.labels, entry.weight, &entry.locality);
+}
+
+impl Port {
+    /// The target port, when it is a number. Of a named one that no endpoint explains, nothing is known.
+    fn target_number(&self) -> Option<u16> {
+        match &self.target {
+            TargetPort::Number(number) => Some(*number),
+            TargetPort::Name(_) => None,
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! One service of the registry: a host name, its ports, and how its endpoints are found.
+
+use crate::key::Age;
+use crate::mesh::MeshConfig;
+use meridian_ir::Name;
+use meridian_ir::cluster::Discovery;
+use meridian_resources::core::service::ServiceType;
+use meridian_resources::core::{self, Protocol as Transport};
+use meridian_resources::istio::ServiceEntry;
+use meridian_resources::istio::service_entry::ServiceEntryResolution;
+use meridian_resources::{IntOrString, Object};
+use std::sync::Arc;
+
+/// The annotation of Services that has the place of `exportTo`.
+const EXPORT_TO_ANNOTATION: &str = "networking.istio.io/exportTo";
+
+/// The label that keeps a gateway's ports as its Gateways write them.
+const DISABLE_PORT_TRANSLATION_LABEL: &str = "experimental.istio.io/disable-gateway-port-translation";
+
+/// One service.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// Its host name, lowercase; may be a wildcard.
+    pub(crate) host: Name,
+    pub(crate) ports: Vec<Port>,
+    pub(crate) discovery: Discovery,
+    pub(crate) export_to: ExportTo,
+    pub(crate) age: Age,
+    pub(crate) source: Source,
+}
+
+/// The object that a service was made from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Service(Arc<Object<core::Service>>),
+    ServiceEntry(Arc<Object<ServiceEntry>>),
+}
+
+/// One port of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Port {
+    pub(crate) number: u16,
+    pub(crate) name: Name,
+    /// Spoken over HTTP/2 only: `http2`, `grpc`, `grpc-web`, `kubernetes.io/h2c`.
+    pub(crate) http2: bool,
+    pub(crate) target: TargetPort,
+}
+
+/// The port of the endpoints, where they do not say themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TargetPort {
+    Number(u16),
+    /// The name of a container's port.
+    Name(Name),
+}
+
+/// Which namespaces see an object (`exportTo`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ExportTo {
+    All,
+    Only(Vec<Name>),
+}
+
+impl ExportTo {
+    /// `.` is the `own` namespace, `*` all, `~` none; nothing at all is the mesh's default, all.
+    pub(crate) fn new<'t>(list: impl IntoIterator<Item = &'t str>, own: &Name) -> Self {
+        let mut only = Vec::new();
+        let mut empty = true;
+        for item in list.into_iter().map(str::trim).filter(|item| !item.is_empty()) {
+            empty = false;
+            match item {
+                "*" => return Self::All,
+                "~" => {}
+                "." => only.push(own.clone()),
+                namespace => only.push(namespace.into()),
+            }
+        }
+        if empty { Self::All } else { Self::Only(only) }
+    }
+
+    /// Whether `namespace` sees the object.
+    pub(crate) fn includes(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(namespaces) => namespaces.iter().any(|only| **only == *namespace),
+        }
+    }
+}
+
+impl Service {
+    /// The service of a Kubernetes Service; `None` for one that stands for an external name.
+    pub(crate) fn of_service(object: &Arc<Object<core::Service>>, mesh: &MeshConfig) -> Option<Self> {
+        if object.spec.type_ == ServiceType::ExternalName {
+            return None;
+        }
+        let meta = &object.meta;
+        let ports = object.spec.ports.iter().filter(|port| port.protocol == Transport::Tcp).filter_map(|port| {
+            let number = u16::try_from(port.port).ok()?;
+            let target = match &port.target_port {
+                Some(IntOrString::Int(target)) if *target != 0 => TargetPort::Number(u16::try_from(*target).ok()?),
+                Some(IntOrString::String(name)) => match name.parse() {
+                    Ok(number) => TargetPort::Number(number),
+                    Err(_) => TargetPort::Name(name.as_str().into()),
+                },
+                _ => TargetPort::Number(number),
+            };
+            let http2 = is_http2(port.app_protocol.as_deref().unwrap_or(&port.name));
+            Some(Port { number, name: port.name.as_str().into(), http2, target })
+        });
+        let export_to = meta.annotations.get(EXPORT_TO_ANNOTATION).map_or("", String::as_str);
+        Some(Self {
+            host: mesh.service_host(&meta.name, &meta.namespace).to_ascii_lowercase().into(),
+            ports: ports.collect(),
+            discovery: Discovery::Eds,
+            export_to: ExportTo::new(export_to.split(','), &meta.namespace),
+            age: Age::of(meta),
+            source: Source::Service(object.clone()),
+        })
+    }
+
+    /// The services of a ServiceEntry, one for each host.
+    pub(crate) fn of_service_entry(object: &Arc<Object<ServiceEntry>>) -> Vec<Self> {
+        let meta = &object.meta;
+        let ports: Vec<Port> = (object.spec.ports.iter())
+            .filter_map(|port| {
+                let number = u16::try_from(port.number).ok()?;
+                let target = u16::try_from(port.target_port).ok().filter(|target| *target != 0).unwrap_or(number);
+                let protocol = if port.protocol.is_empty() { &port.name } else { &port.protocol };
+                let (name, http2) = (port.name.as_str().into(), is_http2(protocol));
+                Some(Port { number, name, http2, target: TargetPort::Number(target) })
+            })
+            .collect();
+        let discovery = match object.spec.resolution {
+            ServiceEntryResolution::None | ServiceEntryResolution::Static => Discovery::Eds,
+            ServiceEntryResolution::Dns => Discovery::StrictDns,
+            ServiceEntryResolution::DnsRoundRobin => Discovery::LogicalDns,
+            // Refused in the ServiceEntry's status: no endpoints.
+            ServiceEntryResolution::DynamicDns => Discovery::Eds,
+        };
+        let of_host = |host: &String| Self {
+            host: host.to_ascii_lowercase().into(),
+            ports: ports.clone(),
+            discovery,
+            export_to: ExportTo::new(object.spec.export_to.iter().map(String::as_str), &meta.namespace),
+            age: Age::of(meta),
+            source: Source::ServiceEntry(object.clone()),
+        };
+        object.spec.hosts.iter().map(of_host).collect()
+    }
+
+    /// Whether routes and clusters cannot tell the two apart; their endpoints may differ.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.host == other.host
+            && self.ports == other.ports
+            && self.discovery == other.discovery
+            && self.export_to == other.export_to
+            && self.age == other.age
+            && self.kind() == other.kind()
+            && self.disables_port_translation() == other.disables_port_translation()
+    }
+
+    /// The namespace of the object that made it.
+    pub(crate) fn namespace(&self) -> &Name {
+        &self.meta().namespace
+    }
+
+    /// Metadata of the object that made it.
+    pub(crate) fn meta(&self) -> &meridian_resources::Meta {
+        match &self.source {
+            Source::Service(object) => &object.meta,
+            Source::ServiceEntry(object) => &object.meta,
+        }
+    }
+
+    /// Kind of the object that made it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.source {
+            Source::Service(_) => "Service",
+            Source::ServiceEntry(_) => "ServiceEntry",
+        }
+    }
+
+    /// Whether gateways that it leads to listen on the ports that their Gateways write, not on its target ports.
+    pub(crate) fn disables_port_translation(&self) -> bool {
+        self.meta().labels.contains_key(DISABLE_PORT_TRANSLATION_LABEL)
+    }
+
+    /// The port of this number.
+    pub(crate) fn port(&self, number: u16) -> Option<&Port> {
+        self.ports.iter().find(|port| port.number == number)
+    }
+
+    /// `8000 (http), 9000 (grpc)`, for messages.
+    pub(crate) fn list_ports(&self) -> String {
+        let one = |port: &Port| match &*port.name {
+            "" => port.number.to_string(),
+            name => format!("{} ({name})", port.number),
+        };
+        match &self.ports[..] {
+            [] => "none".into(),
+            ports => ports.iter().map(one).collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+/// Whether a protocol, or a port's name that begins with one, means HTTP/2 without TLS.
+fn is_http2(protocol: &str) -> bool {
+    let protocol = protocol.to_ascii_lowercase();
+    let family = protocol.split('-').next().unwrap_or_default();
+    matches!(family, "http2" | "grpc" | "kubernetes.io/h2c")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn export_to_names_namespaces() {
+        let own: Name = "own".into();
+        for (list, sees_own, sees_other) in [
+            (&[][..], true, true),
+            (&["*"], true, true),
+            (&["."], true, false),
+            (&["other", "third"], false, true),
+            (&["~"], false, false),
+        ] {
+            let export_to = ExportTo::new(list.iter().copied(), &own);
+            assert_eq!((export_to.includes("own"), export_to.includes("other")), (sees_own, sees_other), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn protocols_of_http2() {
+        for (protocol, expected) in [
+            ("http2", true),
+            ("grpc-web", true),
+            ("GRPC", true),
+            ("http", false),
+            ("kubernetes.io/h2c", true),
+            ("", false),
+        ] {
+            assert_eq!(is_http2(protocol), expected, "{protocol}");
+        }
+    }
+}

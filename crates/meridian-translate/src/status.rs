@@ -1,0 +1,214 @@
+//! What is said of objects: the conditions of each, told again only when they are others.
+
+use crate::condition::{Condition, Finding, Topic, conditions};
+use crate::istio::{destination_rule, http_route, service_entry};
+use crate::key::Key;
+use crate::mesh::MeshConfig;
+use crate::proxy::state::{ProxyState, Stale};
+use crate::registry::Maker;
+use crate::registry::Registry;
+use crate::registry::service::Source;
+use crate::resources::Resources;
+use crate::suggest;
+use crate::translator::Changes;
+use meridian_resources::istio::{DestinationRule, VirtualService};
+use meridian_resources::istio::{destination_rule as dr, gateway, service_entry as se, virtual_service};
+use meridian_resources::{Kind, Object, ObjectRef, StringMap};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+#[cfg(test)]
+mod tests;
+
+/// What was said of each object.
+#[derive(Debug, Default)]
+pub(crate) struct Reports(HashMap<ObjectRef, Arc<[Condition]>>);
+
+impl Reports {
+    /// Looks again at objects of which something else may be to be said; what is different is returned.
+    pub(crate) fn update(
+        &mut self,
+        reporter: &Reporter<'_>,
+        stale: &Stale,
+        changes: &Changes,
+    ) -> Vec<(ObjectRef, Arc<[Condition]>)> {
+        let mut news = Vec::new();
+        for key in &stale.gateways {
+            self.say(&gateway::KIND, key, reporter.gateway(key), &mut news);
+        }
+        for key in &stale.virtual_services {
+            self.say(&virtual_service::KIND, key, reporter.virtual_service(key), &mut news);
+        }
+        for key in &reporter.destination_rules(changes) {
+            self.say(&dr::KIND, key, reporter.destination_rule(key), &mut news);
+        }
+        for key in &changes.service_entries {
+            self.say(&se::KIND, key, reporter.service_entry(key), &mut news);
+        }
+        news
+    }
+
+    fn say(
+        &mut self,
+        kind: &'static Kind,
+        key: &Key,
+        findings: Option<Vec<Finding>>,
+        news: &mut Vec<(ObjectRef, Arc<[Condition]>)>,
+    ) {
+        let Some(findings) = findings else { return };
+        let object = ObjectRef { kind, namespace: Some(key.namespace.clone()), name: key.name.clone() };
+        let said = conditions(&findings);
+        if self.0.get(&object) != Some(&said) {
+            self.0.insert(object.clone(), said.clone());
+            news.push((object, said));
+        }
+    }
+
+    /// Forgets an object that is gone.
+    pub(crate) fn forget(&mut self, object: &ObjectRef) {
+        self.0.remove(object);
+    }
+}
+
+/// What reports are made of.
+pub(crate) struct Reporter<'a> {
+    pub(crate) mesh: &'a MeshConfig,
+    pub(crate) resources: &'a Resources,
+    pub(crate) registry: &'a Registry,
+    pub(crate) proxies: &'a [ProxyState],
+}
+
+impl Reporter<'_> {
+    fn gateway(&self, key: &Key) -> Option<Vec<Finding>> {
+        let gateway = self.resources.gateways.get(key)?;
+        let reports: Vec<Vec<Finding>> = self.proxies.iter().filter_map(|proxy| proxy.gateway_findings(key)).collect();
+        let mut findings: Vec<Finding> = Vec::new();
+        if reports.is_empty() {
+            findings.push(self.selects_nobody(&gateway.spec.selector));
+        }
+        findings.extend(reports.into_iter().flatten());
+        for (index, server) in gateway.spec.servers.iter().enumerate() {
+            if !server.default_endpoint.is_empty() {
+                let path = format!("spec.servers[{index}].defaultEndpoint");
+                findings.push(Finding::at(Topic::Unsupported, &path, "has no effect, as in Istio"));
+            }
+        }
+        Some(findings)
+    }
+
+    fn selects_nobody(&self, selector: &StringMap) -> Finding {
+        let labels = |labels: &StringMap| {
+            let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+            format!("{{{}}}", pairs.join(", "))
+        };
+        let proxies: Vec<String> = (self.proxies.iter())
+            .map(|proxy| format!("{} has {}", proxy.node.name, labels(&proxy.node.labels)))
+            .collect();
+        let known = if proxies.is_empty() { "there is none".to_owned() } else { proxies.join(", ") };
+        let message = format!("{} are the labels of no proxy ({known})", labels(selector));
+        Finding::at(Topic::NotProgrammed, "spec.selector", message)
+    }
+
+    fn virtual_service(&self, key: &Key) -> Option<Vec<Finding>> {
+        let object = self.resources.virtual_services.get(key)?;
+        let mut findings = Vec::new();
+        let mut gateways: Vec<Key> = Vec::new();
+        for (index, written) in object.spec.gateways.iter().enumerate() {
+            let resolved = http_route::resolve_gateway(written, &key.namespace);
+            let Some((namespace, name)) = resolved.split_once('/') else { continue };
+            let gateway = Key { namespace: namespace.into(), name: name.into() };
+            if self.resources.gateways.contains_key(&gateway) {
+                gateways.push(gateway);
+            } else {
+                let message = self.unknown_gateway(written, &gateway);
+                findings.push(Finding::at(Topic::GatewayNotFound, &format!("spec.gateways[{index}]"), message));
+            }
+        }
+        let mut programmed = false;
+        for proxy in self.proxies {
+            let (found, serves) = proxy.virtual_service_findings(key);
+            findings.extend(found);
+            programmed |= serves;
+        }
+        if !programmed {
+            findings.push(self.not_programmed(object, &gateways));
+        }
+        Some(findings)
+    }
+
+    fn unknown_gateway(&self, written: &str, gateway: &Key) -> String {
+        let of_namespace = self.resources.gateways.keys().filter(|known| known.namespace == gateway.namespace);
+        let similar = suggest::closest(&gateway.name, of_namespace.map(|known| &*known.name));
+        let elsewhere = || self.resources.gateways.keys().filter(|known| known.name == gateway.name).min();
+        let suggestion = match (similar, elsewhere()) {
+            (Some(similar), _) => format!("; did you mean {similar:?}?"),
+            (None, Some(elsewhere)) => format!("; did you mean \"{elsewhere}\"?"),
+            (None, None) => String::new(),
+        };
+        format!("{written:?} is no Gateway of namespace {}{suggestion}", gateway.namespace)
+    }
+
+    /// Why a VirtualService has no effect on any proxy.
+    fn not_programmed(&self, object: &Object<VirtualService>, gateways: &[Key]) -> Finding {
+        let not_programmed = |path: &str, message: String| Finding::at(Topic::NotProgrammed, path, message);
+        let for_mesh = |gateway: &String| gateway == http_route::MESH;
+        if object.spec.gateways.iter().all(for_mesh) {
+            let message = "names no Gateway: rules for sidecars (mesh) are not served yet".to_owned();
+            return not_programmed("spec.gateways", message);
+        }
+        if gateways.is_empty() {
+            return not_programmed("spec.gateways", "none of them exists".to_owned());
+        }
+        let selecting = |key: &&Key| self.proxies.iter().any(|proxy| proxy.is_selected_by(key));
+        let selecting: Vec<&Key> = gateways.iter().filter(selecting).collect();
+        if selecting.is_empty() {
+            return not_programmed("spec.gateways", "none of them selects a proxy".to_owned());
+        }
+        let hosts: BTreeSet<&str> = (selecting.iter())
+            .filter_map(|key| self.resources.gateways.get(*key))
+            .flat_map(|gateway| &gateway.spec.servers)
+            .flat_map(|server| server.hosts.iter().map(String::as_str))
+            .collect();
+        let names: Vec<String> = selecting.iter().map(|key| key.to_string()).collect();
+        let message = format!(
+            "no host and rule fits a server of Gateway {}, whose hosts are {}; exportTo and match.gateways must admit \
+             it, too",
+            names.join(", "),
+            hosts.into_iter().collect::<Vec<_>>().join(", ")
+        );
+        not_programmed("spec.hosts", message)
+    }
+
+    /// The DestinationRules of which something else may be to be said.
+    fn destination_rules(&self, changes: &Changes) -> BTreeSet<Key> {
+        let mut keys = changes.destination_rules.clone();
+        if !changes.hosts.is_empty() {
+            let of_host =
+                |rule: &Object<DestinationRule>| changes.hosts.contains(&*destination_rule::host_of(rule, self.mesh));
+            let concerned = self.resources.destination_rules.iter().filter(|(_, rule)| of_host(rule));
+            keys.extend(concerned.map(|(key, _)| key.clone()));
+        }
+        keys
+    }
+
+    fn destination_rule(&self, key: &Key) -> Option<Vec<Finding>> {
+        let object = self.resources.destination_rules.get(key)?;
+        let mut findings = destination_rule::findings(object);
+        let host = destination_rule::host_of(object, self.mesh);
+        if !host.starts_with('*') && self.registry.services(&host).is_empty() {
+            let similar = suggest::closest(&host, self.registry.all_hosts().map(|known| &**known));
+            let suggestion = similar.map_or(String::new(), |similar| format!("; did you mean {similar:?}?"));
+            let message = format!("{:?} is no known service (looked for {host}){suggestion}", object.spec.host);
+            findings.push(Finding::at(Topic::BackendNotFound, "spec.host", message));
+        }
+        Some(findings)
+    }
+
+    fn service_entry(&self, key: &Key) -> Option<Vec<Finding>> {
+        let made = self.registry.made_by(&Maker::ServiceEntry(key.clone())).first()?;
+        match &made.source {
+            Source::ServiceEntry(object) => Some(service_entry::findings(object)),
+            Source::Service(_) => None,
+        }
+    }
+}

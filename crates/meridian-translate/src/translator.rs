@@ -1,0 +1,391 @@
+//! The translator: objects and proxies in, configurations and statuses out.
+
+use crate::condition::Condition;
+use crate::host;
+use crate::istio::destination_rule::{DestinationRules, host_of};
+use crate::istio::http_route::resolve_gateway;
+use crate::key::{Age, Key};
+use crate::mesh::MeshConfig;
+use crate::pool::Pool;
+use crate::proxy::node::{ProxyNode, selects};
+use crate::proxy::state::{Inputs, ProxyState, Stale};
+use crate::proxy::targets;
+use crate::registry::service::{Service, Source};
+use crate::registry::{Maker, Registry};
+use crate::resources::{Put, Resources, put, same_meta};
+use crate::status::{self, Reporter};
+use meridian_ir::{Name, ProxyConfig};
+use meridian_resources::core::Pod;
+use meridian_resources::istio::{DestinationRule, ServiceEntry, VirtualService, WorkloadEntry};
+use meridian_resources::{Object, ObjectRef, Resource, StringMap};
+use std::cell::Cell;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+#[cfg(test)]
+mod tests;
+
+/// How many times in one translation a similar name is looked for, which takes a look at every service.
+const MOST_SUGGESTIONS: u32 = 50;
+
+/// Translates objects to the configurations of proxies; owns everything that is kept from one translation to the next.
+#[derive(Debug)]
+pub struct Translator {
+    mesh: MeshConfig,
+    resources: Resources,
+    registry: Registry,
+    rules: DestinationRules,
+    bindings: Bindings,
+    proxies: Vec<ProxyState>,
+    pool: Pool,
+    changes: Changes,
+    reports: status::Reports,
+}
+
+/// What changed since the last translation.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// The proxies that have a new configuration, by name.
+    pub proxies: Vec<(Name, Arc<ProxyConfig>)>,
+    /// The objects of which something else is to be said.
+    pub statuses: Vec<(ObjectRef, Arc<[Condition]>)>,
+}
+
+/// Which VirtualServices are bound to which Gateway (`namespace/name`), by age.
+#[derive(Debug, Default)]
+pub(crate) struct Bindings(HashMap<Name, BTreeSet<Age>>);
+
+impl Bindings {
+    /// The VirtualServices of a Gateway, oldest first.
+    pub(crate) fn keys_of(&self, gateway: &str) -> impl Iterator<Item = Key> {
+        self.0.get(gateway).into_iter().flatten().map(Age::key)
+    }
+
+    fn add(&mut self, object: &Object<VirtualService>, pool: &mut Pool) {
+        for gateway in &object.spec.gateways {
+            let gateway = pool.name(&resolve_gateway(gateway, &object.meta.namespace));
+            self.0.entry(gateway).or_default().insert(Age::of(&object.meta));
+        }
+    }
+
+    fn remove(&mut self, object: &Object<VirtualService>) {
+        for gateway in &object.spec.gateways {
+            let gateway = resolve_gateway(gateway, &object.meta.namespace);
+            if let Some(ages) = self.0.get_mut(&*gateway) {
+                ages.remove(&Age::of(&object.meta));
+                if ages.is_empty() {
+                    self.0.remove(&*gateway);
+                }
+            }
+        }
+    }
+}
+
+/// Objects that are different since the last translation, and hosts whose service or endpoints are.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) gateways: BTreeSet<Key>,
+    /// Which services lead to which proxy may have changed.
+    pub(crate) targets: bool,
+    pub(crate) virtual_services: BTreeSet<Key>,
+    pub(crate) destination_rules: BTreeSet<Key>,
+    pub(crate) service_entries: BTreeSet<Key>,
+    pub(crate) secrets: BTreeSet<Key>,
+    /// Services that are others now, or that other DestinationRules speak for.
+    pub(crate) hosts: BTreeSet<Name>,
+    /// Services whose endpoints changed.
+    pub(crate) endpoints: BTreeSet<Name>,
+}
+
+impl Translator {
+    /// A translator that knows no object and no proxy.
+    pub fn new(mesh: MeshConfig) -> Self {
+        Self {
+            mesh,
+            resources: Resources::default(),
+            registry: Registry::default(),
+            rules: DestinationRules::default(),
+            bindings: Bindings::default(),
+            proxies: Vec::new(),
+            pool: Pool::default(),
+            changes: Changes::default(),
+            reports: status::Reports::default(),
+        }
+    }
+
+    /// Replaces the mesh's settings. When they are different, all proxies are translated anew.
+    pub fn set_mesh(&mut self, mesh: MeshConfig) {
+        if mesh == self.mesh {
+            return;
+        }
+        let domain_changed = mesh.cluster_domain != self.mesh.cluster_domain;
+        self.mesh = mesh;
+        if domain_changed {
+            self.resolve_again();
+        }
+        self.proxies.iter_mut().for_each(ProxyState::start_over);
+        self.changes.gateways.extend(self.resources.gateways.keys().cloned());
+        self.changes.virtual_services.extend(self.resources.virtual_services.keys().cloned());
+        self.changes.destination_rules.extend(self.resources.destination_rules.keys().cloned());
+    }
+
+    /// Names of services are made of the cluster's domain: with another one, all are made again.
+    fn resolve_again(&mut self) {
+        let services: Vec<_> = self.registry.all().into_iter().cloned().collect();
+        for service in services {
+            if let Source::Service(object) = &service.source {
+                let made = Service::of_service(object, &self.mesh).map(Arc::new);
+                self.registry.put(Maker::Service(Key::of(&object.meta)), made.into_iter().collect());
+            }
+        }
+        self.rules = DestinationRules::default();
+        for rule in self.resources.destination_rules.values() {
+            self.rules.put(rule.clone(), &self.mesh);
+        }
+    }
+
+    /// Adds a proxy, or replaces the one of its name.
+    pub fn add_proxy(&mut self, node: ProxyNode) {
+        self.remove_proxy(&node.name.clone());
+        self.proxies.push(ProxyState::new(node));
+        // What is said of Gateways and of what is bound to them depends on which proxies there are.
+        self.changes.gateways.extend(self.resources.gateways.keys().cloned());
+    }
+
+    /// Removes a proxy.
+    pub fn remove_proxy(&mut self, name: &str) {
+        self.proxies.retain(|proxy| *proxy.node.name != *name);
+        self.changes.gateways.extend(self.resources.gateways.keys().cloned());
+    }
+
+    /// Takes in an object that is new or has changed. Changes of its status alone have no effect.
+    pub fn put(&mut self, resource: Resource) {
+        match resource {
+            Resource::Gateway(object) => {
+                let key = Key::of(&object.meta);
+                if put(&mut self.resources.gateways, object).changed() {
+                    self.changes.gateways.insert(key);
+                }
+            }
+            Resource::VirtualService(object) => self.put_virtual_service(object),
+            Resource::DestinationRule(object) => self.put_destination_rule(object),
+            Resource::ServiceEntry(object) => self.put_service_entry(&object),
+            Resource::WorkloadEntry(object) => self.put_workload_entry(object),
+            Resource::Service(object) => {
+                let made = Service::of_service(&object, &self.mesh).map(Arc::new);
+                self.make(Maker::Service(Key::of(&object.meta)), made.into_iter().collect());
+            }
+            Resource::Endpoints(object) => {
+                let key = Key::of(&object.meta);
+                if put(&mut self.resources.endpoints, object).changed() {
+                    self.endpoints_of_service(&key);
+                }
+            }
+            Resource::EndpointSlice(object) => {
+                for service in self.resources.put_slice(object) {
+                    self.endpoints_of_service(&service);
+                }
+            }
+            Resource::Secret(object) => {
+                let key = Key::of(&object.meta);
+                if put(&mut self.resources.secrets, object).changed() {
+                    self.changes.secrets.insert(key);
+                }
+            }
+            Resource::Pod(object) => self.put_pod(object),
+            Resource::Namespace(_) | Resource::ConfigMap(_) => {}
+        }
+    }
+
+    /// Forgets an object.
+    pub fn delete(&mut self, object: &ObjectRef) {
+        let key = Key { namespace: object.namespace.clone().unwrap_or_default(), name: object.name.clone() };
+        self.reports.forget(object);
+        match object.kind.kind {
+            "Gateway" => self.changes.gateways.extend(self.resources.gateways.remove(&key).map(|_| key)),
+            "VirtualService" => {
+                if let Some(before) = self.resources.virtual_services.remove(&key) {
+                    self.bindings.remove(&before);
+                    self.changes.virtual_services.insert(key);
+                }
+            }
+            "DestinationRule" => {
+                if let Some(before) = self.resources.destination_rules.remove(&key) {
+                    self.rules.remove(&before, &self.mesh);
+                    self.hosts_of_rule(&before);
+                    self.changes.destination_rules.insert(key);
+                }
+            }
+            "ServiceEntry" => self.make(Maker::ServiceEntry(key), Vec::new()),
+            "Service" => self.make(Maker::Service(key), Vec::new()),
+            "WorkloadEntry" => {
+                if let Some(before) = self.resources.workload_entries.remove(&key) {
+                    self.endpoints_selected(&key.namespace, &before.spec.labels);
+                }
+            }
+            "Pod" => {
+                if let Some(before) = self.resources.pods.remove(&key) {
+                    self.endpoints_selected(&key.namespace, &before.meta.labels);
+                }
+            }
+            "Endpoints" => {
+                let before = self.resources.endpoints.remove(&key);
+                before.into_iter().for_each(|_| self.endpoints_of_service(&key));
+            }
+            "EndpointSlice" => {
+                if let Some(service) = self.resources.delete_slice(&key) {
+                    self.endpoints_of_service(&service);
+                }
+            }
+            "Secret" => self.changes.secrets.extend(self.resources.secrets.remove(&key).map(|_| key)),
+            _ => {}
+        }
+    }
+
+    /// Computes what follows from everything that was put, deleted and added since the last time.
+    pub fn translate(&mut self) -> Output {
+        let mut changes = std::mem::take(&mut self.changes);
+        let suggestions = Cell::new(MOST_SUGGESTIONS);
+        let mut stale = Stale::default();
+        let mut output = Output::default();
+        for proxy in &mut self.proxies {
+            let mut inputs = Inputs {
+                mesh: &self.mesh,
+                resources: &self.resources,
+                registry: &self.registry,
+                rules: &self.rules,
+                bindings: &self.bindings,
+                pool: &mut self.pool,
+                suggestions: &suggestions,
+            };
+            if let Some(config) = proxy.update(&mut inputs, &changes, &mut stale) {
+                output.proxies.push((proxy.node.name.clone(), config));
+            }
+        }
+        for gateway in &changes.gateways {
+            stale.virtual_services.extend(self.bindings.keys_of(&gateway.to_string()));
+        }
+        stale.gateways.append(&mut changes.gateways);
+        stale.virtual_services.append(&mut changes.virtual_services);
+        let reporter =
+            Reporter { mesh: &self.mesh, resources: &self.resources, registry: &self.registry, proxies: &self.proxies };
+        output.statuses = self.reports.update(&reporter, &stale, &changes);
+        output
+    }
+
+    fn put_virtual_service(&mut self, object: Arc<Object<VirtualService>>) {
+        let key = Key::of(&object.meta);
+        let Put::Changed { before } = put(&mut self.resources.virtual_services, object.clone()) else { return };
+        if let Some(before) = before {
+            self.bindings.remove(&before);
+        }
+        self.bindings.add(&object, &mut self.pool);
+        self.changes.virtual_services.insert(key);
+    }
+
+    fn put_destination_rule(&mut self, object: Arc<Object<DestinationRule>>) {
+        let key = Key::of(&object.meta);
+        let Put::Changed { before } = put(&mut self.resources.destination_rules, object.clone()) else { return };
+        if let Some(before) = before {
+            self.rules.remove(&before, &self.mesh);
+            self.hosts_of_rule(&before);
+        }
+        self.rules.put(object.clone(), &self.mesh);
+        self.hosts_of_rule(&object);
+        self.changes.destination_rules.insert(key);
+    }
+
+    /// Notes the hosts that a DestinationRule may speak for.
+    fn hosts_of_rule(&mut self, rule: &Object<DestinationRule>) {
+        let host = host_of(rule, &self.mesh);
+        if host.starts_with('*') {
+            let covered = self.registry.all_hosts().filter(|known| host::is_subset(known, &host)).cloned();
+            self.changes.hosts.extend(covered);
+        } else {
+            self.changes.hosts.insert(self.pool.name(&host));
+        }
+    }
+
+    fn put_service_entry(&mut self, object: &Arc<Object<ServiceEntry>>) {
+        let services = Service::of_service_entry(object).into_iter().map(Arc::new).collect();
+        self.make(Maker::ServiceEntry(Key::of(&object.meta)), services);
+    }
+
+    /// Replaces the services that one object makes.
+    fn make(&mut self, maker: Maker, services: Vec<Arc<Service>>) {
+        let before = self.registry.made_by(&maker).to_vec();
+        if before.is_empty() && services.is_empty() {
+            return;
+        }
+        if let (Some(old), Some(new)) = (before.first(), services.first())
+            && old.source.is_same(&new.source)
+        {
+            return;
+        }
+        let concerned = before.iter().chain(&services);
+        self.changes.endpoints.extend(concerned.clone().map(|service| service.host.clone()));
+        let may_concern =
+            |service: &Arc<Service>| self.proxies.iter().any(|proxy| targets::may_concern(service, &proxy.node));
+        self.changes.targets |= concerned.clone().any(may_concern);
+        if let Maker::ServiceEntry(key) = &maker {
+            self.changes.service_entries.insert(key.clone());
+        }
+        self.changes.hosts.extend(self.registry.put(maker, services));
+    }
+
+    fn put_workload_entry(&mut self, object: Arc<Object<WorkloadEntry>>) {
+        let key = Key::of(&object.meta);
+        let before = self.resources.workload_entries.insert(key.clone(), object.clone());
+        if before.as_ref().is_some_and(|before| same_meta(&before.meta, &object.meta) && before.spec == object.spec) {
+            return;
+        }
+        if let Some(before) = before {
+            self.endpoints_selected(&key.namespace, &before.spec.labels);
+        }
+        self.endpoints_selected(&key.namespace, &object.spec.labels);
+    }
+
+    fn put_pod(&mut self, object: Arc<Object<Pod>>) {
+        let key = Key::of(&object.meta);
+        let before = self.resources.pods.insert(key.clone(), object.clone());
+        let same = |before: &Arc<Object<Pod>>| {
+            same_meta(&before.meta, &object.meta) && before.spec == object.spec && before.status == object.status
+        };
+        if before.as_ref().is_some_and(same) {
+            return;
+        }
+        if let Some(before) = before {
+            self.endpoints_selected(&key.namespace, &before.meta.labels);
+        }
+        self.endpoints_selected(&key.namespace, &object.meta.labels);
+    }
+
+    fn endpoints_of_service(&mut self, service: &Key) {
+        let host = self.mesh.service_host(&service.name, &service.namespace).to_ascii_lowercase();
+        self.changes.endpoints.insert(self.pool.name(&host));
+        self.changes.targets |= self.proxies.iter().any(|proxy| !proxy.node.ip_addresses.is_empty());
+    }
+
+    /// Notes the services of a namespace that have workloads with these labels among their endpoints.
+    fn endpoints_selected(&mut self, namespace: &Name, labels: &StringMap) {
+        let selecting = |service: &&Arc<Service>| match &service.source {
+            Source::Service(object) => !object.spec.selector.is_empty() && selects(&object.spec.selector, labels),
+            Source::ServiceEntry(object) => {
+                object.spec.workload_selector.as_ref().is_some_and(|selector| selects(&selector.labels, labels))
+            }
+        };
+        let hosts = self.registry.services_in(namespace).filter(selecting).map(|service| service.host.clone());
+        self.changes.endpoints.extend(hosts);
+    }
+}
+
+impl Source {
+    /// Whether translation cannot tell the two objects apart.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Service(a), Self::Service(b)) => same_meta(&a.meta, &b.meta) && a.spec == b.spec,
+            (Self::ServiceEntry(a), Self::ServiceEntry(b)) => same_meta(&a.meta, &b.meta) && a.spec == b.spec,
+            _ => false,
+        }
+    }
+}
