@@ -177,7 +177,7 @@ impl ControlPlane {
             let key =
                 Key::new(GroupResource::of(object.kind), object.namespace.as_deref().unwrap_or_default(), &object.name);
             self.outdated.insert(key.clone());
-            self.reports.insert(key, conditions.into());
+            self.reports.insert(key, conditions);
         }
         let reports = &self.reports;
         self.statuses.write(self.outdated.drain().filter_map(|key| {

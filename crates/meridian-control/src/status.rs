@@ -40,7 +40,7 @@ mod tests {
 
     fn accepted(status: bool, message: &str) -> Condition {
         let reason = if status { "Accepted" } else { "Invalid" };
-        Condition { type_: "Accepted", status, reason: reason.into(), message: message.into() }
+        Condition { type_: "Accepted", status, reason, message: message.into() }
     }
 
     #[test]

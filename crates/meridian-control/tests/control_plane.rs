@@ -1,4 +1,5 @@
 //! From objects in the store to configurations and conditions, without proxies and without HTTP.
+#![allow(clippy::unwrap_used)]
 
 use meridian_apiserver::Api;
 use meridian_control::{ConfigDir, ControlPlane, ProxyFeed, SOURCE_ANNOTATION, standalone};
