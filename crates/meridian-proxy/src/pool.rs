@@ -10,4 +10,4 @@ mod host;
 
 pub use acquire::{Acquire, AcquireError, Counted, NewConnection, release};
 pub use connection::UpstreamConnection;
-pub use host::{ActiveRequest, Host};
+pub use host::{ActiveConnection, ActiveRequest, Host};

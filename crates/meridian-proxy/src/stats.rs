@@ -20,4 +20,4 @@ pub use histogram::{Histogram, HistogramView};
 pub use registry::{HostStats, Stats};
 pub use render::{Filter, json, prometheus, text};
 pub use sample::{Sample, Value};
-pub use worker::{ClusterStats, HttpStats, ListenerStats, WorkerStats};
+pub use worker::{ClusterStats, HttpStats, ListenerStats, TcpStats, WorkerStats};

@@ -1,3 +1,166 @@
-//! TCP.
+//! TCP forwarding: one connection to one endpoint of one cluster, bytes as they are.
+
+mod connect;
 mod pipe;
 pub mod relay;
+
+use crate::http1::Downstream;
+use crate::listener::{ConnectionInfo, TcpRuntime};
+use crate::outcome::{Ending, Flag, Flags, TransportFailure};
+use crate::pool::ActiveConnection;
+use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream};
+use crate::worker::{ConnectionHandle, Worker, WorkerCluster};
+use connect::{ConnectError, connect};
+use relay::{RelayEnd, Traffic};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::net::TcpStream;
+
+/// What a connection starts with.
+pub struct Start {
+    /// The worker that it is on.
+    pub worker: Rc<Worker>,
+    /// The TCP proxy of the chain that was chosen for it.
+    pub tcp: Rc<TcpRuntime>,
+    /// The chain's name.
+    pub chain_name: meridian_ir::Name,
+    /// How others reach it.
+    pub handle: Rc<ConnectionHandle>,
+    /// Its bytes.
+    pub io: Downstream,
+    /// What is known of it.
+    pub info: ConnectionInfo,
+}
+
+/// What became of a connection, for its record.
+#[derive(Default)]
+struct Progress {
+    traffic: Traffic,
+    cluster: Option<Rc<WorkerCluster>>,
+    host: Option<SocketAddr>,
+    local: Option<SocketAddr>,
+    attempts: u32,
+    flags: Flags,
+    failure: Option<TransportFailure>,
+    idle: bool,
+}
+
+/// Forwards a connection to its end.
+///
+/// Nothing of the client is read before the endpoint's connection is there: a client that is refused gets a reset when
+/// it has sent something already, as Envoy's clients do.
+pub async fn serve(start: Start) {
+    let (began, began_at) = (Instant::now(), SystemTime::now());
+    start.tcp.stats.opened();
+    let mut progress = Progress::default();
+    let Start { worker, tcp, chain_name, handle, io, info } = start;
+    let forwarded = forward(&worker, &tcp, io, &mut progress);
+    tokio::select! {
+        () = forwarded => {}
+        () = closing(&handle) => {}
+    }
+    let mut record = Record {
+        protocol: Protocol::Tcp,
+        start: began_at,
+        timeline: Timeline { total: began.elapsed(), ..Timeline::default() },
+        request: &NoHeaders,
+        response: &NoHeaders,
+        trailers: &NoHeaders,
+        response_code: 0,
+        flags: progress.flags,
+        details: None,
+        connection_termination: None,
+        bytes_received: progress.traffic.received.get(),
+        bytes_sent: progress.traffic.sent.get(),
+        request_head_bytes: 0,
+        response_head_bytes: 0,
+        downstream: info.record(info.remote),
+        upstream: Upstream::default(),
+        route_name: "",
+        filter_chain_name: &chain_name,
+    };
+    record.upstream = Upstream {
+        cluster: progress.cluster.as_ref().map(|cluster| &cluster.plan.cluster.name),
+        host: progress.host,
+        local: progress.local,
+        attempts: progress.attempts,
+        failure: progress.failure,
+    };
+    for log in &tcp.logs {
+        worker.logs.write(log, &record);
+    }
+    tcp.stats.closed(&record, progress.idle);
+    if let Some(cluster) = &progress.cluster {
+        cluster.stats.tcp_closed(&record);
+    }
+}
+
+/// Returns when the connection must end because its listener or the proxy goes away.
+async fn closing(handle: &ConnectionHandle) {
+    let close_at = std::future::poll_fn(|_| handle.close_at().map_or(Poll::Pending, Poll::Ready)).await;
+    tokio::time::sleep_until(close_at.into()).await;
+}
+
+async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, progress: &mut Progress) {
+    let Some(cluster) = tcp.plan.pick(worker.random()).and_then(|slot| worker.cluster(slot.index)) else {
+        Ending::ClusterNotFound.add_flags(false, &mut progress.flags);
+        return;
+    };
+    cluster.stats.tcp_opened();
+    progress.cluster = Some(cluster.clone());
+    let Some(host) = cluster.choose(|| worker.random(), &[]).cloned() else {
+        progress.flags.add(Flag::NoHealthyUpstream);
+        return;
+    };
+    let address = host.address;
+    let mut active = ActiveConnection::new(host, &cluster.stats);
+    let upstream = match connect(&cluster, address).await {
+        Ok(upstream) => upstream,
+        Err(ConnectError::Overflow) => {
+            progress.flags.add(Flag::UpstreamOverflow);
+            return;
+        }
+        Err(error) => {
+            active.failed();
+            (progress.host, progress.attempts) = (Some(address), 1);
+            // One try is all that there is, so that the limit of tries is reached too.
+            progress.flags.add(Flag::UpstreamConnectionFailure);
+            progress.flags.add(Flag::UpstreamRetryLimitExceeded);
+            progress.failure = error.failure();
+            return;
+        }
+    };
+    active.opened();
+    (progress.host, progress.attempts) = (Some(address), 1);
+    progress.local = upstream.stream.local_addr().ok();
+    let idle = tcp.plan.proxy.idle_timeout;
+    let end = exchange(io, &upstream.stream, idle, &progress.traffic).await;
+    progress.idle = end == RelayEnd::Idle;
+    match end {
+        RelayEnd::UpstreamReset => progress.flags.add(Flag::UpstreamRemoteReset),
+        RelayEnd::ClientReset => reset(&upstream.stream),
+        RelayEnd::Closed | RelayEnd::Idle => {}
+    }
+}
+
+/// Relays until the end. A reset of one side is passed on to the other as a reset.
+async fn exchange(io: Downstream, upstream: &TcpStream, idle: Duration, traffic: &Traffic) -> RelayEnd {
+    match io {
+        Downstream::Plain(client) => {
+            let end = relay::splice(&client, upstream, idle, traffic).await;
+            if end == RelayEnd::UpstreamReset {
+                reset(&client);
+            }
+            end
+        }
+        Downstream::Tls(client) => relay::copy_tls(*client, upstream, idle, traffic).await,
+    }
+}
+
+/// Makes the connection end with a reset instead of in order.
+fn reset(stream: &TcpStream) {
+    // Without it, the connection ends in order: the bytes that were passed on are the same.
+    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}

@@ -119,3 +119,41 @@ impl Drop for ActiveRequest {
         self.stats.request_finished(self.status);
     }
 }
+
+/// A TCP connection that is at a host; counted as long as it lives.
+#[derive(Debug)]
+pub struct ActiveConnection {
+    host: Rc<Host>,
+    stats: HostStats,
+    is_open: bool,
+}
+
+impl ActiveConnection {
+    /// Counts one more, which is being made.
+    #[must_use]
+    pub fn new(host: Rc<Host>, cluster: &ClusterStats) -> Self {
+        host.active.set(host.active.get() + 1);
+        let stats = host.stats(cluster).clone();
+        Self { host, stats, is_open: false }
+    }
+
+    /// The connection was made.
+    pub fn opened(&mut self) {
+        self.is_open = true;
+        self.stats.connection_opened();
+    }
+
+    /// The connection could not be made.
+    pub fn failed(&self) {
+        self.stats.connect_failed();
+    }
+}
+
+impl Drop for ActiveConnection {
+    fn drop(&mut self) {
+        self.host.active.set(self.host.active.get() - 1);
+        if self.is_open {
+            self.stats.connection_closed();
+        }
+    }
+}

@@ -20,6 +20,7 @@ pub struct WorkerStats {
     listeners: RefCell<Known<ListenerStats>>,
     http: RefCell<Known<HttpStats>>,
     clusters: RefCell<Known<ClusterStats>>,
+    tcp: RefCell<Known<TcpStats>>,
 }
 
 /// Things by name, as long as they are used.
@@ -52,7 +53,13 @@ impl<T> Known<T> {
 
 impl WorkerStats {
     pub(super) fn new(stats: Arc<Stats>) -> Self {
-        Self { stats, listeners: RefCell::default(), http: RefCell::default(), clusters: RefCell::default() }
+        Self {
+            stats,
+            listeners: RefCell::default(),
+            http: RefCell::default(),
+            clusters: RefCell::default(),
+            tcp: RefCell::default(),
+        }
     }
 
     /// The counters of a listener, by its name.
@@ -71,6 +78,13 @@ impl WorkerStats {
         })
     }
 
+    /// The counters of a TCP proxy, by its `stat_prefix`.
+    #[must_use]
+    pub fn tcp(&self, stat_prefix: &Name) -> Rc<TcpStats> {
+        let make = || TcpStats { stats: self.stats.clone(), stat_prefix: stat_prefix.clone(), counts: OnceCell::new() };
+        self.tcp.borrow_mut().get_or(stat_prefix, make)
+    }
+
     /// The counters of a cluster, by its name.
     #[must_use]
     pub fn cluster(&self, cluster: &Cluster) -> Rc<ClusterStats> {
@@ -79,7 +93,6 @@ impl WorkerStats {
             name: cluster.name.clone(),
             destination: Destination::of(cluster),
             set: OnceCell::new(),
-            tcp: OnceCell::new(),
             series: Series::default(),
             tcp_series: RefCell::default(),
         })
@@ -222,7 +235,6 @@ pub struct ClusterStats {
     name: Name,
     destination: Destination,
     set: OnceCell<Arc<ClusterSet>>,
-    tcp: OnceCell<Arc<TcpCounts>>,
     series: Series,
     tcp_series: RefCell<Vec<Arc<TcpSeries>>>,
 }
@@ -322,20 +334,13 @@ impl ClusterStats {
         self.series.record(record, |key| self.stats.add_series(Some(&self.name), &self.destination, key));
     }
 
-    /// A TCP connection whose chain led here begins; `stat_prefix` is that of its TCP proxy.
-    pub fn tcp_opened(&self, stat_prefix: &Name) {
-        self.tcp(stat_prefix).downstream_cx_total.inc();
+    /// A TCP connection whose chain led here begins.
+    pub fn tcp_opened(&self) {
         self.tcp_series(SeriesKey::tcp(Flags::default())).connections_opened_total.inc();
     }
 
     /// It is over: once for each connection, whether it reached an endpoint or not.
-    pub fn tcp_closed(&self, stat_prefix: &Name, record: &Record<'_>, idle: bool) {
-        let tcp = self.tcp(stat_prefix);
-        tcp.downstream_cx_rx_bytes_total.add(record.bytes_received);
-        tcp.downstream_cx_tx_bytes_total.add(record.bytes_sent);
-        if idle {
-            tcp.idle_timeout.inc();
-        }
+    pub fn tcp_closed(&self, record: &Record<'_>) {
         let counts = &self.set().counts;
         counts.upstream_cx_tx_bytes_total.add(record.bytes_received);
         counts.upstream_cx_rx_bytes_total.add(record.bytes_sent);
@@ -357,8 +362,36 @@ impl ClusterStats {
         series.push(new.clone());
         new
     }
+}
 
-    fn tcp(&self, stat_prefix: &Name) -> &TcpCounts {
-        self.tcp.get_or_init(|| self.stats.add_tcp(stat_prefix))
+/// `tcp.<stat_prefix>.`
+#[derive(Debug)]
+pub struct TcpStats {
+    stats: Arc<Stats>,
+    stat_prefix: Name,
+    counts: OnceCell<Arc<TcpCounts>>,
+}
+
+impl TcpStats {
+    fn counts(&self) -> &TcpCounts {
+        self.counts.get_or_init(|| self.stats.add_tcp(&self.stat_prefix))
+    }
+
+    /// A connection was given to the TCP proxy.
+    pub fn opened(&self) {
+        self.counts().downstream_cx_total.inc();
+    }
+
+    /// It is over.
+    pub fn closed(&self, record: &Record<'_>, idle: bool) {
+        let counts = self.counts();
+        counts.downstream_cx_rx_bytes_total.add(record.bytes_received);
+        counts.downstream_cx_tx_bytes_total.add(record.bytes_sent);
+        if record.flags.has(Flag::NoClusterFound) {
+            counts.downstream_cx_no_route.inc();
+        }
+        if idle {
+            counts.idle_timeout.inc();
+        }
     }
 }

@@ -3,11 +3,13 @@
 use super::pipe::Pipe;
 use rustix::io::Errno;
 use std::cell::Cell;
+use std::future::Future;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
+use tokio_rustls::server::TlsStream;
 
 /// Bytes of one read where bytes are copied.
 const COPY_BYTES: usize = 32 * 1024;
@@ -82,44 +84,36 @@ enum Failure {
 pub async fn splice(client: &TcpStream, upstream: &TcpStream, idle: Duration, traffic: &Traffic) -> RelayEnd {
     let outward = pump(client, upstream, Side::Client, Side::Upstream, |bytes| traffic.moved(&traffic.received, bytes));
     let inward = pump(upstream, client, Side::Upstream, Side::Client, |bytes| traffic.moved(&traffic.sent, bytes));
-    let ended = tokio::select! {
-        ended = async { tokio::try_join!(outward, inward) } => ended,
-        () = traffic.idle(idle) => return RelayEnd::Idle,
-    };
-    match ended {
-        Ok(_) => RelayEnd::Closed,
-        Err(Side::Client) => RelayEnd::ClientReset,
-        Err(Side::Upstream) => RelayEnd::UpstreamReset,
-    }
+    finish(async { tokio::try_join!(outward, inward) }, idle, traffic).await
 }
 
-/// Relays by copying: where one side is TLS that is terminated here. Takes the two halves of both sides.
-pub async fn copy<CR, CW, UR, UW>(
-    (client_read, client_write): (&mut CR, &mut CW),
-    (upstream_read, upstream_write): (&mut UR, &mut UW),
+/// Relays between a client whose TLS is terminated here and a plain connection. Bytes are copied.
+pub async fn copy_tls(
+    client: TlsStream<TcpStream>,
+    upstream: &TcpStream,
     idle: Duration,
     traffic: &Traffic,
-) -> RelayEnd
-where
-    CR: AsyncRead + Unpin,
-    CW: AsyncWrite + Unpin,
-    UR: AsyncRead + Unpin,
-    UW: AsyncWrite + Unpin,
-{
-    let outward = copy_one_way(client_read, upstream_write, Side::Client, Side::Upstream, |bytes| {
+) -> RelayEnd {
+    let (mut client_read, mut client_write) = tokio::io::split(client);
+    let (mut upstream_read, mut upstream_write) = (Shared(upstream), Shared(upstream));
+    let outward = copy_one_way(&mut client_read, &mut upstream_write, Side::Client, Side::Upstream, |bytes| {
         traffic.moved(&traffic.received, bytes);
     });
-    let inward = copy_one_way(upstream_read, client_write, Side::Upstream, Side::Client, |bytes| {
+    let inward = copy_one_way(&mut upstream_read, &mut client_write, Side::Upstream, Side::Client, |bytes| {
         traffic.moved(&traffic.sent, bytes);
     });
-    let ended = tokio::select! {
-        ended = async { tokio::try_join!(outward, inward) } => ended,
-        () = traffic.idle(idle) => return RelayEnd::Idle,
-    };
-    match ended {
-        Ok(_) => RelayEnd::Closed,
-        Err(Side::Client) => RelayEnd::ClientReset,
-        Err(Side::Upstream) => RelayEnd::UpstreamReset,
+    finish(async { tokio::try_join!(outward, inward) }, idle, traffic).await
+}
+
+/// The end of both directions, or of the one that failed first, or of patience.
+async fn finish(both: impl Future<Output = Result<((), ()), Side>>, idle: Duration, traffic: &Traffic) -> RelayEnd {
+    tokio::select! {
+        ended = both => match ended {
+            Ok(_) => RelayEnd::Closed,
+            Err(Side::Client) => RelayEnd::ClientReset,
+            Err(Side::Upstream) => RelayEnd::UpstreamReset,
+        },
+        () = traffic.idle(idle) => RelayEnd::Idle,
     }
 }
 

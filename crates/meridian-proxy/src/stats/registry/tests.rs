@@ -224,11 +224,17 @@ fn connections_are_counted_when_they_open_and_close() {
     let worker = stats.worker();
     let google = cluster("outbound|443||www.google.com");
     let upstream = worker.cluster(&google);
-    upstream.tcp_opened(&google.name);
-    upstream.tcp_opened(&google.name);
+    upstream.tcp_opened();
+    upstream.tcp_opened();
     let mut record = record(Some(&google.name), 0, 562);
     (record.protocol, record.bytes_received, record.bytes_sent) = (Protocol::Tcp, 892, 5_630);
-    upstream.tcp_closed(&google.name, &record, false);
+    upstream.tcp_closed(&record);
+    let proxy = worker.tcp(&google.name);
+    proxy.opened();
+    proxy.closed(&record, true);
+    let shown = shown(&stats);
+    assert!(shown.contains("tcp.outbound|443||www.google.com.downstream_cx_rx_bytes_total: 892\n"), "{shown}");
+    assert!(shown.contains("tcp.outbound|443||www.google.com.idle_timeout: 1\n"), "{shown}");
     let text = prometheus(&stats.collect(), &Filter::default());
     for (name, value) in [
         ("istio_tcp_connections_opened_total", "2"),

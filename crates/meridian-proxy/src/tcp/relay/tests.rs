@@ -27,8 +27,14 @@ async fn relay(how: &str, (client, upstream): (TcpStream, TcpStream), idle: Dura
     match how {
         "splice" => splice(&client, &upstream, idle, traffic).await,
         _ => {
-            let ((mut cr, mut cw), (mut ur, mut uw)) = (tokio::io::split(client), tokio::io::split(upstream));
-            copy((&mut cr, &mut cw), (&mut ur, &mut uw), idle, traffic).await
+            // What `copy_tls` does, without the TLS.
+            let moved = |direction| move |bytes| traffic.moved(direction, bytes);
+            let (mut to_client, mut to_upstream) = (Shared(&client), Shared(&upstream));
+            let (mut client, mut upstream) = (Shared(&client), Shared(&upstream));
+            let (received, sent) = (moved(&traffic.received), moved(&traffic.sent));
+            let outward = copy_one_way(&mut client, &mut to_upstream, Side::Client, Side::Upstream, received);
+            let inward = copy_one_way(&mut upstream, &mut to_client, Side::Upstream, Side::Client, sent);
+            finish(async { tokio::try_join!(outward, inward) }, idle, traffic).await
         }
     }
 }
