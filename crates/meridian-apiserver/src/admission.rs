@@ -1,6 +1,7 @@
 //! What happens to an object between the client and the store: checks, defaults, and what the server owns.
 
 mod defaults;
+mod immutable;
 mod service;
 
 use meridian_resources::{FieldError, apply_defaults, prune, unknown_fields, validate};
@@ -96,6 +97,7 @@ pub(crate) fn admit_update(
         None => {}
     }
     defaults::changed_object(resource, &old, &mut object);
+    immutable::check(resource, &old, &object)?;
     check(resource, &mut object)?;
     let reservation = allocator.admit_update(resource, &old, &mut object)?;
     Ok((Admitted { object, warnings }, reservation))

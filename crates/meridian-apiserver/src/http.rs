@@ -89,6 +89,10 @@ impl Context<'_> {
         let accept = self.accept.as_deref();
         let value = match target {
             Target::Health => return Ok(response(200, TEXT, Answer::whole("ok"))),
+            Target::OpenApiV2 if media::wants_openapi_protobuf(accept) => {
+                let document = Answer::whole(openapi::v2_protobuf());
+                return Ok(response(200, media::OPENAPI_V2_PROTOBUF, document));
+            }
             Target::OpenApiV2 | Target::OpenApiV3Document(..) if !media::accepts_json(accept) => {
                 return Err(ApiError::not_acceptable());
             }

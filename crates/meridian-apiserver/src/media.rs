@@ -90,6 +90,16 @@ pub(crate) fn accepts_json(accept: Option<&str>) -> bool {
     ranges(accept.unwrap_or("*/*")).any(|range| range.is_json() && range.parameter("as").is_none())
 }
 
+/// The media type of OpenAPI v2 documents in protobuf.
+pub(crate) const OPENAPI_V2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// Whether the client wants OpenAPI v2 in protobuf. Clients write the type with an `@`, which is no valid media type, and
+/// expect it without.
+pub(crate) fn wants_openapi_protobuf(accept: Option<&str>) -> bool {
+    let spelled = |range: &MediaRange<'_>| range.media_type.replace('@', ".") == OPENAPI_V2_PROTOBUF;
+    ranges(accept.unwrap_or("*/*")).any(|range| spelled(&range))
+}
+
 /// Whether the client prefers all of discovery in one document (`APIGroupDiscoveryList` of `apidiscovery.k8s.io/v2`).
 pub(crate) fn wants_aggregated_discovery(accept: Option<&str>) -> bool {
     let known = |range: &MediaRange<'_>| match range.parameter("as") {

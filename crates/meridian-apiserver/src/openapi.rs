@@ -2,6 +2,8 @@
 //!
 //! They are derived from the schemas of the kinds, one document per group and version (v3), or one for all (v2).
 
+mod protobuf;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -41,6 +43,12 @@ pub(crate) fn document(group: &'static str, version: &'static str) -> Bytes {
 pub(crate) fn v2() -> Bytes {
     static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
     DOCUMENT.get_or_init(|| build_v2().to_string().into()).clone()
+}
+
+/// The same in protobuf.
+pub(crate) fn v2_protobuf() -> Bytes {
+    static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
+    DOCUMENT.get_or_init(|| protobuf::encode(&build_v2()).into()).clone()
 }
 
 fn root(group: &str, version: &str) -> String {

@@ -15,6 +15,9 @@ use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageErro
 use crate::state::{Applied, State};
 use crate::{GroupResource, Key, OpenError, StoredObject, object};
 
+#[cfg(test)]
+mod tests;
+
 const OBJECTS: TableDefinition<(&str, &str, &str), (u64, &str)> = TableDefinition::new("objects");
 const COUNTERS: TableDefinition<&str, u64> = TableDefinition::new("counters");
 

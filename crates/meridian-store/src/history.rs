@@ -7,9 +7,8 @@ use crate::watch::Event;
 /// The most changes that are kept for watchers.
 pub(crate) const MAX_EVENTS: usize = 16_384;
 
-/// The most text, in bytes, that the kept changes may hold: an upper bound, since most of it is shared with the objects
-/// that are still current.
-pub(crate) const MAX_BYTES: usize = 32 << 20;
+/// The most text of objects that are not current any more, in bytes, that is kept for watchers.
+pub(crate) const MAX_BYTES: usize = 16 << 20;
 
 /// A bounded queue of changes with ascending revisions.
 #[derive(Debug)]

@@ -37,8 +37,9 @@ pub struct Event {
 }
 
 impl Event {
+    /// The text that only the history keeps: what was replaced or removed.
     pub(crate) fn bytes(&self) -> usize {
-        self.object.body().len() + self.previous.as_ref().map_or(0, |previous| previous.body().len())
+        self.previous.as_ref().map_or(0, |previous| previous.body().len())
     }
 }
 

@@ -22,6 +22,10 @@ pub(super) fn new_object(resource: &ApiResource, object: &mut Value) {
             object["status"] = json!({"loadBalancer": {}});
         }
         ("", "secrets") => secret(object),
+        // Where pods are only described, their status may come with them.
+        ("", "pods") if object["status"]["phase"].is_null() => {
+            object["status"]["phase"] = json!("Pending");
+        }
         _ => {}
     }
 }
@@ -33,9 +37,37 @@ pub(super) fn changed_object(resource: &ApiResource, old: &Value, object: &mut V
             namespace_label(object);
             object["spec"] = old["spec"].clone();
         }
-        ("", "services") => service(object),
+        ("", "services") => {
+            wipe_fields_of_old_type(old, object);
+            service(object);
+        }
         ("", "secrets") => secret(object),
         _ => {}
+    }
+}
+
+/// What the old type of a Service was given, and the new one has no use for, goes, unless the client changed it
+/// (`dropTypeDependentFields`).
+fn wipe_fields_of_old_type(old: &Value, object: &mut Value) {
+    let (old, spec) = (&old["spec"], &mut object["spec"]);
+    let kind = spec["type"].as_str().unwrap_or_default();
+    if kind.is_empty() || old["type"] == kind {
+        return;
+    }
+    let external = matches!(kind, "NodePort" | "LoadBalancer");
+    let useless = [
+        ("externalTrafficPolicy", !external),
+        ("healthCheckNodePort", kind != "LoadBalancer"),
+        ("allocateLoadBalancerNodePorts", kind != "LoadBalancer"),
+        ("loadBalancerClass", kind != "LoadBalancer"),
+        ("internalTrafficPolicy", kind == "ExternalName"),
+        ("clusterIP", kind == "ExternalName"),
+        ("clusterIPs", kind == "ExternalName"),
+    ];
+    for (field, useless) in useless {
+        if useless && spec.get(field) == old.get(field) {
+            super::remove(spec, field);
+        }
     }
 }
 

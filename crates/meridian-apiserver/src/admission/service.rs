@@ -166,6 +166,10 @@ impl Allocation<'_> {
         let had = if wants_address(self.old) { text(self.old, "/spec/clusterIP") } else { String::new() };
         let spec = &mut object["spec"];
         if !wants {
+            if !spec["clusterIP"].as_str().unwrap_or_default().is_empty() {
+                let detail = "may not be set for ExternalName services";
+                self.errors.push(FieldError::forbidden("spec.clusterIPs", detail));
+            }
             for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
                 super::remove(spec, field);
             }
@@ -176,7 +180,7 @@ impl Allocation<'_> {
             asked.clone_from(&had);
         }
         if !had.is_empty() && asked != had {
-            self.errors.push(FieldError::invalid("spec.clusterIP", &asked.into(), "field is immutable"));
+            self.errors.push(FieldError::invalid("spec.clusterIPs[0]", &json!([asked]), "may not change once set"));
             return;
         }
         let address = match asked.as_str() {

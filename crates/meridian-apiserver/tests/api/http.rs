@@ -362,7 +362,7 @@ async fn services_keep_their_addresses_and_share_none() {
     )
     .await
     .json();
-    assert_eq!(moved["details"]["causes"][0]["field"], "spec.clusterIP", "{moved}");
+    assert_eq!(moved["details"]["causes"][0]["field"], "spec.clusterIPs[0]", "{moved}");
     lab.stop().await;
 
     let lab = Lab::over(Store::open(dir.path()).expect("the store opens again")).await;
@@ -426,4 +426,49 @@ async fn discovery_and_openapi_agree_with_each_other() {
     let v2 = get(&lab, "/openapi/v2").await.json();
     assert_eq!(v2["swagger"], "2.0");
     assert!(!v2.to_string().contains("#/components/"), "references are those of Swagger");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_changes_its_type_sheds_what_the_old_one_needed() {
+    let lab = Lab::new().await;
+    let services = "/api/v1/namespaces/default/services";
+    let ports = json!([{"port": 80}]);
+    let body = json!({"metadata": {"name": "s"}, "spec": {"type": "LoadBalancer", "ports": ports}});
+    let balanced = write(&lab, "POST", services, &body).await.json();
+    assert_eq!(balanced["spec"]["externalTrafficPolicy"], "Cluster");
+    assert_eq!(balanced["spec"]["allocateLoadBalancerNodePorts"], true);
+    let patch = |body: Value| {
+        let address = lab.address;
+        async move {
+            let headers = "Content-Type: application/merge-patch+json\r\n";
+            send(address, "PATCH", &format!("{services}/s"), headers, &body.to_string()).await
+        }
+    };
+    let inner = patch(json!({"spec": {"type": "ClusterIP"}})).await.json();
+    for field in ["externalTrafficPolicy", "allocateLoadBalancerNodePorts"] {
+        assert!(inner["spec"].get(field).is_none(), "{field}: {inner}");
+    }
+    assert!(inner["spec"]["ports"][0].get("nodePort").is_none(), "{inner}");
+    assert_eq!(inner["spec"]["clusterIP"], balanced["spec"]["clusterIP"]);
+    let external = patch(json!({"spec": {"type": "ExternalName", "externalName": "x.example.com"}})).await.json();
+    for field in ["clusterIP", "clusterIPs", "internalTrafficPolicy", "ipFamilies"] {
+        assert!(external["spec"].get(field).is_none(), "{field}: {external}");
+    }
+    let refused = patch(json!({"spec": {"clusterIP": "10.96.3.3"}})).await;
+    assert!(refused.body.contains("may not be set for ExternalName services"), "{}", refused.body);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_frozen_stays() {
+    let lab = Lab::new().await;
+    let mut frozen = json!({"metadata": {"name": "f"}, "data": {"a": "b"}, "immutable": true});
+    assert_eq!(write(&lab, "POST", MAPS, &frozen).await.code, 201);
+    frozen["data"]["a"] = json!("c");
+    let refused = write(&lab, "PUT", &format!("{MAPS}/f"), &frozen).await;
+    assert!(refused.body.contains("data: Forbidden: field is immutable when `immutable` is set"), "{}", refused.body);
+    let secrets = MAPS.replace("configmaps", "secrets");
+    assert_eq!(write(&lab, "POST", &secrets, &json!({"metadata": {"name": "s"}})).await.code, 201);
+    let other = json!({"metadata": {"name": "s"}, "type": "example.com/other"});
+    let refused = write(&lab, "PUT", &format!("{secrets}/s"), &other).await;
+    assert!(refused.body.contains("type: Invalid value"), "{}", refused.body);
 }

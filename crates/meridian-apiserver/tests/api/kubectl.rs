@@ -248,6 +248,8 @@ async fn describe_and_explain_tell() {
         "{explained}"
     );
     assert!(lab.ok("explain service.spec.ports").await.contains("targetPort"));
+    let older = lab.ok("explain gw.spec.servers --output=plaintext-openapiv2").await;
+    assert!(older.contains("RESOURCE: servers <[]Object>") && older.contains("hosts\t<[]string>"), "{older}");
     assert!(lab.ok("explain gw.metadata").await.contains("FIELD: metadata <ObjectMeta>"));
     assert!(lab.fails("explain vs.spec.nope").await.contains("field \"nope\" does not exist"));
     let resources = lab.ok("api-resources --api-group=networking.istio.io").await;
@@ -292,6 +294,11 @@ spec:
     let invalid = lab.kubectl_with("apply -f -", &wrong).await;
     assert!(invalid.stderr.contains("The VirtualService \"bad\" is invalid: "), "{invalid:?}");
     assert!(invalid.stderr.contains("spec.hosts: Invalid value: \"integer\""), "{invalid:?}");
+    let version = lab.kubectl_with("create -f -", &unknown.replace("istio.io/v1", "istio.io/v9")).await;
+    assert!(
+        version.stderr.contains("no matches for kind \"VirtualService\" in version \"networking.istio.io/v9\""),
+        "{version:?}"
+    );
     let old = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: bad, resourceVersion: \"1\"}\n\
                spec: {hosts: [x.example.com], http: [{route: [{destination: {host: httpbin}}]}]}\n";
     let conflict = lab.kubectl_with("replace -f -", old).await;

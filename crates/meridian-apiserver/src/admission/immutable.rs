@@ -1,0 +1,37 @@
+//! Fields of Kubernetes' own kinds that cannot be changed, or not any more.
+
+use meridian_resources::FieldError;
+use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::resource::ApiResource;
+
+/// Compares what may not differ.
+pub(super) fn check(resource: &ApiResource, old: &Value, new: &Value) -> Result<(), ApiError> {
+    let mut errors = Vec::new();
+    if resource.group.is_empty() && matches!(resource.plural, "configmaps" | "secrets") {
+        frozen(old, new, &mut errors);
+    }
+    if resource.group.is_empty() && resource.plural == "secrets" && old["type"] != new["type"] {
+        errors.push(FieldError::invalid("type", &new["type"], "field is immutable"));
+    }
+    if resource.group == "discovery.k8s.io" && old["addressType"] != new["addressType"] {
+        errors.push(FieldError::invalid("addressType", &new["addressType"], "field is immutable"));
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::invalid(resource, new["metadata"]["name"].as_str().unwrap_or_default(), &errors))
+}
+
+/// `immutable: true` of ConfigMaps and Secrets.
+fn frozen(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
+    if old["immutable"] != true {
+        return;
+    }
+    for field in ["immutable", "data", "binaryData"] {
+        if old[field] != new[field] {
+            errors.push(FieldError::forbidden(field, "field is immutable when `immutable` is set"));
+        }
+    }
+}
