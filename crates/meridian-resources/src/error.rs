@@ -121,19 +121,40 @@ impl FieldError {
 
     /// A value of the wrong JSON type.
     pub fn wrong_type(path: impl Into<String>, found: &Value, expected: &str) -> Self {
-        let kind = json_type(found);
+        let (path, kind) = (path.into(), json_type(found));
         FieldError {
-            path: path.into(),
             kind: FieldErrorKind::Type,
             found: Some(format!("\"{kind}\"")),
-            detail: format!("must be of type {expected}: \"{kind}\""),
+            detail: format!("{path} in body must be of type {expected}: \"{kind}\""),
             message: format!("found {kind}{}, allowed: {expected}", scalar_suffix(found)),
+            path,
         }
     }
 
-    /// A value that is not allowed; `detail` says why.
+    /// A value outside of the limits that the schema sets.
+    pub fn out_of_limits(path: impl Into<String>, found: &Value, limit: &str) -> Self {
+        let (path, found) = (path.into(), render(found));
+        FieldError {
+            kind: FieldErrorKind::Invalid,
+            detail: format!("{path} in body {limit}"),
+            message: format!("found {found}: {limit}"),
+            found: Some(found),
+            path,
+        }
+    }
+
+    /// A value that is not allowed; `detail` says why. Of objects and lists only the type is shown, as Kubernetes does.
     pub fn invalid(path: impl Into<String>, found: &Value, detail: impl Into<String>) -> Self {
-        Self::with_found(path, FieldErrorKind::Invalid, found, detail)
+        let detail = detail.into();
+        let (found, message) = match found {
+            Value::Object(_) | Value::Array(_) => (format!("\"{}\"", json_type(found)), detail.clone()),
+            scalar => {
+                let found = render(scalar);
+                let message = format!("found {found}: {detail}");
+                (found, message)
+            }
+        };
+        FieldError { path: path.into(), kind: FieldErrorKind::Invalid, found: Some(found), detail, message }
     }
 
     /// A mistake that the value as a whole holds, where showing the value would not help or would reveal a secret.
@@ -187,12 +208,6 @@ impl FieldError {
         let detail = format!("must have at most {most} items");
         let message = format!("found {found} items: {detail}");
         FieldError { path: path.into(), kind: FieldErrorKind::TooMany, found: Some(found.to_string()), detail, message }
-    }
-
-    fn with_found(path: impl Into<String>, kind: FieldErrorKind, found: &Value, detail: impl Into<String>) -> Self {
-        let (found, detail) = (render(found), detail.into());
-        let message = format!("found {found}: {detail}");
-        FieldError { path: path.into(), kind, found: Some(found), detail, message }
     }
 
     /// Kubernetes' wording without the path (`Invalid value: 99999: port must be between 1-65535`), as the causes of

@@ -96,8 +96,8 @@ fn check_array(node: &Node, items: &[Value], path: &Path<'_>, errors: &mut Vec<F
         return;
     }
     if items.len() < node.least {
-        let detail = format!("should have at least {} items", node.least);
-        errors.push(FieldError::invalid(path, &items.len().into(), detail));
+        let limit = format!("should have at least {} items", node.least);
+        errors.push(FieldError::out_of_limits(path, &items.len().into(), &limit));
     }
     let Some(child) = &node.items else { return };
     for (index, item) in items.iter().enumerate() {
@@ -131,16 +131,16 @@ fn check_string(node: &Node, value: &Value, text: &str, path: &Path<'_>, errors:
 fn check_number(node: &Node, value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
     let Some(number) = value.as_f64() else { return };
     if let Some(minimum) = node.minimum.filter(|minimum| number < *minimum) {
-        let detail = format!("should be greater than or equal to {minimum}");
-        errors.push(FieldError::invalid(path, value, detail));
+        let limit = format!("should be greater than or equal to {minimum}");
+        errors.push(FieldError::out_of_limits(path, value, &limit));
     }
     if let Some(maximum) = node.maximum.filter(|maximum| number > *maximum) {
-        let detail = format!("should be less than or equal to {maximum}");
-        errors.push(FieldError::invalid(path, value, detail));
+        let limit = format!("should be less than or equal to {maximum}");
+        errors.push(FieldError::out_of_limits(path, value, &limit));
     }
     let int32 = f64::from(i32::MIN)..=f64::from(i32::MAX);
     if node.format == Some(Format::Int32) && !int32.contains(&number) {
-        let detail = format!("must be between {} and {}", i32::MIN, i32::MAX);
-        errors.push(FieldError::invalid(path, value, detail));
+        let limit = format!("should be between {} and {}", i32::MIN, i32::MAX);
+        errors.push(FieldError::out_of_limits(path, value, &limit));
     }
 }

@@ -127,7 +127,8 @@ fn core_kinds_are_checked_with_kubernetes_words() {
         (
             "Service",
             json!({"spec": {"ports": [{"port": "80"}]}}),
-            "spec.ports[0].port: Invalid value: \"string\": must be of type integer: \"string\"",
+            "spec.ports[0].port: Invalid value: \"string\": spec.ports[0].port in body must be of type integer: \
+             \"string\"",
         ),
         (
             "Service",
