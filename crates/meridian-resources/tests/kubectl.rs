@@ -128,13 +128,13 @@ const TRICKY: [&str; 48] = [
 fn kubectl_reads_what_we_write() {
     let spec = json!({
         "texts": TRICKY[..],
-        "keys": TRICKY.iter().map(|text| ((*text).to_owned(), json!(1))).collect::<serde_json::Map<_, _>>(),
+        "keys": TRICKY.iter().filter(|text| **text != "<<").map(|text| ((*text).to_owned(), json!(1))).collect::<serde_json::Map<_, _>>(),
         "values": [true, false, null, 0, -1, 1.5, 1e300, 9_007_199_254_740_993_i64, [], {}, [[], [1, [2]]], [{"a": [{}]}]],
         "nested": {"a": {"b": [{"c": 1, "d": [1, 2]}, {"e": {}}]}},
     });
     let mut object = json!({"apiVersion": "example.com/v1", "kind": "Any", "metadata": {"name": "a"}, "spec": spec});
-    // Line breaks of YAML 1.1, which kubectl reads but fails to write.
-    object["special"] = "a\u{85}b\u{2028}c\u{2029}d\u{feff}".into();
+    // Line breaks of YAML 1.1 and the key `<<` kubectl reads, but does not write such that they could be read.
+    object["special"] = json!({"text": "a\u{85}b\u{2028}c\u{2029}d\u{feff}", "<<": 1});
     let text = resources::yaml::emit(&object);
     let arguments = ["annotate", "--local", "-f", "-", "a=b", "--dry-run=client", "-o", "json"];
     let Some(read) = kubectl(&arguments, &text) else { return };
