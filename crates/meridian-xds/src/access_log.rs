@@ -1,22 +1,23 @@
 //! `envoy.config.accesslog.v3.AccessLog`
 
-use crate::json::{Message, extension};
+use crate::message::Message;
+use crate::type_url;
 use meridian_ir::AccessLog;
 use serde_json::{Value, json};
 
-/// A file access log.
-#[must_use]
+/// A log of requests or connections.
 pub fn access_log(log: &AccessLog) -> Value {
-    let config = Message::typed("envoy.extensions.access_loggers.file.v3.FileAccessLog")
-        .set("path", &*log.path)
-        .set("logFormat", json!({"textFormatSource": {"inlineString": log.format.to_string()}}));
-    extension("envoy.access_loggers.file", config)
+    message(log).into()
 }
 
-/// The log of a listener: only connections that found no filter chain.
-#[must_use]
+/// A listener's log: only connections that found no filter chain.
 pub fn listener_access_log(log: &AccessLog) -> Value {
-    let mut value = access_log(log);
-    value["filter"] = json!({"responseFlagFilter": {"flags": ["NR"]}});
-    value
+    message(log).with("filter", json!({"responseFlagFilter": {"flags": ["NR"]}})).into()
+}
+
+fn message(log: &AccessLog) -> Message {
+    let file = Message::any(type_url::FILE_ACCESS_LOG)
+        .with("path", &*log.path)
+        .with("logFormat", json!({"textFormatSource": {"inlineString": log.format.to_string()}}));
+    Message::new().with("name", "envoy.access_loggers.file").with("typedConfig", file)
 }

@@ -1,57 +1,39 @@
 //! `envoy.config.cluster.v3.Cluster`
 
-use crate::endpoint::load_assignment;
-use crate::json::{Message, duration, from_ads};
-use crate::metadata;
-use meridian_ir::cluster::{Discovery, LbPolicy};
+use crate::load_assignment::load_assignment;
+use crate::message::{Message, ads, duration};
+use crate::{metadata, type_url};
+use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy};
 use meridian_ir::{Cluster, Endpoints};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A cluster. `endpoints` stand in the cluster itself unless they are discovered.
-#[must_use]
+/// Envoy's default.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// A cluster; `endpoints` are those of clusters that carry them (static and DNS).
 pub fn cluster(cluster: &Cluster, endpoints: Option<&Endpoints>) -> Value {
-    let message = Message::default()
-        .set("name", &*cluster.name)
-        .set("altStatName", format!("{};", cluster.name))
-        .set("type", discovery(cluster.discovery));
-    let message = match cluster.discovery {
-        Discovery::Eds => {
-            message.set("edsClusterConfig", json!({"edsConfig": from_ads(), "serviceName": &*cluster.name}))
-        }
+    let message = Message::new()
+        .with("name", &*cluster.name)
+        .with("altStatName", format!("{};", cluster.name))
+        .with("type", discovery_type(cluster.discovery))
+        .with("connectTimeout", duration(cluster.connect_timeout))
+        .with_some("lbPolicy", lb_policy(cluster))
+        .with("circuitBreakers", circuit_breakers(&cluster.circuit_breakers))
+        // No panic: an endpoint that is not healthy is never asked.
+        .with("commonLbConfig", json!({"healthyPanicThreshold": {}}))
+        .with_some("typedExtensionProtocolOptions", http_protocol_options(cluster))
+        .with_some("metadata", metadata::of_cluster(cluster));
+    match cluster.discovery {
+        Discovery::Eds => message.with("edsClusterConfig", eds(cluster)),
+        Discovery::Static => with_endpoints(message, cluster, endpoints),
+        Discovery::StrictDns | Discovery::LogicalDns => dns(with_endpoints(message, cluster, endpoints)),
         Discovery::OriginalDst => message,
-        Discovery::Static | Discovery::StrictDns | Discovery::LogicalDns => {
-            message.set_some("loadAssignment", endpoints.map(|endpoints| load_assignment(&cluster.name, endpoints)))
-        }
-    };
-    let message = message.set("connectTimeout", duration(cluster.connect_timeout));
-    let policy = match (cluster.discovery, cluster.lb_policy) {
-        (Discovery::OriginalDst, _) => Some("CLUSTER_PROVIDED"),
-        (_, LbPolicy::LeastRequest) => Some("LEAST_REQUEST"),
-        (_, LbPolicy::Random) => Some("RANDOM"),
-        (_, LbPolicy::RoundRobin) => None,
-    };
-    let limits = &cluster.circuit_breakers;
-    let thresholds = json!([{
-        "maxConnections": limits.max_connections,
-        "maxPendingRequests": limits.max_pending_requests,
-        "maxRequests": limits.max_requests,
-        "maxRetries": limits.max_retries,
-    }]);
-    let message = message.set_some("lbPolicy", policy).set("circuitBreakers", json!({"thresholds": thresholds}));
-    let message = match cluster.discovery {
-        Discovery::StrictDns | Discovery::LogicalDns => {
-            message.set("dnsRefreshRate", "60s").set("respectDnsTtl", true).set("dnsLookupFamily", "V4_PREFERRED")
-        }
-        _ => message,
-    };
-    message
-        .set_used("typedExtensionProtocolOptions", protocol_options(cluster))
-        .set_some("metadata", istio_metadata(cluster))
-        .into()
+    }
+    .into()
 }
 
-fn discovery(discovery: Discovery) -> &'static str {
+fn discovery_type(discovery: Discovery) -> &'static str {
     match discovery {
         Discovery::Eds => "EDS",
         Discovery::Static => "STATIC",
@@ -61,39 +43,59 @@ fn discovery(discovery: Discovery) -> &'static str {
     }
 }
 
-const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-
-fn protocol_options(cluster: &Cluster) -> Message {
-    let idle = (cluster.idle_timeout != Duration::from_secs(3600)).then(|| duration(cluster.idle_timeout));
-    if idle.is_none() && cluster.max_requests_per_connection == 0 {
-        return Message::default();
+fn lb_policy(cluster: &Cluster) -> Option<&'static str> {
+    match (cluster.discovery, cluster.lb_policy) {
+        (Discovery::OriginalDst, _) => Some("CLUSTER_PROVIDED"),
+        (_, LbPolicy::LeastRequest) => Some("LEAST_REQUEST"),
+        (_, LbPolicy::Random) => Some("RANDOM"),
+        // The default.
+        (_, LbPolicy::RoundRobin) => None,
     }
-    let common = Message::default()
-        .set_some("idleTimeout", idle)
-        .set_used("maxRequestsPerConnection", cluster.max_requests_per_connection);
-    let options = Message::typed(HTTP_OPTIONS)
-        .set("commonHttpProtocolOptions", common)
-        .set("explicitHttpConfig", json!({"httpProtocolOptions": {}}));
-    Message::default().set(HTTP_OPTIONS, options)
 }
 
-/// The service, the DestinationRule and the subset behind a cluster.
-fn istio_metadata(cluster: &Cluster) -> Option<Value> {
-    if cluster.origins.is_empty() {
+fn circuit_breakers(limits: &CircuitBreakers) -> Value {
+    json!({"thresholds": [{
+        "maxConnections": limits.max_connections,
+        "maxPendingRequests": limits.max_pending_requests,
+        "maxRequests": limits.max_requests,
+        "maxRetries": limits.max_retries,
+    }]})
+}
+
+fn eds(cluster: &Cluster) -> Message {
+    Message::new().with("edsConfig", ads().with("initialFetchTimeout", "0s")).with("serviceName", &*cluster.name)
+}
+
+fn with_endpoints(message: Message, cluster: &Cluster, endpoints: Option<&Endpoints>) -> Message {
+    message.with_some("loadAssignment", endpoints.map(|endpoints| load_assignment(&cluster.name, endpoints)))
+}
+
+/// Istio's settings for names; Meridian takes IPv4 addresses where a name has any, and otherwise IPv6.
+fn dns(message: Message) -> Message {
+    message
+        .with("dnsRefreshRate", "60s")
+        .with("dnsJitter", "0.100s")
+        .with("respectDnsTtl", true)
+        .with("dnsLookupFamily", "V4_PREFERRED")
+        .with(
+            "typedDnsResolverConfig",
+            json!({
+                "name": "envoy.network.dns_resolver.cares",
+                "typedConfig": {"@type": type_url::CARES_DNS_RESOLVER, "udpMaxQueries": 100},
+            }),
+        )
+}
+
+/// How HTTP is spoken to the endpoints, where it differs from Envoy's defaults.
+fn http_protocol_options(cluster: &Cluster) -> Option<Value> {
+    let idle = (cluster.idle_timeout != IDLE_TIMEOUT).then(|| duration(cluster.idle_timeout));
+    let requests = cluster.max_requests_per_connection;
+    if idle.is_none() && requests == 0 {
         return None;
     }
-    let mut fields = cluster.name.splitn(4, '|').skip(2);
-    let (subset, host) = (fields.next().unwrap_or_default(), fields.next().unwrap_or(&cluster.name));
-    let rule = cluster.origins.iter().find(|origin| origin.kind == "DestinationRule");
-    let services: Vec<Value> = cluster
-        .origins
-        .iter()
-        .filter(|origin| origin.kind != "DestinationRule")
-        .map(|origin| json!({"host": host, "name": &*origin.name, "namespace": &*origin.namespace}))
-        .collect();
-    let message = Message::default()
-        .set_some("config", rule.map(metadata::path))
-        .set_used("services", services)
-        .set_used("subset", subset);
-    Some(metadata::istio(message))
+    let common = Message::new().with_some("idleTimeout", idle).with_number("maxRequestsPerConnection", requests);
+    let options = Message::any(type_url::HTTP_PROTOCOL_OPTIONS)
+        .with("commonHttpProtocolOptions", common)
+        .with("explicitHttpConfig", json!({"httpProtocolOptions": {}}));
+    Some(json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": Value::from(options)}))
 }

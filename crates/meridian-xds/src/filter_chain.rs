@@ -1,101 +1,50 @@
-//! `envoy.config.listener.v3.FilterChain` with its match, TLS context and TCP proxy.
+//! `envoy.config.listener.v3.FilterChain`
 
-use crate::access_log::access_log;
-use crate::http_connection_manager::http_connection_manager;
-use crate::json::{Message, duration, extension, from_ads};
-use crate::metadata;
-use meridian_ir::filter_chain::{ChainMatch, ServerName, TransportProtocol};
-use meridian_ir::tls::{DownstreamTls, TlsVersion};
-use meridian_ir::{FilterChain, Filters, Name, TcpProxy};
+use crate::message::Message;
+use crate::{http_connection_manager, metadata, tcp_proxy, tls};
+use meridian_ir::FilterChain;
+use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName, TransportProtocol};
 use serde_json::{Value, json};
-use std::time::Duration;
 
-/// A filter chain.
-#[must_use]
+/// One filter chain of a listener.
 pub fn filter_chain(chain: &FilterChain) -> Value {
     let filter = match &chain.filters {
-        Filters::Http(manager) => {
-            extension("envoy.filters.network.http_connection_manager", http_connection_manager(manager))
-        }
-        Filters::Tcp(proxy) => extension("envoy.filters.network.tcp_proxy", tcp_proxy(proxy)),
+        Filters::Http(manager) => http_connection_manager::filter(manager),
+        Filters::Tcp(proxy) => tcp_proxy::filter(proxy),
     };
-    Message::default()
-        .set_used("filterChainMatch", chain_match(&chain.matcher))
-        .set("filters", vec![filter])
-        .set_some("transportSocket", chain.tls.as_ref().map(|tls| downstream_tls(tls)))
-        .set_used("name", &*chain.name)
-        .set_some("metadata", chain.origin.as_ref().map(metadata::of))
-        .set("transportSocketConnectTimeout", "15s")
+    Message::new()
+        .with_text("name", &chain.name)
+        .with_some("filterChainMatch", chain_match(&chain.matcher))
+        .with("filters", json!([filter]))
+        .with_some("transportSocket", chain.tls.as_deref().map(tls::downstream))
+        .with("transportSocketConnectTimeout", "15s")
+        .with_some("metadata", metadata::of_origin(chain.origin.as_ref()))
         .into()
 }
 
-fn names(names: &[Name]) -> Vec<Value> {
-    names.iter().map(|name| Value::from(&**name)).collect()
-}
-
-fn chain_match(matcher: &ChainMatch) -> Message {
-    let ranges: Vec<Value> = matcher
-        .prefix_ranges
-        .iter()
-        .map(|range| json!({"addressPrefix": range.addr().to_string(), "prefixLen": range.prefix_len()}))
-        .collect();
-    let server_names: Vec<Value> = matcher
-        .server_names
-        .iter()
-        .map(|name| match name {
-            ServerName::Exact(name) => Value::from(&**name),
-            ServerName::Suffix(suffix) => Value::from(format!("*{suffix}")),
-        })
-        .collect();
-    let transport = matcher.transport_protocol.map(|protocol| match protocol {
+/// The criteria of a chain; `None` when it has none.
+fn chain_match(matcher: &ChainMatch) -> Option<Value> {
+    if *matcher == ChainMatch::default() {
+        return None;
+    }
+    let ranges = (matcher.prefix_ranges.iter())
+        .map(|range| json!({"addressPrefix": range.addr().to_string(), "prefixLen": range.prefix_len()}));
+    let transport_protocol = matcher.transport_protocol.map(|protocol| match protocol {
         TransportProtocol::RawBuffer => "raw_buffer",
         TransportProtocol::Tls => "tls",
     });
-    Message::default()
-        .set_some("destinationPort", matcher.destination_port)
-        .set_used("prefixRanges", ranges)
-        .set_used("serverNames", server_names)
-        .set_some("transportProtocol", transport)
-        .set_used("applicationProtocols", names(&matcher.application_protocols))
+    let message = Message::new()
+        .with_some("destinationPort", matcher.destination_port)
+        .with_list("prefixRanges", ranges)
+        .with_list("serverNames", matcher.server_names.iter().map(server_name))
+        .with_some("transportProtocol", transport_protocol)
+        .with_list("applicationProtocols", matcher.application_protocols.iter().map(|name| Value::from(&**name)));
+    Some(message.into())
 }
 
-fn tcp_proxy(proxy: &TcpProxy) -> Message {
-    let message =
-        Message::typed("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy").set("statPrefix", &*proxy.stat_prefix);
-    let message = match &proxy.clusters[..] {
-        [only] => message.set("cluster", &*only.cluster),
-        several => {
-            let clusters: Vec<Value> =
-                several.iter().map(|choice| json!({"name": &*choice.cluster, "weight": choice.weight})).collect();
-            message.set("weightedClusters", json!({"clusters": clusters}))
-        }
-    };
-    let idle = (proxy.idle_timeout != Duration::from_secs(3600)).then(|| duration(proxy.idle_timeout));
-    let logs: Vec<Value> = proxy.access_log.iter().map(access_log).collect();
-    message.set_some("idleTimeout", idle).set_used("accessLog", logs)
-}
-
-/// The transport socket of a chain that terminates TLS.
-fn downstream_tls(tls: &DownstreamTls) -> Value {
-    let version = |version: TlsVersion| match version {
-        TlsVersion::Tls12 => "TLSv1_2",
-        TlsVersion::Tls13 => "TLSv1_3",
-    };
-    // TLS 1.2 to 1.3 is Envoy's default for servers.
-    let params = Message::default()
-        .set_some("tlsMinimumProtocolVersion", (tls.min_version != TlsVersion::Tls12).then(|| version(tls.min_version)))
-        .set_some(
-            "tlsMaximumProtocolVersion",
-            (tls.max_version != TlsVersion::Tls13).then(|| version(tls.max_version)),
-        );
-    let secrets: Vec<Value> =
-        tls.certificates.iter().map(|name| json!({"name": &**name, "sdsConfig": from_ads()})).collect();
-    let common = Message::default()
-        .set_used("tlsParams", params)
-        .set_used("tlsCertificateSdsSecretConfigs", secrets)
-        .set_used("alpnProtocols", names(&tls.alpn));
-    let context = Message::typed("envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext")
-        .set("commonTlsContext", common)
-        .set("requireClientCertificate", false);
-    extension("envoy.transport_sockets.tls", context)
+fn server_name(name: &ServerName) -> Value {
+    match name {
+        ServerName::Exact(host) => Value::from(&**host),
+        ServerName::Suffix(suffix) => format!("*{suffix}").into(),
+    }
 }

@@ -1,24 +1,34 @@
 //! The model of a proxy's work in Envoy's v3 shapes.
 //!
-//! Every function writes one message as protobuf's JSON mapping has it - camelCase, durations as `"10s"`, defaults left
-//! out - and as Istio fills it in, with a file for each family of messages. What Istio configures and Meridian does not
-//! run (its own filters, tracing) is not there: what is shown is what runs.
+//! One module per family of messages turns the model into JSON as protobuf maps it: lowerCamelCase names, durations such
+//! as `1.500s`, 64-bit integers as strings, defaults left out. Envoy, istiod and `istioctl` read and write this form.
+//! Fields and values are those that Istio generates for a gateway. Extensions that Meridian does not run (metadata
+//! exchange, ALPN override, Istio's statistics) and the tracing settings are not claimed: what is shown is what runs.
+//!
+//! [`config_dump`] is what `GET /config_dump` answers. The real Envoy prints protobuf's own names there
+//! (`dynamic_active_clusters`, `route_config`) and scripts read them, so Meridian prints these too. `istioctl` prints
+//! the lowerCamelCase names of the JSON mapping with `-o json`, and so does `meridian proxy-config`. [`field_names`]
+//! converts between both.
 #![forbid(unsafe_code)]
 
 pub mod access_log;
 pub mod cluster;
 pub mod config_dump;
-pub mod endpoint;
+pub mod field_names;
 pub mod filter_chain;
-pub mod header;
+pub mod header_value_option;
 pub mod http_connection_manager;
-mod json;
 pub mod listener;
+pub mod load_assignment;
+mod message;
 mod metadata;
 pub mod route;
-pub mod route_config;
+pub mod route_action;
+pub mod route_configuration;
+pub mod route_match;
 pub mod secret;
-pub mod string_match;
+pub mod tcp_proxy;
+pub mod tls;
+pub mod type_url;
 
-pub use config_dump::{Node, config_dump};
-pub use json::to_snake_case;
+pub use config_dump::{config_dump, config_dump_without_endpoints};

@@ -1,51 +1,50 @@
-//! Istio's metadata: the object behind a route, chain or cluster.
+//! What Istio writes into the metadata of resources about the objects behind them; `istioctl` shows it.
 
-use crate::json::Message;
-use meridian_ir::Origin;
-use serde_json::{Value, json};
+use meridian_ir::{Cluster, Origin};
+use serde_json::{Map, Value, json};
 
-/// `{"filterMetadata": {"istio": {...}}}`
-pub(crate) fn istio(fields: Message) -> Value {
-    json!({"filterMetadata": {"istio": Value::from(fields)}})
+/// API group and version of the kinds that Istio names in metadata, and the kind as Istio writes it there.
+const KINDS: [(&str, &str, &str); 4] = [
+    ("VirtualService", "networking.istio.io/v1", "virtual-service"),
+    ("DestinationRule", "networking.istio.io/v1", "destination-rule"),
+    ("Sidecar", "networking.istio.io/v1", "sidecar"),
+    ("EnvoyFilter", "networking.istio.io/v1alpha3", "envoy-filter"),
+];
+
+/// `/apis/networking.istio.io/v1/namespaces/<namespace>/virtual-service/<name>`; `None` for kinds of which Istio does
+/// not tell.
+fn config(origin: &Origin) -> Option<String> {
+    let (_, version, kind) = KINDS.iter().find(|(kind, ..)| *kind == origin.kind)?;
+    Some(format!("/apis/{version}/namespaces/{}/{kind}/{}", origin.namespace, origin.name))
 }
 
-/// `{"config": "/apis/networking.istio.io/v1/namespaces/default/virtual-service/a"}`
-pub(crate) fn of(origin: &Origin) -> Value {
-    istio(Message::default().set("config", path(origin)))
+/// The metadata of a route or filter chain that was made from `origin`.
+pub(crate) fn of_origin(origin: Option<&Origin>) -> Option<Value> {
+    let config = config(origin?)?;
+    Some(json!({"filterMetadata": {"istio": {"config": config}}}))
 }
 
-/// The path of an object, with its kind in kebab case as Istio writes it.
-pub(crate) fn path(origin: &Origin) -> String {
-    let group = match origin.kind {
-        "HTTPRoute" | "GRPCRoute" | "TLSRoute" | "TCPRoute" => "gateway.networking.k8s.io",
-        "Ingress" => "networking.k8s.io",
-        _ => "networking.istio.io",
-    };
-    let mut kind = String::new();
-    let mut before_is_lower = false;
-    for character in origin.kind.chars() {
-        if character.is_ascii_uppercase() && before_is_lower {
-            kind.push('-');
-        }
-        before_is_lower = character.is_ascii_lowercase();
-        kind.push(character.to_ascii_lowercase());
+/// The metadata of a cluster: the services behind it, its subset and its DestinationRule.
+pub(crate) fn of_cluster(cluster: &Cluster) -> Option<Value> {
+    let mut fields = cluster.name.splitn(4, '|').skip(2);
+    let (subset, host) = (fields.next()?, fields.next()?);
+    let mut istio = Map::new();
+    let services: Vec<Value> = (cluster.origins.iter())
+        .filter(|origin| matches!(origin.kind, "Service" | "ServiceEntry"))
+        .map(|origin| {
+            let name = if origin.kind == "Service" { &*origin.name } else { host };
+            json!({"host": host, "name": name, "namespace": &*origin.namespace})
+        })
+        .collect();
+    if !services.is_empty() {
+        istio.insert("services".into(), services.into());
     }
-    format!("/apis/{group}/v1/namespaces/{}/{kind}/{}", origin.namespace, origin.name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_istios() {
-        let origin = |kind| Origin { kind, namespace: "default".into(), name: "a".into() };
-        for (kind, expected) in [
-            ("VirtualService", "/apis/networking.istio.io/v1/namespaces/default/virtual-service/a"),
-            ("DestinationRule", "/apis/networking.istio.io/v1/namespaces/default/destination-rule/a"),
-            ("HTTPRoute", "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproute/a"),
-        ] {
-            assert_eq!(path(&origin(kind)), expected);
+    let rule = cluster.origins.iter().find(|origin| origin.kind == "DestinationRule");
+    if let Some(config) = rule.and_then(config) {
+        istio.insert("config".into(), config.into());
+        if !subset.is_empty() {
+            istio.insert("subset".into(), subset.into());
         }
     }
+    (!istio.is_empty()).then(|| json!({"filterMetadata": {"istio": istio}}))
 }

