@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, WARNING};
 use hyper::{Method, Request, Response, StatusCode};
@@ -24,6 +24,9 @@ pub(crate) const KUBERNETES_VERSION: &str = concat!("v1.32.0+meridian-", env!("C
 
 /// The largest body of a request, as in Kubernetes (etcd's limit and some).
 const MAX_BODY: usize = 3 << 20;
+
+/// How much of a body that is too large is read before the connection is closed.
+const MAX_DISCARDED: usize = 64 << 20;
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -75,12 +78,23 @@ async fn route(api: &Api, settings: &WatchSettings, request: Request<Incoming>) 
     }
 }
 
-async fn read_body(body: Incoming) -> Result<Bytes, ApiError> {
-    match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(e) if e.is::<LengthLimitError>() => Err(ApiError::too_large(MAX_BODY)),
-        Err(e) => Err(ApiError::bad_request(format!("the body of the request could not be read: {e}"))),
+/// Reads a body. One that is too large is read on for a while and thrown away, so that the client, which is still sending,
+/// gets to read the answer.
+async fn read_body(mut body: Incoming) -> Result<Bytes, ApiError> {
+    let mut kept = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|e| ApiError::bad_request(format!("the body of the request could not be read: {e}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length <= MAX_BODY {
+            kept.extend_from_slice(&data);
+        } else if length > MAX_DISCARDED {
+            break;
+        }
     }
+    if length > MAX_BODY { Err(ApiError::too_large(MAX_BODY)) } else { Ok(kept.into()) }
 }
 
 impl Context<'_> {

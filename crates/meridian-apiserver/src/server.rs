@@ -16,8 +16,9 @@ use crate::http;
 use crate::stop;
 use crate::watch::WatchSettings;
 
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send the head of a request, and how long a connection may be idle before it; as in
+/// Kubernetes.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long answers that have begun may take after the server was asked to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long no connection is accepted after the system had no room for one.

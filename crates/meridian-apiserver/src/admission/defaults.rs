@@ -22,9 +22,12 @@ pub(super) fn new_object(resource: &ApiResource, object: &mut Value) {
             object["status"] = json!({"loadBalancer": {}});
         }
         ("", "secrets") => secret(object),
-        // Where pods are only described, their status may come with them.
-        ("", "pods") if object["status"]["phase"].is_null() => {
-            object["status"]["phase"] = json!("Pending");
+        ("", "pods") => {
+            // Where pods are only described, their status may come with them.
+            if super::absent(object.get("status")) {
+                object["status"] = json!({});
+            }
+            default(&mut object["status"], "phase", json!("Pending"));
         }
         _ => {}
     }
@@ -135,9 +138,11 @@ fn secret(object: &mut Value) {
     }
 }
 
-/// Sets a field that is missing, `null` or empty.
+/// Sets a field that is missing, `null` or empty. What is no object stays for the validator to refuse.
 fn default(object: &mut Value, field: &str, value: Value) {
-    if super::absent(object.get(field)) {
-        object[field] = value;
+    if let Value::Object(fields) = object
+        && super::absent(fields.get(field))
+    {
+        fields.insert(field.to_owned(), value);
     }
 }

@@ -472,3 +472,89 @@ async fn what_is_frozen_stays() {
     let refused = write(&lab, "PUT", &format!("{secrets}/s"), &other).await;
     assert!(refused.body.contains("type: Invalid value"), "{}", refused.body);
 }
+
+/// Every part of an object, replaced by everything that it should not be: the server answers, and goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn malformed_objects_are_answered() {
+    let lab = Lab::new().await;
+    let metadata = json!({"name": "x", "labels": {"a": "b"}, "finalizers": [], "annotations": {}});
+    let port = json!({"name": "a", "port": 80, "targetPort": 80, "nodePort": 30100});
+    let objects = [
+        (MAPS.to_owned(), json!({"metadata": metadata, "data": {"a": "b"}, "immutable": false})),
+        (
+            MAPS.replace("configmaps", "secrets"),
+            json!({"metadata": metadata, "type": "Opaque", "stringData": {"a": "b"}}),
+        ),
+        (
+            MAPS.replace("configmaps", "services"),
+            json!({"metadata": metadata, "spec": {"type": "NodePort", "clusterIP": "10.96.9.9", "ports": [port]}}),
+        ),
+        (
+            MAPS.replace("configmaps", "pods"),
+            json!({"metadata": metadata, "spec": {"containers": []}, "status": {"phase": "Running"}}),
+        ),
+        (
+            "/api/v1/namespaces".to_owned(),
+            json!({"metadata": metadata, "spec": {"finalizers": []}, "status": {"phase": "Active"}}),
+        ),
+        (ROUTES.to_owned(), route("x")),
+        (
+            "/api/v1/namespaces/default/events".to_owned(),
+            json!({"metadata": metadata, "involvedObject": {"name": "a"}}),
+        ),
+    ];
+    let junk = [
+        Value::Null,
+        json!("text"),
+        json!(-1),
+        json!(true),
+        json!([]),
+        json!([null]),
+        json!({}),
+        json!({"a": {"b": 1}}),
+    ];
+    let mut answered = 0;
+    for (path, valid) in &objects {
+        for pointer in pointers(valid) {
+            for value in &junk {
+                let mut broken = valid.clone();
+                *broken.pointer_mut(&pointer).expect("a part") = value.clone();
+                let created = write(&lab, "POST", path, &broken).await;
+                assert!([200, 201, 400, 409, 422].contains(&created.code), "POST {path} {broken}: {}", created.body);
+                let replaced = write(&lab, "PUT", &format!("{path}/x"), &broken).await;
+                assert!([200, 400, 404, 409, 422].contains(&replaced.code), "PUT {path} {broken}: {}", replaced.body);
+                answered += 2;
+                if created.code == 201 {
+                    let name = created.json()["metadata"]["name"].as_str().expect("a name").to_owned();
+                    let one = format!("{path}/{name}");
+                    write(&lab, "PATCH", &one, &json!({})).await;
+                    send(
+                        lab.address,
+                        "PATCH",
+                        &one,
+                        "Content-Type: application/merge-patch+json\r\n",
+                        r#"{"metadata":{"finalizers":null}}"#,
+                    )
+                    .await;
+                    write(&lab, "DELETE", &one, &json!({})).await;
+                    assert_eq!(get(&lab, &one).await.code, 404, "{one}");
+                }
+            }
+        }
+    }
+    assert!(answered > 500, "{answered}");
+    assert_eq!(get(&lab, "/readyz").await.code, 200);
+}
+
+/// The place of every part of a value.
+fn pointers(value: &Value) -> Vec<String> {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), value)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(i, value)| (i.to_string(), value)).collect(),
+        _ => Vec::new(),
+    };
+    let below = children
+        .into_iter()
+        .flat_map(|(name, child)| pointers(child).into_iter().map(move |rest| format!("/{name}{rest}")));
+    std::iter::once(String::new()).chain(below).collect()
+}
