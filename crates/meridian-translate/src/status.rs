@@ -17,9 +17,6 @@ use meridian_resources::{Kind, Object, ObjectRef, StringMap};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-#[cfg(test)]
-mod tests;
-
 /// What was said of each object.
 #[derive(Debug, Default)]
 pub(crate) struct Reports(HashMap<ObjectRef, Arc<[Condition]>>);

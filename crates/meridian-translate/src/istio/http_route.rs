@@ -10,9 +10,6 @@ use meridian_resources::istio::VirtualService;
 use meridian_resources::istio::virtual_service::{HttpMatchRequest, HttpRoute};
 use std::sync::Arc;
 
-#[cfg(test)]
-mod tests;
-
 /// The server that routes are made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerContext {

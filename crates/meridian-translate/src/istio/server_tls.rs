@@ -12,9 +12,6 @@ use meridian_resources::istio::gateway::{ServerTlsMode, ServerTlsSettings, TlsPr
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-#[cfg(test)]
-mod tests;
-
 /// Types of Secrets that are never certificates, however they look.
 const FOREIGN_TYPES: [&str; 2] = ["helm.sh/release.v1", "kubernetes.io/service-account-token"];
 

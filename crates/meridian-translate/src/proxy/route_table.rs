@@ -8,9 +8,6 @@ use meridian_ir::{Name, Route, RouteConfig, VirtualHost};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-#[cfg(test)]
-mod tests;
-
 /// The routes of one VirtualService as they stand in a virtual host.
 #[derive(Debug, Clone)]
 pub(crate) struct Contribution {

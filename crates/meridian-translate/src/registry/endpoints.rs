@@ -14,9 +14,6 @@ use meridian_resources::{Object, StringMap};
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 
-#[cfg(test)]
-mod tests;
-
 /// Labels of an endpoint that has none.
 static NO_LABELS: StringMap = StringMap::new();
 

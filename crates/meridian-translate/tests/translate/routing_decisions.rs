@@ -1,6 +1,6 @@
 //! 7,200 routing decisions of the real Istio and Envoy, through translation and the matching functions.
 
-mod support;
+use crate::shared;
 
 use meridian_http::path::{Normalization, canonicalize};
 use meridian_ir::request::{PlainRequest, RequestView};
@@ -31,12 +31,12 @@ fn translate(oracle: &mut Oracle) -> Arc<ProxyConfig> {
     let mut translator = Translator::new(MeshConfig::default());
     let labels = [("istio".to_owned(), "ingressgateway".to_owned())].into();
     translator.add_proxy(ProxyNode::gateway("ingressgateway", "istio-system", labels));
-    translator.put(support::resource(&oracle.gateway));
+    translator.put(shared::resource(&oracle.gateway));
     for (objects, created) in [(&mut oracle.later, "2026-01-01T00:00:02Z"), (&mut oracle.first, "2026-01-01T00:00:00Z")]
     {
         for object in objects {
             object["metadata"]["creationTimestamp"] = created.into();
-            translator.put(support::resource(object));
+            translator.put(shared::resource(object));
         }
     }
     translator.translate().proxies.pop().expect("the proxy is new").1
@@ -70,7 +70,7 @@ fn answer(config: &ProxyConfig, request: &Request) -> (u16, String) {
 
 #[test]
 fn every_decision_agrees() {
-    let Some(path) = support::shared("oracles/routing-decisions/routing.json") else { return };
+    let Some(path) = shared::shared("oracles/routing-decisions/routing.json") else { return };
     let text = std::fs::read_to_string(path).expect("the oracle can be read");
     let mut oracle: Oracle = serde_json::from_str(&text).expect("the oracle has its form");
     let config = translate(&mut oracle);

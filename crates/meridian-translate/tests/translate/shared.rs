@@ -1,14 +1,14 @@
-//! What the tests over shared data have in common.
+//! Data that is shared with other projects, and lies beside this one.
 
 use meridian_resources::{Resource, decode};
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// The folder of shared data, or `None`, loudly, when it is not there; in continuous integration that is a failure.
+/// The file or folder `part` of the shared data, or `None`, loudly, when it is not there; in continuous integration
+/// that is a failure.
 pub(crate) fn shared(part: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("MERIDIAN_SHARED")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
-    let path = root.join(part);
+    let beside = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared"));
+    let path = std::env::var_os("MERIDIAN_SHARED").map_or_else(beside, PathBuf::from).join(part);
     if path.exists() {
         return Some(path);
     }

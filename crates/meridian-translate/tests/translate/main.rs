@@ -1,0 +1,11 @@
+//! Translation as a user sees it: objects in, routes, clusters and conditions out.
+
+mod destinations;
+mod gateways;
+mod incremental;
+mod lab;
+mod routing_decisions;
+mod secrets;
+mod shared;
+mod statuses;
+mod virtual_services;
