@@ -107,11 +107,9 @@ impl Registry {
         hosts.flat_map(|host| self.services(host)).filter(move |service| service.namespace() == namespace)
     }
 
-    /// Every service, the hosts in alphabetical order.
-    pub(crate) fn all(&self) -> Vec<&Arc<Service>> {
-        let mut all: Vec<_> = self.hosts.values().flatten().collect();
-        all.sort_by(|a, b| a.host.cmp(&b.host));
-        all
+    /// Every service, in no order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Service>> {
+        self.hosts.values().flatten()
     }
 }
 

@@ -128,7 +128,7 @@ impl Translator {
 
     /// Names of services are made of the cluster's domain: with another one, all are made again.
     fn resolve_again(&mut self) {
-        let services: Vec<_> = self.registry.all().into_iter().cloned().collect();
+        let services: Vec<_> = self.registry.all().cloned().collect();
         for service in services {
             if let Source::Service(object) = &service.source {
                 let made = Service::of_service(object, &self.mesh).map(Arc::new);
@@ -360,7 +360,8 @@ impl Translator {
     fn endpoints_of_service(&mut self, service: &Key) {
         let host = self.mesh.service_host(&service.name, &service.namespace).to_ascii_lowercase();
         self.changes.endpoints.insert(self.pool.name(&host));
-        self.changes.targets |= self.proxies.iter().any(|proxy| !proxy.node.ip_addresses.is_empty());
+        let may_concern = |node: &ProxyNode| node.namespace == service.namespace && !node.ip_addresses.is_empty();
+        self.changes.targets |= self.proxies.iter().any(|proxy| may_concern(&proxy.node));
     }
 
     /// Notes the services of a namespace that may have workloads with these labels among their endpoints. Endpoints of

@@ -24,9 +24,9 @@ pub struct ProxyNode {
     pub kind: ProxyKind,
     /// The address that its listeners bind to; it is part of their names (`0.0.0.0_8080`).
     pub address: IpAddr,
-    /// Addresses of its workload. A Service or ServiceEntry that has an endpoint at one of them leads to this proxy,
-    /// and its ports say on which target ports the proxy listens, as does a Service of the proxy's namespace that
-    /// selects its labels.
+    /// Addresses of its workload. A Service or ServiceEntry of the proxy's namespace that has an endpoint at one of
+    /// them leads to this proxy, as does a Service that selects its labels: its ports say on which target ports the
+    /// proxy listens.
     pub ip_addresses: Vec<IpAddr>,
 }
 

@@ -8,17 +8,12 @@ use crate::registry::service::{Service, Source, TargetPort};
 use crate::resources::Resources;
 use std::net::IpAddr;
 
-/// The ports of all services that lead to `node`, by host name.
+/// The ports of all services that lead to `node`, by host name. As in Istio, only services of the proxy's own namespace
+/// do.
 pub(crate) fn of_proxy(resources: &Resources, registry: &Registry, node: &ProxyNode) -> Vec<ServiceTarget> {
     let mut targets = Vec::new();
-    // Without addresses only a Service of the proxy's own namespace can lead to it, by its selector.
-    let services: Vec<_> = if node.ip_addresses.is_empty() {
-        let mut services: Vec<_> = registry.services_in(&node.namespace).collect();
-        services.sort_by(|a, b| a.host.cmp(&b.host));
-        services
-    } else {
-        registry.all()
-    };
+    let mut services: Vec<_> = registry.services_in(&node.namespace).collect();
+    services.sort_by(|a, b| a.host.cmp(&b.host));
     for service in services.into_iter().filter(|service| leads_to(resources, service, node)) {
         for port in &service.ports {
             let target_port = match port.target {
@@ -38,7 +33,7 @@ pub(crate) fn of_proxy(resources: &Resources, registry: &Registry, node: &ProxyN
 
 /// Whether a service may lead to some proxy; false only when it cannot.
 pub(crate) fn may_concern(service: &Service, node: &ProxyNode) -> bool {
-    !node.ip_addresses.is_empty() || selects_proxy(service, node)
+    *service.namespace() == node.namespace && (!node.ip_addresses.is_empty() || selects_proxy(service, node))
 }
 
 fn leads_to(resources: &Resources, service: &Service, node: &ProxyNode) -> bool {
@@ -47,11 +42,7 @@ fn leads_to(resources: &Resources, service: &Service, node: &ProxyNode) -> bool 
 
 fn selects_proxy(service: &Service, node: &ProxyNode) -> bool {
     match &service.source {
-        Source::Service(object) => {
-            object.meta.namespace == node.namespace
-                && !object.spec.selector.is_empty()
-                && selects(&object.spec.selector, &node.labels)
-        }
+        Source::Service(object) => !object.spec.selector.is_empty() && selects(&object.spec.selector, &node.labels),
         Source::ServiceEntry(_) => false,
     }
 }

@@ -7,5 +7,6 @@ mod lab;
 mod routing_decisions;
 mod secrets;
 mod shared;
+mod simulation;
 mod statuses;
 mod virtual_services;
