@@ -174,8 +174,8 @@ pub fn decode(kind: &'static Kind, object: &Value) -> Result<Resource, Vec<Field
 /// # Errors
 /// As [`decode`].
 pub fn decode_object<T: Spec>(object: &Value) -> Result<Object<T>, Vec<FieldError>> {
-    let normal = value::normalise(object);
-    let object = normal.as_ref().unwrap_or(object);
+    let present = value::without_nulls(object);
+    let object = present.as_ref().unwrap_or(object);
     let meta = Meta::of(T::kind(), object)?;
     let empty = Value::Object(serde_json::Map::new());
     let spec =

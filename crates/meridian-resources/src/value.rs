@@ -2,29 +2,26 @@
 
 use serde_json::Value;
 
-/// A copy without `null`s and with whole floating-point numbers as integers, which is how Kubernetes reads JSON into
-/// types; `None` when the value is like that already.
-pub(crate) fn normalise(value: &Value) -> Option<Value> {
-    (!is_normal(value)).then(|| normal(value))
+/// A copy without `null`s, which Go's decoders take for absent; `None` when the value has none.
+pub(crate) fn without_nulls(value: &Value) -> Option<Value> {
+    has_nulls(value).then(|| drop_nulls(value))
 }
 
-fn is_normal(value: &Value) -> bool {
+fn has_nulls(value: &Value) -> bool {
     match value {
-        Value::Null => false,
-        Value::Number(number) => number.as_i64().is_some() || number.as_u64().is_some() || whole(number).is_none(),
-        Value::Array(items) => items.iter().all(is_normal),
-        Value::Object(fields) => fields.values().all(is_normal),
-        Value::Bool(_) | Value::String(_) => true,
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(has_nulls),
+        Value::Object(fields) => fields.values().any(has_nulls),
+        Value::Number(_) | Value::Bool(_) | Value::String(_) => false,
     }
 }
 
-fn normal(value: &Value) -> Value {
+fn drop_nulls(value: &Value) -> Value {
     match value {
-        Value::Number(number) => whole(number).map_or_else(|| value.clone(), Value::from),
-        Value::Array(items) => items.iter().filter(|item| !item.is_null()).map(normal).collect(),
+        Value::Array(items) => items.iter().filter(|item| !item.is_null()).map(drop_nulls).collect(),
         Value::Object(fields) => {
             let present = fields.iter().filter(|(_, value)| !value.is_null());
-            Value::Object(present.map(|(name, value)| (name.clone(), normal(value))).collect())
+            Value::Object(present.map(|(name, value)| (name.clone(), drop_nulls(value))).collect())
         }
         other => other.clone(),
     }

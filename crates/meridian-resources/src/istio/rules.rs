@@ -37,7 +37,11 @@ pub(crate) fn export_to(findings: &mut Findings, path: &Path<'_>, of: ExportTo, 
             let detail = "only .,*, or a valid DNS 1123 label is allowed as exportTo entry";
             findings.invalid(&path, entry.as_str(), detail);
         } else if !seen.insert(meant) {
-            findings.duplicate(&path, entry.as_str(), format!("duplicate entries in exportTo for entry {meant}"));
+            let detail = match entry.as_str() {
+                "." => format!("duplicate entries in exportTo: . and current namespace {namespace}"),
+                entry => format!("duplicate entries in exportTo for entry {entry}"),
+            };
+            findings.duplicate(&path, entry.as_str(), detail);
         }
     }
     if of == ExportTo::SelectedClients && !seen.is_empty() {
@@ -58,8 +62,19 @@ pub(crate) fn export_to(findings: &mut Findings, path: &Path<'_>, of: ExportTo, 
 }
 
 /// Names of gateways: `mesh`, `name`, or `namespace/name`.
+///
+/// Istio ends its check at the first name without a namespace. What is wrong behind it refers to no gateway, and the
+/// others work: it is reported as a warning.
 pub(crate) fn gateway_names(findings: &mut Findings, path: &Path<'_>, names: &[String]) {
-    for (index, name) in names.iter().enumerate() {
+    let checked = names.iter().position(|name| !name.contains('/')).map_or(names.len(), |first| first + 1);
+    check_gateway_names(findings, path, names[..checked].iter().enumerate());
+    let mut behind = Findings::default();
+    check_gateway_names(&mut behind, path, names.iter().enumerate().skip(checked));
+    findings.warnings.extend(behind.errors.into_iter().chain(behind.warnings));
+}
+
+fn check_gateway_names<'n>(findings: &mut Findings, path: &Path<'_>, names: impl Iterator<Item = (usize, &'n String)>) {
+    for (index, name) in names {
         let path = path.index(index);
         let Some((namespace, gateway)) = name.split_once('/') else {
             if let [gateway, namespace, ..] = name.split('.').collect::<Vec<_>>()[..] {
@@ -150,14 +165,47 @@ pub(crate) fn regex_match(findings: &mut Findings, path: &Path<'_>, matcher: &St
     }
 }
 
+/// Why RE2 would refuse an expression.
+fn refusal(expression: &str) -> Option<String> {
+    if let Some(count) = excessive_repetition(expression) {
+        return Some(format!("error parsing regexp: invalid repeat count: `{count}`"));
+    }
+    // The library's message is a drawing of several lines; its last says what is wrong.
+    let error = Regex::new(expression).err()?.to_string();
+    let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    Some(format!("error parsing regexp: {reason}"))
+}
+
+/// A repetition of more than a thousand times, which RE2 refuses and other libraries do not.
+fn excessive_repetition(expression: &str) -> Option<&str> {
+    const MOST: u32 = 1000;
+    let mut rest = expression;
+    while let Some(start) = rest.find(['{', '\\', '[']) {
+        let (opener, tail) = rest[start..].split_at(1);
+        rest = match opener {
+            // What is escaped is a character of its own.
+            "\\" => tail.get(tail.chars().next().map_or(0, char::len_utf8)..)?,
+            // In a class a brace is a character too.
+            "[" => tail.trim_start_matches('^').trim_start_matches(']').split_once(']').map_or("", |(_, tail)| tail),
+            _ => {
+                let (counts, _) = tail.split_once('}')?;
+                let numbers = counts.split(',').filter_map(|number| number.parse::<u32>().ok());
+                if numbers.max().is_some_and(|most| most > MOST) {
+                    return rest.get(start..start + counts.len() + 2);
+                }
+                tail
+            }
+        };
+    }
+    None
+}
+
 /// An expression in RE2 syntax.
 pub(crate) fn regex(findings: &mut Findings, path: &Path<'_>, expression: &str, subject: &str) {
     if expression.len() > LONGEST_REGEX {
         let detail = format!("{subject:?}: regex is too large, max length allowed is {LONGEST_REGEX}");
         findings.invalid(path, expression, detail);
-    } else if let Err(error) = Regex::new(expression) {
-        // The library's message is a drawing of several lines; its last says what is wrong.
-        let reason = error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    } else if let Some(reason) = refusal(expression) {
         let detail = format!(
             "{subject:?}: {reason}; Istio uses RE2 style regex-based match (https://github.com/google/re2/wiki/Syntax)"
         );

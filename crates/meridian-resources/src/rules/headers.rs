@@ -23,7 +23,8 @@ fn token(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("header name cannot be empty".to_owned());
     }
-    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)) {
+    // RFC 9110's characters of a token, and the comma, with which some write several names as one.
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+,-.^_`|~".contains(&byte)) {
         return Ok(());
     }
     Err(format!("header name {name} is not a valid header name"))

@@ -1,6 +1,6 @@
 //! Labels, as Kubernetes and Istio allow them.
 
-/// The longest name of a label, and the longest value.
+/// The longest name of a label.
 const LONGEST: usize = 63;
 /// The longest prefix of a label's key.
 const LONGEST_PREFIX: usize = 253;
@@ -17,14 +17,18 @@ fn is_prefix(prefix: &str) -> bool {
     prefix.len() <= LONGEST_PREFIX && prefix.split('.').all(super::dns::is_label)
 }
 
-/// A value: empty, or as a name.
+/// A value of any length: empty, or in the form of a name.
 pub(crate) fn is_value(value: &str) -> bool {
-    value.is_empty() || is_qualified_name(value)
+    value.is_empty() || has_form_of_name(value)
 }
 
 /// At most 63 letters, digits, dashes, underscores and dots; a letter or digit at both ends.
 pub(crate) fn is_qualified_name(name: &str) -> bool {
+    name.len() <= LONGEST && has_form_of_name(name)
+}
+
+fn has_form_of_name(text: &str) -> bool {
     let edge = |c: char| c.is_ascii_alphanumeric();
-    let inner = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-    !name.is_empty() && name.len() <= LONGEST && inner && name.starts_with(edge) && name.ends_with(edge)
+    let inner = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    inner && text.starts_with(edge) && text.ends_with(edge)
 }

@@ -60,7 +60,7 @@ impl Rule {
         }
     }
 
-    /// Appends the mistakes of a value that has the right type.
+    /// Appends the mistakes of a value that has the right type; what it holds may have not.
     pub(crate) fn check(self, value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
         match self {
             Rule::DurationAtLeast1ms => duration(value, path, true, errors),
@@ -106,14 +106,8 @@ fn port(value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
     }
 }
 
-/// The three rules of Istio's CRD; its third has another message than condition, both hold here.
 fn server_tls_credentials(value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
-    let pairs = [
-        ("credentialNames", "tlsCertificates"),
-        ("credentialName", "credentialNames"),
-        ("credentialName", "tlsCertificates"),
-    ];
-    for (one, other) in pairs {
+    for (one, other) in [("credentialNames", "tlsCertificates"), ("credentialName", "credentialNames")] {
         if value.get(one).is_some() && value.get(other).is_some() {
             let detail = format!("only one of {one} or {other} can be set");
             errors.push(FieldError::invalid_hidden(path, detail));

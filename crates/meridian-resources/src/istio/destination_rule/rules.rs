@@ -67,7 +67,8 @@ fn check_port_policy(findings: &mut Findings, path: &Path<'_>, policy: &PortTraf
         None => findings.required(&path.field("port"), "portTrafficPolicy must have valid port"),
         Some(port) => {
             if let Err(detail) = net::port(port.number.into()) {
-                findings.invalid(&path.field("port").field("number"), port.number, detail);
+                // Istio lets it pass, and applies the policy to no port.
+                findings.warn(&path.field("port").field("number"), detail);
             }
         }
     }
@@ -197,12 +198,20 @@ fn check_tls(findings: &mut Findings, path: &Path<'_>, tls: Option<&ClientTlsSet
 /// `configmap://namespace/name`, of the rule's own namespace.
 fn check_config_map(findings: &mut Findings, path: &Path<'_>, tls: &ClientTlsSettings, namespace: &str) {
     let Some(reference) = tls.credential_name.strip_prefix(CONFIG_MAP) else { return };
-    let named = reference.split_once('/').map_or(namespace, |(named, _)| named);
+    let path = &path.field("credentialName");
+    let Some((named, _)) = reference.split_once('/') else {
+        let detail = format!(
+            "invalid configmap:// credentialName: invalid resource name {:?}. Expected namespace and name",
+            tls.credential_name
+        );
+        findings.invalid(path, tls.credential_name.as_str(), detail);
+        return;
+    };
     if named != namespace {
         let detail = format!(
             "invalid configmap:// credentialName: namespace must match the configuration namespace {namespace:?}"
         );
-        findings.invalid(&path.field("credentialName"), tls.credential_name.as_str(), detail);
+        findings.invalid(path, tls.credential_name.as_str(), detail);
     }
 }
 
@@ -214,8 +223,9 @@ fn check_tunnel(findings: &mut Findings, path: &Path<'_>, tunnel: &TunnelSetting
     if let Err(reason) = dns::fqdn(&tunnel.target_host)
         && !net::is_ip(&tunnel.target_host)
     {
-        let detail = format!("tunnel target host must be valid FQDN or IP address: {reason}");
-        findings.invalid(&path.field("targetHost"), tunnel.target_host.as_str(), detail);
+        let host = tunnel.target_host.as_str();
+        let detail = format!("tunnel target host must be valid FQDN or IP address: {reason}; {host} is not a valid IP");
+        findings.invalid(&path.field("targetHost"), host, detail);
     }
     if let Err(reason) = net::port(tunnel.target_port.into()) {
         let detail = format!("tunnel target port is invalid: {reason}");

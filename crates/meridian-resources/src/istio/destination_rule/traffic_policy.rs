@@ -284,8 +284,8 @@ pub struct ZoneAwareLoadBalancerSetting {
     /// Labels by which endpoints are ordered for failover.
     pub failover_priority: Vec<String>,
     /// Fewest endpoints of the destination for zone-aware routing to be used.
-    #[schemars(range(min = 1), extend("nullable" = true))]
-    pub min_cluster_size: Option<u64>,
+    #[schemars(with = "Option<u64>", range(min = 1), extend("nullable" = true))]
+    pub min_cluster_size: Option<u32>,
 }
 
 /// Slow start of new endpoints.

@@ -1,6 +1,6 @@
 //! What Istio's validation refuses in a Gateway, beyond the schema.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Gateway, Server, ServerTlsMode, ServerTlsSettings, TlsProtocol};
 use crate::istio::protocol::Protocol;
@@ -9,6 +9,26 @@ use crate::rules::{Findings, dns, net};
 use crate::schema::path::Path;
 
 const UNIX: &str = "unix://";
+const CRL_IN_CREDENTIAL: &str = "CRL is not supported with credentialName. CRL has to be specified in the credential";
+
+/// The cipher suites of TLS 1.2 that Envoy knows.
+const CIPHER_SUITES: [&str; 15] = [
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+    "ECDHE-ECDSA-AES128-SHA",
+    "ECDHE-RSA-AES128-SHA",
+    "ECDHE-ECDSA-AES256-SHA",
+    "ECDHE-RSA-AES256-SHA",
+    "AES128-GCM-SHA256",
+    "AES256-GCM-SHA384",
+    "AES128-SHA",
+    "AES256-SHA",
+    "DES-CBC3-SHA",
+];
 
 pub(super) fn check(gateway: &Object<Gateway>, findings: &mut Findings) {
     let name = &*gateway.meta.name;
@@ -141,11 +161,33 @@ fn check_tls(findings: &mut Findings, path: &Path<'_>, tls: &ServerTlsSettings) 
                       include compatible ciphers.";
         findings.warn(&path.field("minProtocolVersion"), detail);
     }
+    warn_of_ciphers(findings, path, tls);
     match tls.mode {
         ServerTlsMode::IstioMutual => check_istio_mutual(findings, path, tls),
         ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough => check_passthrough(findings, path, tls),
         ServerTlsMode::Simple | ServerTlsMode::Mutual | ServerTlsMode::OptionalMutual => {
             check_terminated(findings, path, tls);
+        }
+    }
+}
+
+/// Unknown and repeated suites, which have no effect. An expression of OpenSSL (`ALL`, `-SHA`) is taken as it is.
+fn warn_of_ciphers(findings: &mut Findings, path: &Path<'_>, tls: &ServerTlsSettings) {
+    let mut seen = BTreeSet::new();
+    let (mut unknown, mut repeated) = (BTreeSet::new(), BTreeSet::new());
+    for suite in tls.cipher_suites.iter().map(String::as_str) {
+        let expression = matches!(suite, "" | "ALL") || !suite.starts_with(char::is_alphanumeric);
+        if !expression && !CIPHER_SUITES.contains(&suite) {
+            unknown.insert(suite);
+        } else if !seen.insert(suite) {
+            repeated.insert(suite);
+        }
+    }
+    let path = &path.field("cipherSuites");
+    for (what, suites) in [("invalid", unknown), ("duplicate", repeated)] {
+        if !suites.is_empty() {
+            let suites = suites.into_iter().collect::<Vec<_>>().join(" ");
+            findings.warn(path, format!("ignoring {what} cipher suites: [{suites}]"));
         }
     }
 }
@@ -174,6 +216,9 @@ fn check_passthrough(findings: &mut Findings, path: &Path<'_>, tls: &ServerTlsSe
         findings.warn(path, format!("{mode} mode does not use certificates, they will be ignored"));
     }
     one_source(findings, path, tls);
+    if !tls.ca_crl.is_empty() && !tls.credential_name.is_empty() {
+        findings.forbidden(&path.field("caCrl"), CRL_IN_CREDENTIAL);
+    }
 }
 
 /// Certificates come from one place only.
@@ -195,8 +240,7 @@ fn check_terminated(findings: &mut Findings, path: &Path<'_>, tls: &ServerTlsSet
     one_source(findings, path, tls);
     if !tls.credential_name.is_empty() || !tls.credential_names.is_empty() {
         if !tls.ca_crl.is_empty() && !tls.credential_name.is_empty() {
-            let detail = "CRL is not supported with credentialName. CRL has to be specified in the credential";
-            findings.warn(&path.field("caCrl"), detail);
+            findings.warn(&path.field("caCrl"), CRL_IN_CREDENTIAL);
         }
         return;
     }

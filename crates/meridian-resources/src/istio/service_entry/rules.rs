@@ -10,6 +10,9 @@ use crate::object::Object;
 use crate::rules::{Findings, dns, net};
 use crate::schema::path::Path;
 
+/// The label that switches off that an address is allocated.
+const AUTO_ALLOCATION: &str = "networking.istio.io/enable-autoallocate-ip";
+
 pub(super) fn check(object: &Object<ServiceEntry>, findings: &mut Findings) {
     let (entry, path) = (&object.spec, &Path::Root.field("spec"));
     if let Some(selector) = &entry.workload_selector {
@@ -19,9 +22,15 @@ pub(super) fn check(object: &Object<ServiceEntry>, findings: &mut Findings) {
                           services in namespace";
             findings.warn(&path, detail);
         }
-        if let Some(key) = selector.labels.keys().find(|key| key.is_empty() || key.contains('*')) {
-            let detail = format!("wildcard or empty key is not supported in selector: {key:?}");
-            findings.invalid(&path.field("labels"), key.as_str(), detail);
+        for (key, value) in &selector.labels {
+            let pair = format!("{key}={value}");
+            if key.is_empty() {
+                let detail = format!("empty key is not supported in selector: {pair:?}");
+                findings.invalid(&path.field("labels"), key.as_str(), detail);
+            } else if key.contains('*') {
+                let detail = format!("wildcard is not supported in selector: {pair:?}");
+                findings.invalid(&path.field("labels"), key.as_str(), detail);
+            }
         }
     }
     check_hosts(findings, path, entry);
@@ -30,6 +39,14 @@ pub(super) fn check(object: &Object<ServiceEntry>, findings: &mut Findings) {
         findings.check(&addresses.index(index), address, net::subnet(address));
     }
     check_ports(findings, path, entry);
+    let opted_out = object.meta.labels.get(AUTO_ALLOCATION).is_some_and(|value| value.eq_ignore_ascii_case("false"));
+    let without_address = entry.addresses.is_empty() && (opted_out || entry.resolution == Resolution::None);
+    let tcp = |protocol: &str| matches!(protocol, "" | "TCP");
+    if without_address && entry.ports.iter().any(|port| tcp(&port.protocol)) {
+        let detail = "addresses are required for ports serving TCP (or unset) protocol when IP Autoallocation is not \
+                      enabled";
+        findings.warn(&path.field("addresses"), detail);
+    }
     let ports: BTreeSet<&str> = entry.ports.iter().map(|port| port.name.as_str()).collect();
     match entry.resolution {
         Resolution::None => {
@@ -112,7 +129,8 @@ fn check_dns(findings: &mut Findings, path: &Path<'_>, entry: &ServiceEntry, por
     }
     let list = path.field("endpoints");
     for (index, endpoint) in entry.endpoints.iter().enumerate() {
-        if endpoint.address.starts_with("unix://") {
+        let nowhere = endpoint.address.is_empty() && !endpoint.network.is_empty();
+        if nowhere || endpoint.address.starts_with("unix://") {
             let detail = format!("endpoint address {:?} is not a valid FQDN or an IP address", endpoint.address);
             findings.invalid(&list.index(index).field("address"), endpoint.address.as_str(), detail);
         }

@@ -3,6 +3,7 @@
 mod actions;
 mod http;
 mod l4;
+mod unreachable;
 
 use super::{Destination, VirtualService};
 use crate::istio::rules::{self, ExportTo};
@@ -38,6 +39,7 @@ pub(super) fn check(object: &Object<VirtualService>, findings: &mut Findings) {
     for (index, route) in service.tcp.iter().enumerate() {
         l4::check_tcp(findings, &list.index(index), route);
     }
+    unreachable::warn(findings, path, service);
     let namespace = &object.meta.namespace;
     rules::export_to(findings, &path.field("exportTo"), ExportTo::Config, namespace, &service.export_to);
 }
@@ -131,3 +133,6 @@ fn check_weights<'d>(
         findings.invalid(path, count, "total destination weight = 0");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,7 +148,10 @@ fn check_abort(findings: &mut Findings, path: &Path<'_>, abort: &Abort) {
 
 fn check_delay(findings: &mut Findings, path: &Path<'_>, delay: &Delay) {
     check_percentage(findings, path, delay.percentage);
-    net::percent(findings, &path.field("percent"), delay.percent);
+    if delay.percent != 0 {
+        let detail = "using deprecated setting \"percent\", use \"percentage\" instead";
+        findings.warn(&path.field("percent"), detail);
+    }
     net::duration(findings, &path.field("fixedDelay"), delay.fixed_delay);
     if let Some(exponential) = delay.exponential_delay {
         let path = path.field("exponentialDelay");
@@ -184,9 +187,9 @@ fn check_mirrors(findings: &mut Findings, path: &Path<'_>, route: &HttpRoute) {
         let Some(Percent { value }) = percentage else { return };
         let path = path.field("value");
         if value > 100.0 {
-            findings.invalid(&path, value, format!("{name} must have a max value of 100 (it has {value})"));
+            findings.invalid(&path, value, format!("{name} must have a max value of 100 (it has {value:.6})"));
         } else if value < 0.0 {
-            findings.invalid(&path, value, format!("{name} must have a min value of 0 (it has {value})"));
+            findings.invalid(&path, value, format!("{name} must have a min value of 0 (it has {value:.6})"));
         }
     };
     within(&path.field("mirrorPercentage"), "mirror_percentage", route.mirror_percentage);

@@ -1,0 +1,109 @@
+//! Warnings of rules that no request reaches, because an earlier rule takes all of theirs.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use crate::istio::StringMatch;
+use crate::istio::virtual_service::{HttpMatchRequest, VirtualService};
+use crate::rules::Findings;
+use crate::schema::path::Path;
+
+/// One rule: its name for people, and its matches with their names.
+struct Rule<'m, M> {
+    name: String,
+    matches: Vec<(String, &'m M)>,
+}
+
+fn rule<'m, M>(name: &str, index: usize, matches: &'m [M], match_name: fn(&M) -> &str) -> Rule<'m, M> {
+    let label = |name: &str, index: usize| if name.is_empty() { format!("#{index}") } else { format!("{name:?}") };
+    let matches = matches.iter().enumerate();
+    Rule {
+        name: label(name, index),
+        matches: matches.map(|(index, matcher)| (label(match_name(matcher), index), matcher)).collect(),
+    }
+}
+
+pub(super) fn warn(findings: &mut Findings, path: &Path<'_>, service: &VirtualService) {
+    let rules = service.http.iter().enumerate();
+    let rules: Vec<_> =
+        rules.map(|(index, route)| rule(&route.name, index, &route.matches, |matcher| &matcher.name)).collect();
+    let unnamed = |matcher: &HttpMatchRequest| key(&HttpMatchRequest { name: String::new(), ..matcher.clone() });
+    analyze(findings, &path.field("http"), &rules, unnamed);
+    analyze_prefixes(findings, &path.field("http"), &rules);
+    let rules: Vec<_> =
+        service.tls.iter().enumerate().map(|(index, route)| rule("", index, &route.matches, |_| "")).collect();
+    analyze(findings, &path.field("tls"), &rules, key);
+    let rules: Vec<_> =
+        service.tcp.iter().enumerate().map(|(index, route)| rule("", index, &route.matches, |_| "")).collect();
+    analyze(findings, &path.field("tcp"), &rules, key);
+}
+
+/// What two matches have in common exactly when they are the same.
+fn key<M: Serialize>(matcher: &M) -> String {
+    serde_json::to_string(matcher).unwrap_or_default()
+}
+
+/// Rules behind one without matches, and matches that an earlier rule has too.
+fn analyze<M>(findings: &mut Findings, path: &Path<'_>, rules: &[Rule<'_, M>], key: impl Fn(&M) -> String) {
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    let mut matchless = false;
+    for (index, rule) in rules.iter().enumerate() {
+        let path = path.index(index);
+        let mut unused = |reason: &str| {
+            findings.warn(&path, format!("virtualService rule {} not used ({reason})", rule.name));
+        };
+        if rule.matches.is_empty() {
+            if matchless {
+                unused("only the last rule can have no matches");
+            }
+            matchless = true;
+            continue;
+        }
+        if matchless {
+            unused("route without matches defined before");
+            continue;
+        }
+        let matches = path.field("match");
+        let mut duplicates = 0;
+        for (number, (name, matcher)) in rule.matches.iter().enumerate() {
+            let Some(earlier) = seen.get(&key(matcher)) else {
+                seen.insert(key(matcher), &rule.name);
+                continue;
+            };
+            duplicates += 1;
+            ineffective(findings, &matches.index(number), &rule.name, name, earlier);
+        }
+        if duplicates == rule.matches.len() {
+            let detail = format!("virtualService rule {} not used (all matches used by prior rules)", rule.name);
+            findings.warn(&path, detail);
+        }
+    }
+}
+
+/// Matches of a longer prefix behind one of a shorter prefix that asks for nothing else.
+fn analyze_prefixes(findings: &mut Findings, path: &Path<'_>, rules: &[Rule<'_, HttpMatchRequest>]) {
+    // By all other conditions, then by prefix: where the prefix comes first.
+    let mut seen: HashMap<String, HashMap<&str, String>> = HashMap::new();
+    for (index, rule) in rules.iter().enumerate() {
+        let path = path.index(index);
+        let matches = path.field("match");
+        for (number, (name, matcher)) in rule.matches.iter().enumerate() {
+            let Some(StringMatch::Prefix(prefix)) = &matcher.uri else { continue };
+            let others = key(&HttpMatchRequest { name: String::new(), uri: None, ..(*matcher).clone() });
+            let alike = seen.entry(others).or_default();
+            let mut shorter = prefix.char_indices().skip(1).map(|(end, _)| &prefix[..end]);
+            if let Some(earlier) = shorter.find_map(|shorter| alike.get(shorter)) {
+                let name = format!("{name} of prefix {prefix}");
+                ineffective(findings, &matches.index(number), &rule.name, &name, earlier);
+            }
+            alike.entry(prefix).or_insert_with(|| format!("{name} of prefix {prefix} on {}", rule.name));
+        }
+    }
+}
+
+fn ineffective(findings: &mut Findings, path: &Path<'_>, rule: &str, name: &str, earlier: &str) {
+    let detail =
+        format!("virtualService rule {rule} match {name} is not used (duplicate/overlapping match in rule {earlier})");
+    findings.warn(path, detail);
+}
