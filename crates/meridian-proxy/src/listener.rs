@@ -74,11 +74,12 @@ impl WorkerListener {
         self.generation.set(self.generation.get() + 1);
     }
 
-    /// Stops accepting and lets connections finish until `close_at`.
-    pub fn drain(&self, close_at: Instant) {
+    /// Stops accepting and lets connections finish until `close_at`; those without a request end at once with
+    /// `close_idle`, and after their next one otherwise.
+    pub fn drain(&self, close_at: Instant, close_idle: bool) {
         self.draining.set(true);
         self.stop_accepting.notify_one();
-        self.connections.drain(close_at);
+        self.connections.drain(close_at, close_idle);
     }
 
     /// Whether connections should end after the request that they are at.

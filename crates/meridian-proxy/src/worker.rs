@@ -43,12 +43,20 @@ pub struct Worker {
     pub date: RefCell<DateHeader>,
     random: RefCell<fastrand::Rng>,
     clusters: RefCell<Vec<Option<Rc<WorkerCluster>>>>,
-    routes: RefCell<Vec<Option<Rc<Arc<RouteTable>>>>>,
+    routes: RefCell<Vec<Option<Rc<WorkerRoutes>>>>,
     listeners: RefCell<HashMap<Name, Rc<WorkerListener>>>,
     /// Listeners that went away and whose connections finish.
     draining: RefCell<Vec<Rc<WorkerListener>>>,
     next_connection: Cell<u64>,
     stopping: Cell<bool>,
+}
+
+/// A worker's own handle of a route table. Requests count references to it, and not to the table, whose counter all
+/// workers share.
+#[derive(Debug)]
+pub struct WorkerRoutes {
+    /// The table.
+    pub table: Arc<RouteTable>,
 }
 
 impl Worker {
@@ -92,7 +100,7 @@ impl Worker {
     }
 
     /// The route table of a slot, when it exists.
-    pub fn routes(&self, slot: usize) -> Option<Rc<Arc<RouteTable>>> {
+    pub fn routes(&self, slot: usize) -> Option<Rc<WorkerRoutes>> {
         self.routes.borrow().get(slot)?.clone()
     }
 

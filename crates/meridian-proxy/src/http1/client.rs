@@ -164,7 +164,7 @@ impl Client {
                     Poll::Ready(Ok(Filled::End) | Err(_)) => self.ended = true,
                     Poll::Pending => {
                         let close_at = self.handle.close_at();
-                        if close_at.is_some() && !has_begun && !timeouts.is_first {
+                        if self.handle.closes_idle() && !has_begun && !timeouts.is_first {
                             return Poll::Ready(HeadRead::Idle);
                         }
                         ready!(self.timer.poll(cx, earlier(deadline, close_at)));
@@ -216,22 +216,15 @@ impl Client {
         }
     }
 
-    /// Whether the client has closed its side.
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended
-    }
-
     /// Closes our side and waits a moment for the client to close its own.
     pub(super) async fn close(mut self, buffers: &Buffers) {
         self.input.clear(buffers);
         let deadline = Instant::now() + LINGER;
         let mut is_shut = false;
         std::future::poll_fn(|cx| {
-            if !is_shut {
-                if let Poll::Ready(shut) = Pin::new(&mut self.io).poll_shutdown(cx) {
-                    is_shut = true;
-                    self.ended |= shut.is_err();
-                }
+            if !is_shut && let Poll::Ready(shut) = Pin::new(&mut self.io).poll_shutdown(cx) {
+                is_shut = true;
+                self.ended |= shut.is_err();
             }
             while is_shut && !self.ended {
                 match self.input.poll_fill(cx, &mut self.io, buffers) {

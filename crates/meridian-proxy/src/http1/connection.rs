@@ -117,8 +117,7 @@ impl Connection {
         let mut is_first = true;
         loop {
             let manager = &self.http.plan().manager;
-            let timeouts =
-                HeadTimeouts { idle: manager.idle_timeout, head: manager.request_headers_timeout, is_first };
+            let timeouts = HeadTimeouts { idle: manager.idle_timeout, head: manager.request_headers_timeout, is_first };
             let Request { head, started, started_at, .. } = &mut self.request;
             let begun = || {
                 *started = Instant::now();

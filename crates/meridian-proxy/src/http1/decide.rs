@@ -3,7 +3,7 @@
 use super::connection::{After, Connection};
 use crate::outcome::{Ending, LocalBody, LocalReply};
 use crate::snapshot::{ActionPlan, RoutePlan};
-use meridian_http::{HeadError, KnownHeader, Method, Span, TargetForm};
+use meridian_http::{HeadError, Method, Span, TargetForm};
 use meridian_ir::Action;
 use meridian_ir::redirect::https_location;
 
@@ -13,10 +13,10 @@ impl Connection {
         if let Err(ending) = self.prepare() {
             return self.reply(ending, "").await;
         }
-        // The table stays what it is for this request, whatever is applied meanwhile.
-        let table = self.http.routes(&self.worker);
+        // The routes stay what they are for this request, whatever is applied meanwhile.
+        let routes = self.http.routes(&self.worker);
         let request = self.request.view(self.client.input.message());
-        let host = table.as_ref().and_then(|table| table.virtual_host(self.authority()));
+        let host = routes.as_ref().and_then(|routes| routes.table.virtual_host(self.authority()));
         let Some(host) = host else {
             return self.reply(Ending::RouteNotFound, "").await;
         };
@@ -24,7 +24,7 @@ impl Connection {
             let location = |connection: &Self, out: &mut Vec<u8>| {
                 https_location(&connection.request.view(connection.client.input.message()), out);
             };
-            return self.redirect(301, location, "").await;
+            return self.redirect(301, location, None, "").await;
         }
         let Some(route) = host.route(&request) else {
             return self.reply(Ending::RouteNotFound, "").await;
@@ -38,12 +38,11 @@ impl Connection {
                 self.forward(route, plan, forward).await
             }
             (_, Action::Redirect(redirect)) => {
-                self.edit_response(route.response_edits.as_deref(), name);
                 let location = |connection: &Self, out: &mut Vec<u8>| {
                     let request = connection.request.view(connection.client.input.message());
                     redirect.location(&request, &route.route.matcher.path, out);
                 };
-                self.redirect(redirect.status, location, name).await
+                self.redirect(redirect.status, location, route.response_edits.as_deref(), name).await
             }
             (_, Action::Direct(direct)) => self.direct(route, direct.status, &direct.body).await,
             (_, Action::Forward(_)) => self.reply(Ending::RouteNotFound, name).await,
@@ -51,13 +50,8 @@ impl Connection {
     }
 
     async fn direct(&mut self, route: &RoutePlan, status: u16, body: &[u8]) -> After {
-        let name = &*route.route.name;
-        if !body.is_empty() {
-            self.response.extra.add(KnownHeader::ContentType, b"text/plain");
-        }
-        self.edit_response(route.response_edits.as_deref(), name);
         let reply = LocalReply { status, body: LocalBody::Empty, close: false, overloaded: false };
-        self.answer(reply, body, Ending::Direct, name).await
+        self.answer(reply, body, route.response_edits.as_deref(), Ending::Direct, &route.route.name).await
     }
 
     /// What comes before routing: forms of targets that no route takes, the canonical path, the manager's own fields.
@@ -96,4 +90,3 @@ impl Connection {
         self.request.head.authority(self.client.input.message())
     }
 }
-

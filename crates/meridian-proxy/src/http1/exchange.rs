@@ -62,7 +62,9 @@ impl Connection {
     /// Sends what there is of the request, and reads more of it. Ready when it is sent, or the endpoint takes no more.
     fn poll_upload(&mut self, cx: &mut Context<'_>, up: &mut UpstreamConnection) -> Poll<Result<(), Interrupt>> {
         while self.upload_state == Upload::Sending {
-            match self.upload.transfer(&mut self.client.input) {
+            let next = self.upload.transfer(&mut self.client.input);
+            // A request that is not valid goes no further, not even the part of it that was.
+            match self.upload.failure().map_or(next, Err) {
                 Ok(Next::Flush) => match self.upload.poll_flush(cx, &self.client.input, up.stream_mut()) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(_)) => self.upload_state = Upload::Broken,
@@ -200,22 +202,16 @@ impl Connection {
         self.poll_outside(cx)
     }
 
-    fn poll_download(
-        &mut self,
-        cx: &mut Context<'_>,
-        up: &mut UpstreamConnection,
-    ) -> Poll<Result<BodyEnd, Interrupt>> {
+    fn poll_download(&mut self, cx: &mut Context<'_>, up: &mut UpstreamConnection) -> Poll<Result<BodyEnd, Interrupt>> {
         loop {
             match self.download.transfer(&mut self.response_input) {
                 Err(_) => return Poll::Ready(Ok(BodyEnd::Incomplete(ResetReason::ProtocolError))),
                 Ok(Next::Done) => return Poll::Ready(Ok(BodyEnd::Complete)),
-                Ok(Next::Flush) => {
-                    match self.download.poll_flush(cx, &self.response_input, &mut self.client.io) {
-                        Poll::Ready(Ok(())) => {}
-                        Poll::Ready(Err(_)) => return Poll::Ready(Err(Interrupt::ClientGone)),
-                        Poll::Pending => return Poll::Pending,
-                    }
-                }
+                Ok(Next::Flush) => match self.download.poll_flush(cx, &self.response_input, &mut self.client.io) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Interrupt::ClientGone)),
+                    Poll::Pending => return Poll::Pending,
+                },
                 Ok(Next::Read) => {
                     self.response_input.rewind();
                     match self.response_input.poll_fill(cx, up.stream_mut(), &self.worker.buffers) {

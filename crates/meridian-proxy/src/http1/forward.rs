@@ -93,7 +93,8 @@ impl Connection {
                 Try::Interrupted(ending) => return Err(ending),
                 Try::Failed(failure, ending) => (failure, ending, None),
                 Try::Head(attempt) => {
-                    let failure = Failure::Status { status: self.response.head.status(), grpc: self.grpc_status(policy) };
+                    let failure =
+                        Failure::Status { status: self.response.head.status(), grpc: self.grpc_status(policy) };
                     (failure, Ending::ViaUpstream, Some(attempt))
                 }
             };
@@ -132,9 +133,8 @@ impl Connection {
         }
         let until = Instant::now() + pause;
         let deadline = self.deadlines.stream.map_or(until, |stream| stream.min(until));
-        let waited = std::future::poll_fn(|cx| {
-            self.client.poll_interrupt(cx, Some(deadline), true, &self.worker.buffers)
-        });
+        let waited =
+            std::future::poll_fn(|cx| self.client.poll_interrupt(cx, Some(deadline), true, &self.worker.buffers));
         match waited.await {
             Interrupt::Deadline if deadline == until => Ok(()),
             Interrupt::Deadline => Err(Ending::ResponseTimeout),
@@ -143,12 +143,7 @@ impl Connection {
     }
 
     /// One try: an endpoint, a connection to it, the request on it, the head of the response.
-    async fn try_once(
-        &mut self,
-        cluster: &Rc<WorkerCluster>,
-        policy: Option<&RetryPolicy>,
-        tried: &mut Tried,
-    ) -> Try {
+    async fn try_once(&mut self, cluster: &Rc<WorkerCluster>, policy: Option<&RetryPolicy>, tried: &mut Tried) -> Try {
         let avoid = if policy.is_some_and(|policy| policy.avoid_previous_hosts) { &tried[..] } else { &[] };
         let worker = self.worker.clone();
         let Some(host) = cluster.choose(|| worker.random(), avoid).cloned() else {

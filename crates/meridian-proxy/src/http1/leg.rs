@@ -37,6 +37,8 @@ pub(super) struct Leg {
     pub(super) bytes: u64,
     /// The body was decoded to its end.
     ended: bool,
+    /// Why the body cannot be decoded further.
+    failed: Option<BodyError>,
 }
 
 /// What a leg needs next.
@@ -61,6 +63,7 @@ impl Leg {
         self.encoding = Encoding::Raw;
         self.bytes = 0;
         self.ended = false;
+        self.failed = None;
     }
 
     /// The body comes as `from` says and goes as `to` says.
@@ -69,6 +72,12 @@ impl Leg {
         self.encoding = if to == Framing::Chunked { Encoding::Chunked } else { Encoding::Raw };
         self.bytes = 0;
         self.ended = from.is_empty();
+        self.failed = None;
+    }
+
+    /// Why the body is not valid, as soon as it is known; what was good of it may still be unsent.
+    pub(super) fn failure(&self) -> Option<BodyError> {
+        self.failed
     }
 
     /// Whether the body was decoded to its end.
@@ -89,8 +98,20 @@ impl Leg {
     /// Decodes what `input` has, up to what is sensible to write at once.
     ///
     /// # Errors
-    /// The body is not valid.
+    /// The body is not valid, and what came before is written.
     pub(super) fn transfer(&mut self, input: &mut ReadBuffer) -> Result<Next, BodyError> {
+        if self.failed.is_none() {
+            self.failed = self.decode(input).err();
+        }
+        match (self.is_flushed(), self.ended, self.failed) {
+            (false, ..) => Ok(Next::Flush),
+            (true, _, Some(error)) => Err(error),
+            (true, true, None) => Ok(Next::Done),
+            (true, false, None) => Ok(Next::Read),
+        }
+    }
+
+    fn decode(&mut self, input: &mut ReadBuffer) -> Result<(), BodyError> {
         while !self.ended && self.direct.is_empty() && self.out.len() - self.written < GATHER {
             if self.decoder.is_done() {
                 self.end();
@@ -124,11 +145,7 @@ impl Leg {
         if !self.ended && self.decoder.is_done() {
             self.end();
         }
-        Ok(match (self.is_flushed(), self.ended) {
-            (false, _) => Next::Flush,
-            (true, true) => Next::Done,
-            (true, false) => Next::Read,
-        })
+        Ok(())
     }
 
     /// Takes the rest of the body out of `input` without sending it. Whether all of it was there.

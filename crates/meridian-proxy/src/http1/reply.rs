@@ -3,7 +3,8 @@
 use super::client::Interrupt;
 use super::connection::{After, Connection};
 use super::response::ConnectionField;
-use crate::outcome::{Ending, LocalReply};
+use crate::outcome::{Ending, LocalBody, LocalReply};
+use crate::snapshot::EditPlan;
 use meridian_http::{Framing, HeadLimits, KnownHeader, Version, write};
 
 impl Connection {
@@ -17,29 +18,39 @@ impl Connection {
         let mut body = std::mem::take(&mut self.scratch);
         body.clear();
         reply.body.write(&mut body);
-        let after = self.answer(reply, &body, ending, route_name).await;
+        let after = self.answer(reply, &body, None, ending, route_name).await;
         self.scratch = body;
         after
     }
 
-    /// Sends `body` as text with the status and flags of `reply`. Fields that are in [`super::response::Response`]'s
-    /// extra fields already go with it.
-    pub(super) async fn answer(&mut self, reply: LocalReply, body: &[u8], ending: Ending, route_name: &str) -> After {
+    /// Sends `body` as text with the status of `reply`, edited as the route wants it. Fields that are in the extra
+    /// fields of the response already go with it.
+    pub(super) async fn answer(
+        &mut self,
+        reply: LocalReply,
+        body: &[u8],
+        edits: Option<&EditPlan>,
+        ending: Ending,
+        route_name: &str,
+    ) -> After {
+        if !self.download.is_flushed() {
+            // An interim response is on its way and stuck: nothing can follow it.
+            self.log(route_name, ending);
+            return After::Abort;
+        }
         self.response.head.reset();
         self.response.set_status(reply.status);
         let has_content = !matches!(reply.status, 100..200 | 204 | 304);
         let keeps = !reply.close && self.keeps_alive() && self.skip_body();
         if !body.is_empty() && has_content {
             let extra = &mut self.response.extra;
-            extra.remove_known(KnownHeader::ContentLength);
             extra.add_number(KnownHeader::ContentLength, body.len() as u64);
-            if !extra.has(KnownHeader::ContentType) {
-                extra.add(KnownHeader::ContentType, b"text/plain");
-            }
+            extra.add(KnownHeader::ContentType, b"text/plain");
         }
         if reply.overloaded {
             self.response.extra.add(KnownHeader::XEnvoyOverloaded, b"true");
         }
+        self.edit_response(edits, route_name);
         self.download.reset();
         let connection = self.connection_field(keeps);
         let date = *self.worker.date.borrow_mut().at(self.request.started_at + self.elapsed());
@@ -106,6 +117,7 @@ impl Connection {
         &mut self,
         status: u16,
         location: impl FnOnce(&Self, &mut Vec<u8>),
+        edits: Option<&EditPlan>,
         route_name: &str,
     ) -> After {
         let mut value = std::mem::take(&mut self.scratch);
@@ -113,8 +125,8 @@ impl Connection {
         location(self, &mut value);
         self.response.extra.add(KnownHeader::Location, &value);
         self.scratch = value;
-        let reply = LocalReply { status, body: crate::outcome::LocalBody::Empty, close: false, overloaded: false };
-        self.answer(reply, &[], Ending::Direct, route_name).await
+        let reply = LocalReply { status, body: LocalBody::Empty, close: false, overloaded: false };
+        self.answer(reply, &[], edits, Ending::Direct, route_name).await
     }
 
     /// `HTTP/1.1 100` and other interim responses that the client gets.

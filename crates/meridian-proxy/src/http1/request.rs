@@ -146,8 +146,8 @@ impl Request {
     ) {
         let fields = self.head.fields_mut();
         let is_set = |known| fields.has(known);
-        let keeps_proto = is_set(KnownHeader::XForwardedProto)
-            && (!manager.use_remote_address || manager.xff_num_trusted_hops > 0);
+        let keeps_proto =
+            is_set(KnownHeader::XForwardedProto) && (!manager.use_remote_address || manager.xff_num_trusted_hops > 0);
         let keeps_id = is_set(KnownHeader::XRequestId) && !manager.use_remote_address;
         if manager.use_remote_address {
             for known in INTERNAL {
@@ -192,10 +192,9 @@ impl Request {
             out.extend_from_slice(info.remote_ip.as_bytes());
         });
         let hops = manager.xff_num_trusted_hops as usize;
-        if hops > 0 {
-            if let Some(trusted) = fields.get(name, buf).and_then(|value| nth_from_right(value, hops - 1)) {
-                self.remote = SocketAddr::new(trusted, 0);
-            }
+        let trusted = fields.get(name, buf).filter(|_| hops > 0).and_then(|value| nth_from_right(value, hops - 1));
+        if let Some(trusted) = trusted {
+            self.remote = SocketAddr::new(trusted, 0);
         }
         self.head.fields_mut().remove_known(name);
     }

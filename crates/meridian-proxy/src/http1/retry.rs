@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn each_condition_takes_what_envoy_says_it_takes() {
-        let all = [REFUSED, CLOSED, CLOSED_UNSENT, OVERFLOW, Failure::PerTryTimeout, status(500), status(503), status(409)];
+        let all =
+            [REFUSED, CLOSED, CLOSED_UNSENT, OVERFLOW, Failure::PerTryTimeout, status(500), status(503), status(409)];
         for (policy, taken) in [
             (policy(), &[][..]),
             (RetryPolicy { on_connect_failure: true, ..policy() }, &[REFUSED][..]),

@@ -59,13 +59,11 @@ impl Connection {
         loop {
             match self.download.transfer(&mut self.response_input) {
                 Err(_) | Ok(Next::Done) => return Poll::Ready(Ok(())),
-                Ok(Next::Flush) => {
-                    match self.download.poll_flush(cx, &self.response_input, &mut self.client.io) {
-                        Poll::Ready(Ok(())) => {}
-                        Poll::Ready(Err(_)) => return Poll::Ready(Err(Interrupt::ClientGone)),
-                        Poll::Pending => return Poll::Pending,
-                    }
-                }
+                Ok(Next::Flush) => match self.download.poll_flush(cx, &self.response_input, &mut self.client.io) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(Interrupt::ClientGone)),
+                    Poll::Pending => return Poll::Pending,
+                },
                 Ok(Next::Read) => {
                     self.response_input.rewind();
                     match self.response_input.poll_fill(cx, up.stream_mut(), &self.worker.buffers) {

@@ -1,9 +1,9 @@
 //! What a filter chain needs on a worker: counters, logs, and where its routes are.
 
 use crate::access_log::LogHandle;
-use crate::snapshot::{FilterPlan, HttpPlan, RouteRef, RouteTable, TcpPlan};
+use crate::snapshot::{FilterPlan, HttpPlan, RouteRef, TcpPlan};
 use crate::stats::{HttpStats, TcpStats};
-use crate::worker::Worker;
+use crate::worker::{Worker, WorkerRoutes};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub enum FilterRuntime {
 pub struct HttpRuntime {
     plan: Arc<HttpPlan>,
     /// The routes, where they are fixed in the chain.
-    inline: Option<Rc<Arc<RouteTable>>>,
+    inline: Option<Rc<WorkerRoutes>>,
     logs: Vec<LogHandle>,
     stats: Rc<HttpStats>,
 }
@@ -42,7 +42,7 @@ impl FilterRuntime {
         match filters {
             FilterPlan::Http(plan) => Self::Http(Rc::new(HttpRuntime {
                 inline: match &plan.routes {
-                    RouteRef::Inline(table) => Some(Rc::new(table.clone())),
+                    RouteRef::Inline(table) => Some(Rc::new(WorkerRoutes { table: table.clone() })),
                     RouteRef::Slot(_) => None,
                 },
                 logs: plan.manager.access_log.iter().map(|log| worker.logs.open(log)).collect(),
@@ -65,7 +65,7 @@ impl HttpRuntime {
     }
 
     /// The route table of this moment; `None` while it is not there yet.
-    pub fn routes(&self, worker: &Worker) -> Option<Rc<Arc<RouteTable>>> {
+    pub fn routes(&self, worker: &Worker) -> Option<Rc<WorkerRoutes>> {
         match &self.plan.routes {
             RouteRef::Slot(slot) => worker.routes(slot.index),
             RouteRef::Inline(_) => self.inline.clone(),

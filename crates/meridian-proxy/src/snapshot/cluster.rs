@@ -85,9 +85,11 @@ impl ClusterPlan {
 
     /// The DNS names among the endpoints.
     pub(super) fn names(endpoints: Option<&Arc<Endpoints>>) -> impl Iterator<Item = &Name> {
-        endpoints.into_iter().flat_map(|endpoints| &endpoints.endpoints).filter_map(|endpoint| match &endpoint.address {
-            Address::Dns(name, _) => Some(name),
-            Address::Socket(_) => None,
+        endpoints.into_iter().flat_map(|endpoints| &endpoints.endpoints).filter_map(|endpoint| {
+            match &endpoint.address {
+                Address::Dns(name, _) => Some(name),
+                Address::Socket(_) => None,
+            }
         })
     }
 }

@@ -103,9 +103,8 @@ impl Compiler {
         for (name, cluster) in &config.clusters {
             let endpoints = config.endpoints.get(name);
             let before = self.clusters.get(name);
-            let is_same = before.is_some_and(|plan| {
-                Arc::ptr_eq(&plan.cluster, cluster) && same(plan.endpoints.as_ref(), endpoints)
-            });
+            let is_same = before
+                .is_some_and(|plan| Arc::ptr_eq(&plan.cluster, cluster) && same(plan.endpoints.as_ref(), endpoints));
             if is_same {
                 continue;
             }
@@ -115,13 +114,8 @@ impl Compiler {
                 self.named.remove(name);
             }
             let slot = self.cluster_slots.slot(name);
-            let plan = ClusterPlan::new(
-                slot,
-                cluster.clone(),
-                endpoints.cloned(),
-                &self.resolved,
-                before.map(|plan| &**plan),
-            );
+            let plan =
+                ClusterPlan::new(slot, cluster.clone(), endpoints.cloned(), &self.resolved, before.map(|plan| &**plan));
             let plan = Arc::new(plan);
             change.clusters.push((plan.slot.index, Some(plan.clone())));
             self.clusters.insert(name.clone(), plan);

@@ -39,9 +39,22 @@ impl EditPlan {
         if edits.is_empty() {
             return None;
         }
-        let remove = edits.remove.iter().map(|name| FieldName::new(name)).collect();
-        Some(Box::new(Self { remove, write: edits.write.iter().map(WritePlan::new).collect() }))
+        let remove = edits.remove.iter().filter(|name| may_edit(name)).map(|name| FieldName::new(name)).collect();
+        let write = edits.write.iter().filter(|header| may_edit(&header.name)).map(WritePlan::new).collect();
+        Some(Box::new(Self { remove, write }))
     }
+}
+
+/// Framing and connection are the gateway's own: an edit of them would tell the next hop other borders than there are.
+fn may_edit(name: &str) -> bool {
+    let is_own = matches!(
+        name,
+        "connection" | "content-length" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade"
+    ) || name.starts_with(':');
+    if is_own {
+        tracing::warn!(header = name, "a route edits a header that belongs to the connection; the edit is left out");
+    }
+    !is_own
 }
 
 impl WritePlan {

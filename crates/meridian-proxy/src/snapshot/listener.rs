@@ -131,9 +131,7 @@ impl ChainPlan {
 
     fn new(chain: &Arc<FilterChain>, secrets: &Secrets, slots: &mut Slots<'_>) -> Self {
         let filters = match &chain.filters {
-            Filters::Http(manager) => {
-                FilterPlan::Http(Arc::new(HttpPlan::new(manager, chain, slots)))
-            },
+            Filters::Http(manager) => FilterPlan::Http(Arc::new(HttpPlan::new(manager, chain, slots))),
             Filters::Tcp(proxy) => {
                 let clusters = proxy.clusters.iter().map(|choice| slots.clusters.slot(&choice.cluster)).collect();
                 FilterPlan::Tcp(Arc::new(TcpPlan { proxy: proxy.clone(), clusters, chain_name: chain.name.clone() }))

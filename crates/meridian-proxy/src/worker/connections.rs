@@ -13,6 +13,7 @@ pub struct ConnectionHandle {
     pub id: u64,
     waker: RefCell<Option<Waker>>,
     close_at: Cell<Option<Instant>>,
+    close_idle: Cell<bool>,
 }
 
 impl ConnectionHandle {
@@ -26,7 +27,13 @@ impl ConnectionHandle {
         self.close_at.get()
     }
 
-    fn drain(&self, close_at: Instant) {
+    /// Whether the connection must end now if no request is at it; set once the proxy stops.
+    pub fn closes_idle(&self) -> bool {
+        self.close_idle.get()
+    }
+
+    fn drain(&self, close_at: Instant, close_idle: bool) {
+        self.close_idle.set(self.close_idle.get() || close_idle);
         let earliest = self.close_at.get().map_or(close_at, |before| before.min(close_at));
         self.close_at.set(Some(earliest));
         if let Some(waker) = &*self.waker.borrow() {
@@ -44,7 +51,12 @@ pub struct Connections {
 impl Connections {
     /// Registers a new connection until [`Connections::closed`].
     pub fn opened(&self, id: u64) -> Rc<ConnectionHandle> {
-        let handle = Rc::new(ConnectionHandle { id, waker: RefCell::default(), close_at: Cell::default() });
+        let handle = Rc::new(ConnectionHandle {
+            id,
+            waker: RefCell::default(),
+            close_at: Cell::default(),
+            close_idle: Cell::default(),
+        });
         self.open.borrow_mut().insert(id, handle.clone());
         handle
     }
@@ -59,10 +71,11 @@ impl Connections {
         self.open.borrow().len()
     }
 
-    /// Wakes all: they end after the request that they are at, and at `close_at` in any case.
-    pub fn drain(&self, close_at: Instant) {
+    /// Wakes all: they end after the request that they are at, or after their next one, and at `close_at` in any case.
+    /// With `close_idle`, those without a request end at once.
+    pub fn drain(&self, close_at: Instant, close_idle: bool) {
         for handle in self.open.borrow().values() {
-            handle.drain(close_at);
+            handle.drain(close_at, close_idle);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A worker's thread: taking over changes, sweeping, stopping.
 
-use super::{Worker, WorkerCluster};
+use super::{Worker, WorkerCluster, WorkerRoutes};
 use crate::access_log::Writer;
 use crate::control::{ProxyError, Shared};
 use crate::listener::WorkerListener;
@@ -129,7 +129,7 @@ impl Worker {
             self.set_cluster(*slot, cluster.as_ref());
         }
         for (slot, table) in &change.routes {
-            set(&mut self.routes.borrow_mut(), *slot, table.clone().map(Rc::new));
+            set(&mut self.routes.borrow_mut(), *slot, table.clone().map(|table| Rc::new(WorkerRoutes { table })));
         }
         let mut sockets = update.sockets;
         for (name, plan) in &change.listeners {
@@ -174,7 +174,7 @@ impl Worker {
     }
 
     fn drain_listener(&self, listener: Rc<WorkerListener>, limit: Duration) {
-        listener.drain(Instant::now() + limit);
+        listener.drain(Instant::now() + limit, false);
         self.draining.borrow_mut().push(listener);
     }
 
@@ -184,7 +184,7 @@ impl Worker {
         let close_at = Instant::now() + limit;
         let running: Vec<_> = self.listeners.borrow_mut().drain().map(|(_, listener)| listener).collect();
         for listener in running.into_iter().chain(self.draining.take()) {
-            listener.drain(close_at);
+            listener.drain(close_at, true);
             self.draining.borrow_mut().push(listener);
         }
         // Connections that are cut off at the limit still write their log lines: they get a moment for it.

@@ -1,0 +1,8 @@
+//! The proxy as a whole, over real sockets.
+
+mod allocations;
+mod failures;
+mod forwarding;
+mod http1_corpus;
+mod support;
+mod swaps;
