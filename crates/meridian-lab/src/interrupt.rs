@@ -19,14 +19,14 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Follows SIGINT, SIGTERM and SIGHUP. A second signal ends the process at once, should the clean-up hang.
+    /// Follows SIGINT, SIGTERM and SIGHUP. More signals change nothing: `timeout`, for one, sends its signal twice, and the
+    /// clean-up, whose every wait is bounded, must not be cut short by that.
     ///
     /// # Errors
     /// When a handler cannot be installed.
     pub fn on_signals() -> io::Result<Self> {
         let interrupt = Self::default();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            flag::register_conditional_shutdown(signal, 1, Arc::clone(&interrupt.0))?;
             flag::register(signal, Arc::clone(&interrupt.0))?;
         }
         Ok(interrupt)

@@ -1,6 +1,7 @@
 //! `meridian-lab`: runs scenarios. `cargo xtask scenario` builds what it needs and then calls it.
 
 use std::env;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -49,27 +50,32 @@ fn main() -> ExitCode {
 
 /// Runs all scenarios and prints each verdict; whether all passed.
 fn run(arguments: &Arguments) -> Result<bool, Error> {
-    let io = |what: &'static str| move |source| Error::Io { what: what.to_owned(), source };
+    let doing = |what: &'static str| move |source| Error::Io { what: what.to_owned(), source };
     prerequisites::check()?;
     let elsewhere = helpers();
     let scenarios: Vec<_> =
         arguments.scenarios.iter().map(|folder| Scenario::find(folder, &elsewhere)).collect::<Result<_, _>>()?;
     let beside = || env::current_exe().map(|exe| exe.with_file_name("meridian"));
-    let meridian = arguments.meridian.clone().map_or_else(beside, Ok).map_err(io("cannot find this program"))?;
+    let meridian = arguments.meridian.clone().map_or_else(beside, Ok).map_err(doing("cannot find this program"))?;
     if !meridian.is_file() {
         let hint = format!("there is no {}; build it with `cargo build --package meridian`", meridian.display());
         return Err(Error::Prerequisite(hint));
     }
     let mode = Mode { shell: arguments.shell, keep: arguments.keep };
     let settings = Settings { meridian, logs: arguments.logs.clone(), mode };
-    let interrupt = Interrupt::on_signals().map_err(io("cannot follow signals"))?;
+    let interrupt = Interrupt::on_signals().map_err(doing("cannot follow signals"))?;
     let outcomes = run_all(&scenarios, &settings, arguments.jobs, &interrupt);
     if mode.shell && outcomes.iter().all(Outcome::passed) {
         return Ok(true);
     }
     let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
-    println!("{passed} passed, {} failed", scenarios.len() - passed);
+    say(&format!("{passed} passed, {} failed", scenarios.len() - passed));
     Ok(passed == scenarios.len())
+}
+
+/// Prints a line; whoever has stopped reading does not want it.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// Where `lib.sh` may be when it is not above a scenario: in `$SCENARIOS`, or with the shared references.
@@ -91,7 +97,7 @@ fn run_all(scenarios: &[Scenario], settings: &Settings, jobs: usize, interrupt: 
                     }
                     let outcome = scenario.run(settings, interrupt);
                     if !(settings.mode.shell && outcome.passed()) {
-                        println!("{outcome}");
+                        say(&outcome.to_string());
                     }
                     outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(outcome);
                 }

@@ -1,7 +1,8 @@
 //! A scenario: its folder, the run of its check, and the verdict.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::str::FromStr;
@@ -174,19 +175,28 @@ fn reason(status: ExitStatus, errors: &Path) -> String {
 fn hold(lab: &Lab, interrupt: &Interrupt) -> Result<(), Error> {
     let file = lab.site().folder.join("environment");
     fs::write(&file, exports(lab)).doing("write", &file)?;
-    println!("The lab is up. To be the client:");
-    println!("    . {} && ip netns exec {} bash", file.display(), network::namespace(&lab.site().prefix, CLIENT));
-    println!("Its other namespaces:");
-    for space in lab.plan().spaces.iter().filter(|space| space.name != CLIENT) {
-        println!("    {}", network::namespace(&lab.site().prefix, &space.name));
-    }
-    println!("Logs are in {}. Ctrl-C ends it.", lab.site().folder.display());
+    // Whoever has stopped reading does not want it.
+    let _ = io::stdout().write_all(entrance(lab, &file).as_bytes());
     loop {
         match interrupt.wait(Duration::from_secs(3600), || Ok(None::<()>)) {
             Err(Error::Interrupted) => return Ok(()),
             other => other?,
         };
     }
+}
+
+/// How to enter the lab, whose variables are in the file `environment`.
+fn entrance(lab: &Lab, environment: &Path) -> String {
+    let namespace = |space: &str| network::namespace(&lab.site().prefix, space);
+    let others = lab.plan().spaces.iter().filter(|space| space.name != CLIENT);
+    let others: String = others.map(|space| format!("    {}\n", namespace(&space.name))).collect();
+    format!(
+        "The lab is up. To be the client:\n    . {} && ip netns exec {} bash\nIts other namespaces:\n{others}\
+         Logs are in {}. Ctrl-C ends it.\n",
+        environment.display(),
+        namespace(CLIENT),
+        lab.site().folder.display()
+    )
 }
 
 /// The check's variables for a shell to read.
