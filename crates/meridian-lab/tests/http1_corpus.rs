@@ -17,6 +17,11 @@ use serde_json::Value;
 /// How many labs run at the same time.
 const LABS: usize = 6;
 
+/// The case that this client cannot judge: it means to reset the connection, but asyncio's `transport.abort` sends an
+/// ordinary FIN, so that the bytes are those of `resp-close-delimited`, whose verdict is the opposite one. The proxy's
+/// own tests have a real reset.
+const NOT_JUDGED: &str = "resp-close-delimited-reset";
+
 fn main() -> ExitCode {
     let what = "the HTTP/1.1 corpus through a running gateway";
     let found = support::settings().and_then(|settings| Ok((settings, support::shared("oracles/http1-corpus")?)));
@@ -51,7 +56,8 @@ struct Report {
 /// Runs the cases of `corpus` in several labs.
 fn run(settings: &Settings, corpus: &Path) -> Result<Vec<Report>, String> {
     let text = fs::read_to_string(corpus.join("corpus.json")).map_err(|e| e.to_string())?;
-    let cases: Vec<Value> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    let mut cases: Vec<Value> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    cases.retain(|case| case["id"] != NOT_JUDGED);
     let mut parts = vec![Vec::new(); LABS];
     for (i, case) in cases.into_iter().enumerate() {
         parts[i % LABS].push(case);
