@@ -87,6 +87,30 @@ fn a_change_of_routes_keeps_the_index() {
     hosts.pop();
     let after = before.with_virtual_hosts(hosts);
     assert!(after.virtual_host(b"b").is_none());
+    assert!(after.virtual_host(b"a").is_some());
+}
+
+#[test]
+fn many_hosts_come_and_go() {
+    let host = |i: u32| {
+        let domains = vec![format!("h{i}.example.com").into(), format!("*.w{i}.example.com").into()];
+        Arc::new(VirtualHost { name: format!("{i:05}").into(), domains, routes: vec![], require_tls: false })
+    };
+    let mut hosts: Vec<_> = (0..2000).map(host).collect();
+    let mut config = RouteConfig::new("http.8080", hosts.clone());
+    for i in 0..1000u32 {
+        hosts.remove((i * 7 % 1000) as usize);
+        hosts.push(host(2000 + i));
+        config = config.with_virtual_hosts(hosts.clone());
+    }
+    for (position, host) in hosts.iter().enumerate() {
+        for authority in [host.domains[0].to_string(), host.domains[1].replace('*', "x")] {
+            let found = config.virtual_host(authority.as_bytes());
+            assert!(found.is_some_and(|found| Arc::ptr_eq(found, &hosts[position])), "{authority}");
+        }
+    }
+    assert!(config.virtual_host(b"h0.example.com").is_none());
+    assert!(config.index.slots() <= 3 * 8192, "what is gone takes no room for ever");
 }
 
 /// The definition, without an index.
@@ -125,5 +149,28 @@ proptest! {
         let config = config(&domains);
         let found = config.virtual_host(host.as_bytes()).map(Arc::as_ptr);
         prop_assert_eq!(found, naive(&config, &host).map(Arc::as_ptr));
+    }
+
+    #[test]
+    fn an_index_that_follows_changes_finds_the_same(
+        lists in prop::collection::vec(prop::collection::btree_set("\\*|\\*?[ab.]{1,3}|[ab.]{1,3}\\*", 0..12), 1..5),
+        hosts in prop::collection::vec("[ab.]{0,4}", 1..8),
+        sorted in any::<bool>(),
+    ) {
+        let mut config = config(&[]);
+        for list in lists {
+            let mut virtual_hosts: Vec<_> = list.iter().map(|domain| {
+                let domains = vec![domain.as_str().into(), format!("{domain}{domain}").replace('*', "").into()];
+                Arc::new(VirtualHost { name: domain.as_str().into(), domains, routes: vec![], require_tls: false })
+            }).collect();
+            if !sorted {
+                virtual_hosts.reverse();
+            }
+            config = config.with_virtual_hosts(virtual_hosts);
+            for host in &hosts {
+                let found = config.virtual_host(host.as_bytes()).map(Arc::as_ptr);
+                prop_assert_eq!(found, naive(&config, host).map(Arc::as_ptr), "{}", host);
+            }
+        }
     }
 }
