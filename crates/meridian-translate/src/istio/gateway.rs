@@ -254,8 +254,9 @@ impl Merger<'_> {
                 ));
             }
         }
-        let others = self.merged.listeners.get(&bind).map_or(&[][..], Vec::as_slice);
-        if let Some(winner) = others.iter().find(|other| !can_share(other, &server)) {
+        // All that are there fit together: the first speaks for them.
+        let first = self.merged.listeners.get(&bind).and_then(|servers| servers.first());
+        if let Some(winner) = first.filter(|first| !can_share(first, &server)) {
             return Err(format!(
                 "left out: {} on port {} cannot be served beside {}, which is older and speaks {}; give it another port",
                 speaks(&server),

@@ -357,9 +357,10 @@ impl ProxyState {
             .map(|(name, mut listener)| match old.get(&name) {
                 Some(before) if **before == listener => (name, before.clone()),
                 Some(before) => {
+                    let chains: HashMap<_, _> = before.chains.iter().map(|chain| (&chain.matcher, chain)).collect();
                     for chain in &mut listener.chains {
-                        if let Some(same) = before.chains.iter().find(|old| *old == chain) {
-                            *chain = same.clone();
+                        if let Some(same) = chains.get(&chain.matcher).filter(|old| **old == chain) {
+                            *chain = (*same).clone();
                         }
                     }
                     (name, Arc::new(listener))
