@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod lint;
 mod scenario;
 mod setup;
@@ -30,6 +31,11 @@ enum Command {
     Test,
     /// Run acceptance scenarios in network namespaces
     Scenario(scenario::ScenarioArgs),
+    /// Measure
+    Bench {
+        #[command(subcommand)]
+        benchmark: bench::Benchmark,
+    },
 }
 
 fn main() -> ExitCode {
@@ -38,6 +44,7 @@ fn main() -> ExitCode {
         Command::Lint => lint::run(),
         Command::Test => test::run(),
         Command::Scenario(args) => scenario::run(&args),
+        Command::Bench { benchmark } => bench::run(benchmark).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

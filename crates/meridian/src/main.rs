@@ -1,2 +1,52 @@
-//! Meridian: north-south traffic in one binary.
-fn main() {}
+//! Meridian: north-south traffic for services in one binary.
+#![forbid(unsafe_code)]
+
+mod httpbin;
+mod logging;
+mod proxy_config;
+mod up;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// North-south traffic for services: ingress and egress gateways and the control plane that drives them.
+#[derive(Parser)]
+#[command(name = "meridian", version, propagate_version = true, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything in one process: a kubectl-compatible API, the control plane, an ingress and an egress gateway
+    Up(up::UpArgs),
+    /// Run an httpbin-like backend to try things with
+    Httpbin(httpbin::HttpbinArgs),
+    /// Show what a proxy is configured to do: clusters, listeners, routes, endpoints, secrets
+    #[command(visible_alias = "pc")]
+    ProxyConfig(proxy_config::ProxyConfigArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Up(args) => up::run(args),
+        Command::Httpbin(args) => block_on(httpbin::run(args)),
+        Command::ProxyConfig(args) => block_on(proxy_config::run(args)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("meridian: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command on a runtime of its own.
+fn block_on<F: Future<Output = anyhow::Result<()>>>(command: F) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}

@@ -1,0 +1,86 @@
+//! Which proxies there are: the Pods that say where their admin endpoints are.
+
+use super::http::{self, Answer};
+use super::json::{items, text};
+use super::kubeconfig::Server;
+use anyhow::{Context, bail};
+use hyper::StatusCode;
+use meridian_control::standalone::ADMIN_ANNOTATION;
+use serde_json::Value;
+
+/// The Pod of a proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PodName {
+    pub(super) name: String,
+    pub(super) namespace: String,
+}
+
+impl PodName {
+    /// `NAME`, `NAME.NAMESPACE`, and either with `pod/` before it.
+    ///
+    /// # Errors
+    /// It names something else than a Pod.
+    pub(super) fn parse(proxy: &str, namespace: &str) -> anyhow::Result<Self> {
+        let name = match proxy.split_once('/') {
+            None => proxy,
+            Some(("pod" | "pods" | "po", name)) => name,
+            Some((kind, name)) => {
+                bail!("found {kind}/{name}, allowed: the name of a Pod, such as ingressgateway.istio-system")
+            }
+        };
+        let (name, namespace) = name.rsplit_once('.').unwrap_or((name, namespace));
+        if name.is_empty() || namespace.is_empty() {
+            bail!("found {proxy:?}, allowed: NAME or NAME.NAMESPACE, such as ingressgateway.istio-system");
+        }
+        Ok(Self { name: name.to_owned(), namespace: namespace.to_owned() })
+    }
+}
+
+/// Where the admin endpoint of `pod` is, by the API at `server` that the kubeconfig `file` names.
+///
+/// # Errors
+/// The API does not answer, or knows no such proxy; the message names those that it knows.
+pub(super) async fn admin_address(server: &Server, file: &str, pod: &PodName) -> anyhow::Result<String> {
+    let PodName { name, namespace } = pod;
+    let path = format!("{}/api/v1/pods", server.prefix);
+    let answer = http::get(&server.authority, &path).await.with_context(|| {
+        format!(
+            "cannot reach the API at http://{} (kubeconfig {file}): is `meridian up` running? Otherwise export \
+             KUBECONFIG for one that is, or name the proxy's admin endpoint with --admin ADDR:PORT",
+            server.authority
+        )
+    })?;
+    let Answer { status: StatusCode::OK, body } = answer else {
+        bail!(
+            "the API at http://{}{path} (kubeconfig {file}) answers {}: {}",
+            server.authority,
+            answer.status,
+            answer.body
+        );
+    };
+    let pods: Value = serde_json::from_str(&body)
+        .with_context(|| format!("http://{}{path} (kubeconfig {file}) is no Kubernetes API", server.authority))?;
+    let is_wanted = |pod: &&Value| text(pod, "/metadata/name") == name && text(pod, "/metadata/namespace") == namespace;
+    match items(&pods, "/items").find(is_wanted) {
+        None => bail!("there is no proxy {name} in namespace {namespace}; {}", known(&pods)),
+        Some(pod) => admin(pod).map(str::to_owned).with_context(|| {
+            format!(
+                "Pod {name} in namespace {namespace} has no annotation {ADMIN_ANNOTATION}, so it is no proxy; {}",
+                known(&pods)
+            )
+        }),
+    }
+}
+
+fn admin(pod: &Value) -> Option<&str> {
+    pod.pointer("/metadata/annotations")?.get(ADMIN_ANNOTATION)?.as_str()
+}
+
+/// The proxies that there are, for messages.
+fn known(pods: &Value) -> String {
+    let names: Vec<String> = items(pods, "/items")
+        .filter(|pod| admin(pod).is_some())
+        .map(|pod| format!("{}.{}", text(pod, "/metadata/name"), text(pod, "/metadata/namespace")))
+        .collect();
+    if names.is_empty() { "no proxies are known".to_owned() } else { format!("known proxies are {}", names.join(", ")) }
+}

@@ -1,0 +1,127 @@
+//! Where a configuration comes from: a proxy's admin endpoint, found by name or address, or a file.
+
+use super::api::{self, PodName};
+use super::dump::Dump;
+use super::{CONFIG_DUMP, http, kubeconfig};
+use anyhow::{Context, bail};
+use hyper::StatusCode;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Where the configuration comes from.
+#[derive(clap::Args, Debug, Default)]
+pub(super) struct SourceArgs {
+    /// Pod of the proxy: NAME or NAME.NAMESPACE
+    #[arg(value_name = "PROXY", required_unless_present_any = ["file", "admin"], conflicts_with_all = ["file", "admin"])]
+    proxy: Option<String>,
+    /// Read what an admin endpoint answered from a file; - is standard input
+    #[arg(short, long, value_name = "FILE", conflicts_with = "admin")]
+    file: Option<PathBuf>,
+    /// Ask the admin endpoint at this address
+    #[arg(long, value_name = "ADDR:PORT")]
+    admin: Option<String>,
+    /// Namespace of the proxy
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "istio-system")]
+    namespace: String,
+    /// Kubeconfig of the API that knows the proxy [default: $KUBECONFIG, or kubeconfig in the data folder]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Data folder of `meridian up` [default: $XDG_DATA_HOME/meridian or ~/.local/share/meridian]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// An admin endpoint.
+struct Endpoint {
+    /// `host:port`
+    address: String,
+    /// What it belongs to, for messages.
+    owner: String,
+}
+
+impl SourceArgs {
+    /// The configuration, from `preferred` where the admin endpoint answers there with one, or from its config dump.
+    ///
+    /// # Errors
+    /// See [`SourceArgs::answer`]; or the answer is no configuration.
+    pub(super) async fn dump(&self, preferred: Option<&str>) -> anyhow::Result<Dump> {
+        if let Some(file) = &self.file {
+            return Dump::parse(&read(file)?, &file.display().to_string());
+        }
+        let endpoint = self.endpoint().await?;
+        if let Some(path) = preferred
+            && let Ok(answer) = endpoint.ask(path).await
+            && let Ok(dump) = Dump::parse(&answer, &endpoint.url(path))
+        {
+            return Ok(dump);
+        }
+        Dump::parse(&endpoint.ask(CONFIG_DUMP).await?, &endpoint.url(CONFIG_DUMP))
+    }
+
+    /// The config dump as it was answered, and where that was.
+    ///
+    /// # Errors
+    /// The file cannot be read; or the proxy is not known, or does not answer. The message says what to do.
+    pub(super) async fn answer(&self) -> anyhow::Result<(String, String)> {
+        if let Some(file) = &self.file {
+            return Ok((read(file)?, file.display().to_string()));
+        }
+        let endpoint = self.endpoint().await?;
+        Ok((endpoint.ask(CONFIG_DUMP).await?, endpoint.url(CONFIG_DUMP)))
+    }
+
+    async fn endpoint(&self) -> anyhow::Result<Endpoint> {
+        if let Some(address) = &self.admin {
+            let has_port =
+                address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            if !has_port {
+                bail!("--admin: found {address:?}, allowed: ADDR:PORT, such as 127.0.0.1:15000");
+            }
+            return Ok(Endpoint { address: address.clone(), owner: String::new() });
+        }
+        let pod = PodName::parse(self.proxy.as_deref().unwrap_or_default(), &self.namespace)?;
+        let variable = std::env::var_os("KUBECONFIG");
+        let data = self.data.clone().or_else(default_data);
+        // A data folder that is named counts more than a variable that happens to be set.
+        let variable = variable.filter(|_| self.data.is_none());
+        let file = kubeconfig::find(self.kubeconfig.as_deref(), variable.as_deref(), data.as_deref())?;
+        let server = kubeconfig::server(&file)?;
+        let address = api::admin_address(&server, &file.display().to_string(), &pod).await?;
+        Ok(Endpoint { address, owner: format!(" of {}.{}", pod.name, pod.namespace) })
+    }
+}
+
+impl Endpoint {
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    async fn ask(&self, path: &str) -> anyhow::Result<String> {
+        let Self { address, owner } = self;
+        let answer = http::get(address, path).await.with_context(|| {
+            format!("cannot reach the admin endpoint{owner} at {address}: is the proxy running there?")
+        })?;
+        match answer.status {
+            StatusCode::OK => Ok(answer.body),
+            status => bail!("{} answers {status}; is that the admin endpoint of a proxy?", self.url(path)),
+        }
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(text)
+}
+
+/// Where `meridian up` keeps its objects when it is not told.
+fn default_data() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")))?;
+    Some(home.join("meridian"))
+}

@@ -1,0 +1,123 @@
+//! `meridian up`: the API, the control plane and the gateways in one process.
+
+mod args;
+mod banner;
+mod data;
+mod demo;
+mod gateway;
+
+pub(crate) use args::UpArgs;
+
+use crate::logging;
+use anyhow::Context;
+use args::GatewayPlan;
+use gateway::Gateway;
+use meridian_apiserver::{Api, Options, Server};
+use meridian_control::{ConfigDir, ControlPlane, ProxyFeed, standalone};
+use meridian_store::Store;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+/// Runs until SIGINT or SIGTERM.
+///
+/// # Errors
+/// Something cannot be had at the start: a folder, an address, the store. The message names it and a remedy.
+pub(crate) fn run(args: UpArgs) -> anyhow::Result<()> {
+    logging::start(&args.log_level)?;
+    let plans = args::gateway_plans(&args)?;
+    let data = data::folder(args.data.as_deref())?;
+    if let Some(dir) = &args.access_logs {
+        std::fs::create_dir_all(dir).with_context(|| format!("--access-logs {}", dir.display()))?;
+    }
+    let store = Store::open(&data)?;
+    // Before anything is asynchronous: a proxy has threads of its own, which end where they began.
+    let started: Vec<_> = plans.iter().map(|plan| gateway::start(plan.clone(), &args)).collect::<Result<_, _>>()?;
+    let (gateways, feeds) = started.into_iter().unzip();
+    crate::block_on(serve(args, gateways, feeds, data, store))
+}
+
+async fn serve(
+    args: UpArgs,
+    gateways: Vec<Gateway>,
+    feeds: Vec<ProxyFeed>,
+    data: PathBuf,
+    store: Store,
+) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(args.api)
+        .await
+        .with_context(|| format!("the API cannot listen on {}; choose another with --api", args.api))?;
+    let api_address = listener.local_addr()?;
+    let server = Server::new(store.clone(), Options::default()).await?;
+    let api = server.api().clone();
+    let kubeconfig = data::write_kubeconfig(&data, api_address)?;
+
+    let plans: Vec<GatewayPlan> = gateways.iter().map(|gateway| gateway.plan.clone()).collect();
+    let identities: Vec<standalone::Gateway> = plans.iter().map(GatewayPlan::identity).collect();
+    standalone::prepare(&api, &identities).await?;
+    let mut config_dir = open_config_dir(args.config.as_deref(), &api)?;
+    if let Some(dir) = &mut config_dir {
+        dir.sync().await;
+    }
+    let demo = if args.demo { Some(demo::start(&api).await?) } else { None };
+
+    let (stop, stopped) = watch::channel(false);
+    let mut running = tokio::task::JoinSet::new();
+    let (ready, mut all_ready) = mpsc::channel(1);
+    for gateway in gateways {
+        let (mut stopped, ready) = (stopped.clone(), ready.clone());
+        running.spawn(async move { gateway.run(&mut stopped, args.drain_time, ready).await });
+    }
+    drop(ready);
+    let control = start_control_plane(store, feeds)?;
+    if let Some(dir) = config_dir {
+        tokio::spawn(dir.follow());
+    }
+    let mut api_stopped = stopped.clone();
+    let serving = tokio::spawn(server.serve(listener, async move {
+        // An error means that the sender is gone, which is a stop too.
+        let _ = api_stopped.wait_for(|stop| *stop).await;
+    }));
+    // Nothing is ever sent: the channel closes when every gateway runs its first configuration.
+    all_ready.recv().await;
+    banner::ready(&banner::Ready {
+        api: api_address,
+        kubeconfig: &kubeconfig,
+        data: &data,
+        plans: &plans,
+        demo: args.demo,
+    });
+
+    let signal = wait_for_signal().await?;
+    tracing::info!(signal, "stopping: no new connections, open requests may end");
+    stop.send_replace(true);
+    while running.join_next().await.is_some() {}
+    serving.await?;
+    drop((api, demo));
+    // The control plane ends with the store, whose last handles are gone now but for its own.
+    drop(control);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn open_config_dir(dir: Option<&Path>, api: &Api) -> anyhow::Result<Option<ConfigDir>> {
+    Ok(dir.map(|dir| ConfigDir::open(dir, api.clone())).transpose()?)
+}
+
+/// The control plane has a thread of its own, so that translating never delays an answer of the API.
+fn start_control_plane(store: Store, feeds: Vec<ProxyFeed>) -> anyhow::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let run = move || runtime.block_on(async { ControlPlane::new(store, feeds).run().await });
+    Ok(std::thread::Builder::new().name("control-plane".into()).spawn(run)?)
+}
+
+async fn wait_for_signal() -> anyhow::Result<&'static str> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    })
+}

@@ -1,0 +1,8 @@
+//! The real program, run as a user runs it: kubectl and curl's view of `meridian up`.
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod churn;
+mod crash;
+mod first_light;
+mod support;

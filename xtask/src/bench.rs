@@ -1,0 +1,27 @@
+//! `cargo xtask bench`: measurements on this machine.
+
+mod client;
+mod h1;
+mod process;
+mod routes;
+mod stats;
+
+/// What can be measured.
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum Benchmark {
+    /// What forwarding HTTP/1.1 costs, beside nginx, HAProxy and Envoy
+    H1(h1::H1Args),
+    /// How fast a changed route is live, and what many routes cost in memory
+    Routes(routes::RoutesArgs),
+}
+
+/// Runs a benchmark.
+///
+/// # Errors
+/// When something that it needs is missing or fails.
+pub(crate) fn run(benchmark: Benchmark) -> anyhow::Result<()> {
+    match benchmark {
+        Benchmark::H1(args) => h1::run(&args),
+        Benchmark::Routes(args) => routes::run(&args),
+    }
+}
