@@ -163,7 +163,7 @@ impl Resource {
 /// The typed form of a valid object.
 ///
 /// # Errors
-/// When the object does not have the shape of its kind; [`crate::validate`] finds the same and more, with the path of
+/// When the object does not have the shape of its kind; [`crate::validate()`] finds the same and more, with the path of
 /// every mistake.
 pub fn decode(kind: &'static Kind, object: &Value) -> Result<Resource, Vec<FieldError>> {
     (kind.decode)(object)
