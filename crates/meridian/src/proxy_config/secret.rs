@@ -129,6 +129,6 @@ fn trust_domain(names: Option<SubjectAltName>) -> String {
         GeneralName::UniformResourceIdentifier(uri) => Some(uri.to_string()),
         _ => None,
     });
-    let domains = identities.filter_map(|uri| Some(uri.strip_prefix("spiffe://")?.split('/').next()?.to_owned()));
-    domains.last().unwrap_or_default()
+    let mut domains = identities.filter_map(|uri| Some(uri.strip_prefix("spiffe://")?.split('/').next()?.to_owned()));
+    domains.next_back().unwrap_or_default()
 }

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 
 /// Where the configuration comes from.
 #[derive(clap::Args, Debug, Default)]
+#[command(group(clap::ArgGroup::new("source").required(true).args(["proxy", "file", "admin"])))]
 pub(super) struct SourceArgs {
     /// Pod of the proxy: NAME or NAME.NAMESPACE
-    #[arg(value_name = "PROXY", required_unless_present_any = ["file", "admin"], conflicts_with_all = ["file", "admin"])]
+    #[arg(value_name = "PROXY")]
     proxy: Option<String>,
     /// Read what an admin endpoint answered from a file; - is standard input
-    #[arg(short, long, value_name = "FILE", conflicts_with = "admin")]
+    #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Ask the admin endpoint at this address
     #[arg(long, value_name = "ADDR:PORT")]

@@ -27,7 +27,8 @@ fn the_command_line_is_consistent() {
 #[test]
 fn a_source_is_needed_and_only_one() {
     let refused = |line: &[&str]| Cli::try_parse_from([&["pc"], line].concat()).is_err();
-    assert!(refused(&["cluster"]));
+    let error = Cli::try_parse_from(["pc", "cluster"]).err().expect("no source").to_string();
+    assert!(error.contains("<PROXY|--file <FILE>|--admin <ADDR:PORT>>"), "{error}");
     assert!(refused(&["cluster", "ingressgateway", "-f", "dump.json"]));
     assert!(refused(&["cluster", "ingressgateway", "--admin", "127.0.0.1:15000"]));
     assert!(refused(&["cluster", "-f", "-", "--admin", "127.0.0.1:15000"]));
