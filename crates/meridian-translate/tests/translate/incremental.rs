@@ -4,6 +4,7 @@
 use crate::lab::{BASICS, Lab, http_gateway, parse, virtual_service};
 use meridian_ir::ProxyConfig;
 use meridian_resources::Resource;
+use meridian_translate::MeshConfig;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,6 +57,24 @@ fn nothing_changed_is_nothing_told() {
     assert!(output.proxies.is_empty() && output.statuses.is_empty());
     let output = lab.apply(&http_gateway("['*']"));
     assert!(output.proxies.is_empty() && output.statuses.is_empty());
+}
+
+#[test]
+fn settings_of_the_mesh_reach_everything() {
+    let mut lab = Lab::with(&http_gateway("['*']"));
+    lab.apply(&virtual_service("a", "[a.test]", ROUTE));
+    let before = lab.config.clone();
+    let mesh = MeshConfig { cluster_domain: "lab.example".into(), ..MeshConfig::default() };
+    lab.translator.set_mesh(mesh.clone());
+    lab.translate();
+    assert_eq!(lab.get("a.test", "/"), "outbound|8000||httpbin.default.svc.lab.example");
+    assert_eq!(lab.endpoints("outbound|8000||httpbin.default.svc.lab.example").len(), 2);
+    assert!(lab.config.listeners["0.0.0.0_8080"].access_log.is_empty());
+    assert!(lab.config.version > before.version);
+    assert_eq!(lab.config.clusters.len(), 1);
+    lab.assert_well("VirtualService default/a");
+    lab.translator.set_mesh(mesh);
+    assert!(lab.translate().proxies.is_empty());
 }
 
 /// Every object that the property test puts and deletes: several versions of each.
