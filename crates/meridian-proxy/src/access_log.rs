@@ -14,5 +14,6 @@ mod worker;
 mod writer;
 
 pub use line::header_value;
+pub use time::rfc3339_seconds;
 pub use worker::{LogHandle, WorkerLogs};
 pub use writer::{LogCounters, Writer};

@@ -40,6 +40,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access_log;
+pub mod admin;
 pub mod control;
 pub mod dns;
 pub mod http1;

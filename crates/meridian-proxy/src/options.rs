@@ -1,7 +1,7 @@
 //! What the binary decides about a proxy before it starts.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,9 @@ pub struct ProxyOptions {
     pub name: String,
     /// Number of worker threads; each has its own listeners, pools and counters. At least 1.
     pub threads: usize,
+    /// The address that listeners on all addresses (`0.0.0.0_8080`) bind to: several proxies that share one network
+    /// have one each, as pods have. `None`: all addresses.
+    pub address: Option<IpAddr>,
     /// Where the admin endpoint listens; `None`: nowhere. Istio: 127.0.0.1:15000.
     pub admin: Option<SocketAddr>,
     /// Where `/healthz/ready` listens; `None`: nowhere. Istio: port 15021.
@@ -42,6 +45,7 @@ impl ProxyOptions {
         Self {
             name: name.into(),
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            address: None,
             admin: loopback(15000),
             readiness: loopback(15021),
             metrics: loopback(15090),
@@ -53,11 +57,24 @@ impl ProxyOptions {
     }
 }
 
+impl ProxyOptions {
+    /// Where a listener's address is bound.
+    pub(crate) fn bind(&self, mut listener: SocketAddr) -> SocketAddr {
+        if let Some(address) = self.address
+            && listener.ip().is_unspecified()
+        {
+            listener.set_ip(address);
+        }
+        listener
+    }
+}
+
 impl fmt::Debug for ProxyOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProxyOptions")
             .field("name", &self.name)
             .field("threads", &self.threads)
+            .field("address", &self.address)
             .field("admin", &self.admin)
             .field("readiness", &self.readiness)
             .field("metrics", &self.metrics)

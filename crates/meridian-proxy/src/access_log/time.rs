@@ -89,6 +89,14 @@ pub(super) fn write(format: &TimeFormat, time: SystemTime, out: &mut Vec<u8>) {
     }
 }
 
+/// `2018-04-03T23:58:09Z`; times before 1970 count as 1970.
+#[must_use]
+pub fn rfc3339_seconds(epoch_seconds: i64) -> String {
+    let civil = Civil::new(u64::try_from(epoch_seconds).unwrap_or(0));
+    let Civil { year, month, day, hour, minute, second, .. } = civil;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 fn rfc3339_millis(since: Duration, out: &mut Vec<u8>) {
     CACHED.with_borrow_mut(|cached| {
         if cached.epoch_seconds != since.as_secs() {

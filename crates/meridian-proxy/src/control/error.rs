@@ -19,7 +19,9 @@ pub enum ProxyError {
         source: io::Error,
     },
     /// An endpoint of the proxy itself cannot listen.
-    #[error("cannot listen on {address} for the proxy's {purpose} endpoint: {source}; choose another address or free this one")]
+    #[error(
+        "cannot listen on {address} for the proxy's {purpose} endpoint: {source}; choose another address or free this one"
+    )]
     Endpoint {
         /// `admin`, `readiness` or `metrics`.
         purpose: &'static str,

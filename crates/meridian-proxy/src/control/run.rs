@@ -4,11 +4,14 @@ use super::sockets::listen;
 use super::{Applied, ListenerError, ListenerState, ProxyError, Shared, State};
 use crate::ProxyOptions;
 use crate::access_log::Writer;
+use crate::admin::{Context, Server};
+use crate::dns::Resolver;
 use crate::snapshot::{Change, Compiler};
 use crate::stats::Stats;
 use crate::worker::{Update, WorkerCommand, WorkerThread};
 use meridian_ir::{Name, ProxyConfig};
-use std::collections::HashMap;
+use rustix::process::{Signal, getpid, kill_process};
+use std::collections::{HashMap, HashSet};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -21,6 +24,8 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) enum Command {
     /// Run this configuration.
     Apply(Arc<ProxyConfig>, oneshot::Sender<Applied>),
+    /// Addresses of DNS names have changed.
+    Resolved,
     /// Finish within this time.
     Stop(Duration, oneshot::Sender<()>),
 }
@@ -32,13 +37,16 @@ pub(super) struct Control {
     workers: Vec<WorkerThread>,
     runtime: Runtime,
     logs: Arc<Writer>,
+    resolver: Arc<Resolver>,
+    names: HashSet<Name>,
+    admin: Option<Server>,
     /// Where listeners listen: the configured and the bound address.
     bound: HashMap<Name, (SocketAddr, SocketAddr)>,
     errors: HashMap<Name, Arc<ListenerError>>,
 }
 
 impl Control {
-    pub(super) fn new(options: ProxyOptions, _commands: mpsc::UnboundedSender<Command>) -> Result<Self, ProxyError> {
+    pub(super) fn new(options: ProxyOptions, commands: mpsc::UnboundedSender<Command>) -> Result<Self, ProxyError> {
         if options.threads == 0 {
             return Err(ProxyError::NoThreads);
         }
@@ -49,6 +57,11 @@ impl Control {
         let threads = options.threads;
         let logs = Writer::start(&options)
             .map_err(|source| ProxyError::Thread { thread: "access-log writer".into(), source })?;
+        let resolver = Resolver::start(move || {
+            // Nobody listens any more when the proxy has stopped.
+            let _ = commands.send(Command::Resolved);
+        });
+        let resolver = resolver.map_err(|source| ProxyError::Thread { thread: "dns".into(), source })?;
         let stats = Stats::new(&options);
         let shared = Arc::new(Shared::new(options, stats.clone()));
         let mut control = Self {
@@ -57,9 +70,13 @@ impl Control {
             workers: Vec::with_capacity(threads),
             runtime,
             logs: logs.clone(),
+            resolver: Arc::new(resolver),
+            names: HashSet::new(),
+            admin: None,
             bound: HashMap::new(),
             errors: HashMap::new(),
         };
+        control.admin = Some(Server::start(control.context())?);
         for index in 0..threads {
             match WorkerThread::spawn(index, control.shared.clone(), stats.clone(), logs.clone()) {
                 Ok(worker) => control.workers.push(worker),
@@ -70,6 +87,22 @@ impl Control {
             }
         }
         Ok(control)
+    }
+
+    /// What the proxy's own endpoints tell.
+    fn context(&self) -> Context {
+        let resolver = self.resolver.clone();
+        Context {
+            shared: self.shared.clone(),
+            logs: self.logs.clone(),
+            resolved: Box::new(move || resolver.resolved()),
+            quit: Box::new(|| {
+                // As if somebody had asked the process itself: whoever runs the proxy stops it in order.
+                if let Err(error) = kill_process(getpid(), Signal::TERM) {
+                    tracing::error!("the process cannot be told to end: {error}");
+                }
+            }),
+        }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -94,6 +127,7 @@ impl Control {
                     // Nobody may be waiting for it any more.
                     let _ = done.send(applied);
                 }
+                Command::Resolved => self.resolve(),
                 Command::Stop(limit, done) => {
                     self.shared.set_state(State::Draining);
                     self.stop_workers(limit);
@@ -110,17 +144,35 @@ impl Control {
             worker.send(WorkerCommand::Stop(limit));
         }
         self.workers.drain(..).for_each(WorkerThread::join);
+        self.admin = None;
         self.logs.stop();
     }
 
     fn apply(&mut self, config: &Arc<ProxyConfig>) -> Applied {
         let mut change = self.compiler.compile(config);
+        self.watch_names();
         let sockets = self.bind(config, &mut change);
         self.hand_over(change, sockets);
         self.shared.config.store(config.clone());
         self.publish_listeners(config);
         self.shared.set_state(State::Live);
         Applied { version: config.version, listener_errors: self.errors.values().cloned().collect() }
+    }
+
+    /// Keeps the addresses of the names that the configuration needs.
+    fn watch_names(&mut self) {
+        let names = self.compiler.names();
+        if names != self.names {
+            self.resolver.watch(names.iter().cloned());
+            self.names = names;
+        }
+    }
+
+    /// Takes over new addresses.
+    fn resolve(&mut self) {
+        let resolved = self.resolver.resolved();
+        let change = self.compiler.resolve(resolved.iter().map(|(name, addresses)| (name.clone(), addresses.clone())));
+        self.hand_over(change, (0..self.workers.len()).map(|_| Vec::new()).collect());
     }
 
     /// Opens the sockets of listeners that are new or have moved, and of those that failed before. For each worker, its
@@ -134,7 +186,8 @@ impl Control {
             if is_bound || !listener.bind_to_port {
                 continue;
             }
-            match listen(listener.address, self.workers.len()) {
+            let address = self.shared.options.bind(listener.address);
+            match listen(address, self.workers.len()) {
                 Ok(opened) => {
                     let address = opened.first().and_then(|socket| socket.local_addr().ok());
                     self.bound.insert(name.clone(), (listener.address, address.unwrap_or(listener.address)));
@@ -148,7 +201,7 @@ impl Control {
                     }
                 }
                 Err(source) => {
-                    let error = ListenerError { name: name.clone(), address: listener.address, source };
+                    let error = ListenerError { name: name.clone(), address, source };
                     tracing::error!(%error, "a listener does not listen");
                     self.bound.remove(name);
                     self.errors.insert(name.clone(), Arc::new(error));

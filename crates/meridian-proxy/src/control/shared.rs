@@ -2,12 +2,13 @@
 
 use super::ListenerError;
 use crate::ProxyOptions;
+use crate::admin::Views;
 use crate::stats::Stats;
 use arc_swap::ArcSwap;
 use meridian_ir::{Name, ProxyConfig};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 /// Life of a proxy, as Envoy's `/server_info` and `/ready` tell it.
@@ -60,6 +61,8 @@ pub struct Shared {
     pub started: Instant,
     /// The same by the wall clock.
     pub started_at: SystemTime,
+    /// Where the proxy's own endpoints listen, once they do.
+    pub endpoints: OnceLock<Views>,
     state: AtomicU8,
 }
 
@@ -72,6 +75,7 @@ impl Shared {
             listeners: ArcSwap::default(),
             started: Instant::now(),
             started_at: SystemTime::now(),
+            endpoints: OnceLock::new(),
             state: AtomicU8::new(State::PreInitializing as u8),
         }
     }

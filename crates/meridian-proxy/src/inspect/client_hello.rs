@@ -56,10 +56,8 @@ fn handshake(bytes: &[u8]) -> Result<SmallVec<[u8; 2048]>, Progress> {
     loop {
         let (fragment, complete) = record(rest)?;
         message.extend_from_slice(fragment);
-        if let Some(kind) = message.first() {
-            if *kind != HANDSHAKE_CLIENT_HELLO {
-                return Err(Progress::NotTls);
-            }
+        if message.first().is_some_and(|kind| *kind != HANDSHAKE_CLIENT_HELLO) {
+            return Err(Progress::NotTls);
         }
         if let [_, high, middle, low, ..] = message[..] {
             let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);

@@ -17,6 +17,9 @@ pub struct Stats {
     tables: Mutex<Tables>,
 }
 
+/// A number of a set: its name, its meaning and where it is.
+type Field<T> = (&'static str, Kind, fn(&T) -> &Count);
+
 /// One entry for each worker that counts; gone with the last who holds it.
 type Shards<T> = Vec<Weak<T>>;
 
@@ -183,7 +186,7 @@ impl Stats {
     #[must_use]
     pub fn host(&self, cluster: &Name, address: SocketAddr) -> Vec<(&'static str, Kind, u64)> {
         let tables = self.tables();
-        let shards = tables.hosts.get(&(cluster.clone(), address)).map(|shards| live(shards)).unwrap_or_default();
+        let shards = tables.hosts.get(&(cluster.clone(), address)).map(live).unwrap_or_default();
         let sum = |count: fn(&HostCounts) -> &Count| shards.iter().map(|set| count(set).get()).sum();
         HostCounts::FIELDS.iter().map(|(name, kind, count)| (*name, *kind, sum(*count))).collect()
     }
@@ -202,13 +205,7 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    fn counts<S, T>(
-        &self,
-        fields: &[(&'static str, Kind, fn(&T) -> &Count)],
-        shards: &[Arc<S>],
-        set: fn(&S) -> &T,
-        samples: &mut Vec<Sample>,
-    ) {
+    fn counts<S, T>(&self, fields: &[Field<T>], shards: &[Arc<S>], set: fn(&S) -> &T, samples: &mut Vec<Sample>) {
         for (field, kind, count) in fields {
             let sum = shards.iter().map(|shard| count(set(shard)).get()).sum();
             samples.push(self.sample(

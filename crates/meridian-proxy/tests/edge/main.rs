@@ -1,0 +1,6 @@
+//! The running proxy beyond HTTP/1.1: TCP, TLS, DNS, and its own endpoints.
+
+mod admin;
+mod config;
+mod dns;
+mod tcp;
