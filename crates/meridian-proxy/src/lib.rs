@@ -23,20 +23,20 @@
 //!
 //! | door | called by | when |
 //! |---|---|---|
-//! | `access_log::Writer::start(&ProxyOptions) -> Arc<Writer>`; `Writer::worker(&Arc<Self>) -> WorkerLogs` | control, worker | start |
-//! | `WorkerLogs::open(&self, &ir::AccessLog) -> LogHandle` | worker | a configuration arrives; one path, one sink |
-//! | `WorkerLogs::write(&self, &LogHandle, &Record)` | http1, tcp, listener | a request or connection is over |
-//! | `WorkerLogs::flush(&self)` | worker | every 100 ms, and at the end |
-//! | `access_log::header_value(&Format, &Record, &mut Vec<u8>)` | http1 | header edits; a missing value is empty |
-//! | `stats::Stats::new(&ProxyOptions) -> Arc<Stats>`; `Stats::worker(&Arc<Self>) -> WorkerStats` | control, worker | start |
-//! | `WorkerStats::{listener, http, cluster}(&self, &Name) -> Rc<ListenerStats / HttpStats / ClusterStats>` | worker | a configuration arrives |
-//! | `ListenerStats::{connection_opened, connection_closed, no_filter_chain, tls_failed}` | listener | |
-//! | `HttpStats::{connection_opened, connection_closed, request_started, request_finished(&Record)}` | http1 | |
-//! | `ClusterStats::{connection_opened, connection_closed, connect_failed, connect_timed_out, request_started, request_finished(&Record), retried, overflowed}` | http1, tcp | |
-//! | `tls::server_config(&DownstreamTls, &BTreeMap<Name, Arc<Secret>>) -> Result<Arc<ServerConfig>, TlsError>` | snapshot | a chain or its secrets changed |
-//! | `tcp::serve(TcpConnection)` | listener | a chain with [`meridian_ir::Filters::Tcp`] took a connection |
-//! | `dns::Resolver::start(changed: impl Fn() + Send) -> Resolver`; `Resolver::watch(names)`; `Resolver::addresses(&name) -> Option<Vec<IpAddr>>` | control | clusters with names |
-//! | `admin::serve(Arc<control::Shared>, ...)` | control | start |
+//! | [`access_log::Writer::start`], [`access_log::Writer::worker`] | control, worker | start |
+//! | [`access_log::WorkerLogs::open`] | worker | a configuration arrives; one path, one buffer |
+//! | [`access_log::WorkerLogs::write`] | http1, tcp, listener | a request or connection is over |
+//! | [`access_log::WorkerLogs::flush_regularly`] | worker | as long as it runs; the rest goes when it ends |
+//! | [`access_log::header_value`] | http1 | header edits; a missing value is empty |
+//! | [`stats::Stats::new`], [`stats::Stats::worker`] | control, worker | start |
+//! | [`stats::WorkerStats`]'s `listener`, `http`, `tcp`, `cluster` | worker | a configuration arrives |
+//! | [`stats::ListenerStats`], [`stats::HttpStats`], [`stats::TcpStats`], [`stats::ClusterStats`], [`stats::HostStats`] | listener, http1, tcp, pool | things happen |
+//! | [`tls::server_config`] | snapshot | a chain or its secrets changed |
+//! | [`tls::accept`] | listener | a chain that terminates TLS took a connection |
+//! | [`tcp::serve`] | listener | a chain with [`meridian_ir::Filters::Tcp`] took a connection |
+//! | [`dns::Resolver::start`], [`dns::Resolver::watch`], [`dns::Resolver::resolved`] | control | clusters with names |
+//! | [`admin::Server::start`] | control | start |
+//! | [`admin::logging::install`] | the binary | its log can change levels |
 #![forbid(unsafe_code)]
 
 pub mod access_log;
