@@ -18,18 +18,12 @@ use std::sync::Arc;
 const UNINITIALIZED: &str = "uninitialized";
 
 /// All of `config` as `GET /config_dump?include_eds` shows it, under protobuf's own field names as in the real Envoy.
-/// Private keys are redacted. Resources are sorted by name.
+/// Private keys are redacted. Resources are sorted by name; when they came is not known here, so `last_updated` is not
+/// there.
 pub fn config_dump(config: &ProxyConfig) -> Value {
     to_proto_names(json!({"configs": [
         bootstrap(), clusters(config), endpoints(config), listeners(config), scoped_routes(), routes(config),
         secrets(config),
-    ]}))
-}
-
-/// All of `config` but the endpoints, as `GET /config_dump` shows it without `include_eds`.
-pub fn config_dump_without_endpoints(config: &ProxyConfig) -> Value {
-    to_proto_names(json!({"configs": [
-        bootstrap(), clusters(config), listeners(config), scoped_routes(), routes(config), secrets(config),
     ]}))
 }
 

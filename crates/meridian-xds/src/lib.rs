@@ -5,7 +5,7 @@
 //! Fields and values are those that Istio generates for a gateway. Extensions that Meridian does not run (metadata
 //! exchange, ALPN override, Istio's statistics) and the tracing settings are not claimed: what is shown is what runs.
 //!
-//! [`config_dump`] is what `GET /config_dump` answers. The real Envoy prints protobuf's own names there
+//! [`config_dump()`] is what `GET /config_dump` answers. The real Envoy prints protobuf's own names there
 //! (`dynamic_active_clusters`, `route_config`) and scripts read them, so Meridian prints these too. `istioctl` prints
 //! the lowerCamelCase names of the JSON mapping with `-o json`, and so does `meridian proxy-config`. [`field_names`]
 //! converts between both.
@@ -31,4 +31,4 @@ pub mod tcp_proxy;
 pub mod tls;
 pub mod type_url;
 
-pub use config_dump::{config_dump, config_dump_without_endpoints};
+pub use config_dump::config_dump;
