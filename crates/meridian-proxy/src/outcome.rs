@@ -32,14 +32,15 @@ pub enum Ending {
     UpstreamReset(ResetReason, Option<TransportFailure>),
     /// The upstream's response broke off, or became invalid, after its head was passed on.
     ResponseIncomplete(ResetReason),
-    /// The route's timeout passed before the response began.
+    /// The route's timeout passed.
     ResponseTimeout,
-    /// The route's timeout passed after the response began.
-    ResponseTimeoutAfterHead,
     /// The timeout of the last allowed try passed.
     PerTryTimeout,
     /// Nothing moved for as long as the stream's idle timeout.
-    StreamIdleTimeout,
+    StreamIdleTimeout {
+        /// The request had come whole: the endpoint is to blame, not the client.
+        is_request_complete: bool,
+    },
     /// The request's head did not come in time.
     RequestHeaderTimeout,
     /// The client went away before the response was complete.
@@ -119,8 +120,9 @@ impl Ending {
             Self::Overflow => (503, LocalBody::UpstreamReset { reason: ResetReason::Overflow, retried }),
             Self::UpstreamReset(reason, _) => (reason.status(), LocalBody::UpstreamReset { reason, retried }),
             Self::ResponseTimeout | Self::PerTryTimeout => (504, Text("upstream request timeout")),
-            Self::StreamIdleTimeout => (408, Text("stream timeout")),
-            Self::RequestHeaderTimeout => (408, Empty),
+            Self::StreamIdleTimeout { is_request_complete: true } => (504, Text("stream timeout")),
+            Self::StreamIdleTimeout { is_request_complete: false } => (408, Text("stream timeout")),
+            Self::RequestHeaderTimeout => (408, Text("request header timeout")),
             Self::BadHead(HeadError::MissingHost) => (400, Empty),
             Self::BadHead(error) => (error.status(), Text(reason_phrase(error.status()))),
             Self::BadBody(error) => (error.status()?, Text(reason_phrase(error.status()?))),
@@ -129,7 +131,11 @@ impl Ending {
         };
         let close = matches!(
             self,
-            Self::BadHead(_) | Self::BadBody(_) | Self::UpgradeFailed | Self::RequestHeaderTimeout | Self::StreamIdleTimeout
+            Self::BadHead(_)
+                | Self::BadBody(_)
+                | Self::UpgradeFailed
+                | Self::RequestHeaderTimeout
+                | Self::StreamIdleTimeout { is_request_complete: false }
         );
         Some(LocalReply { status, body, close, overloaded: matches!(self, Self::Overflow) })
     }
@@ -152,10 +158,8 @@ impl Ending {
             Self::NoHealthyUpstream => Flag::NoHealthyUpstream,
             Self::Overflow => Flag::UpstreamOverflow,
             Self::UpstreamReset(reason, _) | Self::ResponseIncomplete(reason) => reason.flag(),
-            Self::ResponseTimeout | Self::ResponseTimeoutAfterHead | Self::PerTryTimeout => {
-                Flag::UpstreamRequestTimeout
-            }
-            Self::StreamIdleTimeout => Flag::StreamIdleTimeout,
+            Self::ResponseTimeout | Self::PerTryTimeout => Flag::UpstreamRequestTimeout,
+            Self::StreamIdleTimeout { .. } => Flag::StreamIdleTimeout,
             Self::ClientDisconnected => Flag::DownstreamConnectionTermination,
             Self::BadHead(HeadError::MissingHost | HeadError::UpgradeNotAllowed) => return None,
             Self::BadHead(_) | Self::BadBody(_) => Flag::DownstreamProtocolError,
@@ -191,9 +195,9 @@ impl Ending {
             Self::Overflow => return Some(Details::BeforeResponse(ResetReason::Overflow, None)),
             Self::UpstreamReset(reason, failure) => return Some(Details::BeforeResponse(reason, failure)),
             Self::ResponseIncomplete(reason) => return Some(Details::AfterResponse(reason)),
-            Self::ResponseTimeout | Self::ResponseTimeoutAfterHead => "response_timeout",
+            Self::ResponseTimeout => "response_timeout",
             Self::PerTryTimeout => "upstream_per_try_timeout",
-            Self::StreamIdleTimeout => "stream_idle_timeout",
+            Self::StreamIdleTimeout { .. } => "stream_idle_timeout",
             Self::RequestHeaderTimeout => "request_header_timeout",
             Self::ClientDisconnected => "downstream_remote_disconnect",
             Self::BadHead(error) => error.details(),
@@ -290,6 +294,9 @@ mod tests {
             (Ending::Overflow, 503, "UO", "upstream_reset_before_response_started{overflow}"),
             (Ending::ResponseTimeout, 504, "UT", "response_timeout"),
             (Ending::UpgradeFailed, 403, "-", "upgrade_failed"),
+            (Ending::RequestHeaderTimeout, 408, "-", "request_header_timeout"),
+            (Ending::StreamIdleTimeout { is_request_complete: false }, 408, "SI", "stream_idle_timeout"),
+            (Ending::StreamIdleTimeout { is_request_complete: true }, 504, "SI", "stream_idle_timeout"),
             (Ending::BadHead(HeadError::LowVersion), 426, "DPE", "low_version"),
             (Ending::BadHead(HeadError::MissingHost), 400, "-", "missing_host_header"),
             (Ending::PathlessTarget, 404, "-", "absolute_path_rejected"),

@@ -26,6 +26,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 /// The state of one worker.
 pub struct Worker {
@@ -41,6 +42,7 @@ pub struct Worker {
     pub buffers: Buffers,
     /// The value of `date`.
     pub date: RefCell<DateHeader>,
+    wall_clock: Cell<(Instant, SystemTime)>,
     random: RefCell<fastrand::Rng>,
     clusters: RefCell<Vec<Option<Rc<WorkerCluster>>>>,
     routes: RefCell<Vec<Option<Rc<WorkerRoutes>>>>,
@@ -68,6 +70,7 @@ impl Worker {
             next_connection: Cell::new(index as u64),
             buffers: Buffers::default(),
             date: RefCell::default(),
+            wall_clock: Cell::new((Instant::now(), SystemTime::now())),
             random: RefCell::new(fastrand::Rng::new()),
             clusters: RefCell::default(),
             routes: RefCell::default(),
@@ -82,6 +85,16 @@ impl Worker {
     pub fn connection_id(&self) -> u64 {
         let workers = self.shared.options.threads as u64;
         self.next_connection.replace(self.next_connection.get() + workers)
+    }
+
+    /// What the wall clock shows at `now`. It is looked at once a second, so that a request reads one clock only.
+    pub fn wall_time(&self, now: Instant) -> SystemTime {
+        let (then, shown) = self.wall_clock.get();
+        shown + now.saturating_duration_since(then)
+    }
+
+    fn set_wall_clock(&self) {
+        self.wall_clock.set((Instant::now(), SystemTime::now()));
     }
 
     /// A random number.

@@ -179,7 +179,11 @@ impl Control {
     /// sockets.
     fn bind(&mut self, config: &ProxyConfig, change: &mut Change) -> Vec<Vec<(Name, TcpListener)>> {
         let mut sockets: Vec<Vec<(Name, TcpListener)>> = (0..self.workers.len()).map(|_| Vec::new()).collect();
-        self.bound.retain(|name, _| config.listeners.contains_key(name));
+        let leaving: Vec<SocketAddr> = self
+            .bound
+            .extract_if(|name, _| !config.listeners.contains_key(name))
+            .map(|(_, (_, bound))| bound)
+            .collect();
         self.errors.retain(|name, _| config.listeners.contains_key(name));
         for (name, listener) in &config.listeners {
             let is_bound = self.bound.get(name).is_some_and(|(configured, _)| *configured == listener.address);
@@ -187,7 +191,8 @@ impl Control {
                 continue;
             }
             let address = self.shared.options.bind(listener.address);
-            match listen(address, self.workers.len()) {
+            let is_own = leaving.contains(&address);
+            match listen(address, self.workers.len(), is_own) {
                 Ok(opened) => {
                     let address = opened.first().and_then(|socket| socket.local_addr().ok());
                     self.bound.insert(name.clone(), (listener.address, address.unwrap_or(listener.address)));

@@ -8,11 +8,12 @@ use std::net::{SocketAddr, TcpListener};
 const BACKLOG: i32 = 4096;
 
 /// Binds and listens `count` times on one address (`SO_REUSEPORT`). Port 0 takes a free port, the same for all.
+/// `is_own` tells that a listener of this proxy, which goes away with the same change, still has the address.
 ///
 /// # Errors
 /// The address is taken by another process, also by one that shares its ports (`SO_REUSEPORT`), or cannot be had.
-pub(super) fn listen(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
-    if address.port() != 0 {
+pub(super) fn listen(address: SocketAddr, count: usize, is_own: bool) -> io::Result<Vec<TcpListener>> {
+    if address.port() != 0 && !is_own {
         // Another process with SO_REUSEPORT would silently share the port; a socket without it finds that out.
         let probe = socket(address)?;
         probe.bind(&address.into())?;
@@ -48,10 +49,10 @@ mod tests {
 
     #[test]
     fn workers_share_a_port_and_others_do_not() {
-        let sockets = listen(SocketAddr::from(([127, 0, 0, 1], 0)), 3).expect("a free port");
+        let sockets = listen(SocketAddr::from(([127, 0, 0, 1], 0)), 3, false).expect("a free port");
         let address = sockets[0].local_addr().expect("bound");
         assert!(sockets.iter().all(|socket| socket.local_addr().expect("bound") == address));
-        let error = listen(address, 1).expect_err("the port is taken, though its owner shares it");
+        let error = listen(address, 1, false).expect_err("the port is taken, though its owner shares it");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 }

@@ -100,6 +100,8 @@ pub(super) enum HeadRead {
 /// Time limits of reading a head.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HeadTimeouts {
+    /// When the connection became idle.
+    pub(super) since: Instant,
     /// For the first byte; zero: none.
     pub(super) idle: Duration,
     /// For the rest; zero: none.
@@ -129,25 +131,24 @@ impl Client {
         self.handle.close_at().is_some()
     }
 
-    /// Waits for a whole head. `begun` is called with its first byte.
+    /// Waits for a whole head. `begun` is called when its first byte is there, and tells the time.
     pub(super) async fn read_head(
         &mut self,
         head: &mut RequestHead,
         options: &RequestOptions,
         timeouts: HeadTimeouts,
         buffers: &Buffers,
-        mut begun: impl FnMut(),
+        mut begun: impl FnMut() -> Instant,
     ) -> HeadRead {
-        let after = |timeout: Duration| (!timeout.is_zero()).then(|| Instant::now() + timeout);
-        let mut deadline = after(timeouts.idle);
+        let after = |since: Instant, timeout: Duration| (!timeout.is_zero()).then(|| since + timeout);
+        let mut deadline = after(timeouts.since, timeouts.idle);
         let mut has_begun = false;
         std::future::poll_fn(|cx| {
             loop {
                 if !self.input.unread().is_empty() {
                     if !has_begun {
                         has_begun = true;
-                        begun();
-                        deadline = after(timeouts.head);
+                        deadline = after(begun(), timeouts.head);
                     }
                     match head.parse(self.input.message_mut(), options) {
                         Ok(Progress::Complete { len }) => return Poll::Ready(HeadRead::Complete(len)),

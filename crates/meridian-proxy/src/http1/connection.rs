@@ -12,7 +12,7 @@ use crate::outcome::Ending;
 use crate::worker::{ConnectionHandle, Worker};
 use meridian_http::{HeadLimits, Span};
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// What a connection starts with.
 pub struct Start {
@@ -65,6 +65,8 @@ pub(super) struct Connection {
     pub(super) progress: Progress,
     pub(super) limits: TimeLimits,
     pub(super) deadlines: Deadlines,
+    /// When the response's head came, counted from the request's start.
+    pub(super) head_at: Duration,
     /// The protocol that the client asks to change to, in the request's head.
     pub(super) upgrade: Option<Span>,
     pub(super) is_tunnel: bool,
@@ -91,6 +93,7 @@ pub async fn serve(start: Start) {
         progress: Progress::default(),
         limits: TimeLimits::default(),
         deadlines: Deadlines::default(),
+        head_at: Duration::ZERO,
         upgrade: None,
         is_tunnel: false,
         ends: false,
@@ -115,13 +118,17 @@ pub async fn serve(start: Start) {
 impl Connection {
     async fn run(&mut self) -> After {
         let mut is_first = true;
+        let mut since = Instant::now();
         loop {
             let manager = &self.http.plan().manager;
-            let timeouts = HeadTimeouts { idle: manager.idle_timeout, head: manager.request_headers_timeout, is_first };
+            let timeouts =
+                HeadTimeouts { since, idle: manager.idle_timeout, head: manager.request_headers_timeout, is_first };
             let Request { head, started, started_at, .. } = &mut self.request;
+            let worker = &self.worker;
             let begun = || {
                 *started = Instant::now();
-                *started_at = SystemTime::now();
+                *started_at = worker.wall_time(*started);
+                *started
             };
             let options = &self.http.plan().options;
             let read = self.client.read_head(head, options, timeouts, &self.worker.buffers, begun).await;
@@ -145,6 +152,7 @@ impl Connection {
                 }
                 HeadRead::Idle => return After::Close,
             };
+            since = self.request.started + self.progress.timeline.total;
             self.finish(after == After::KeepAlive);
             if after != After::KeepAlive {
                 return after;
@@ -163,6 +171,10 @@ impl Connection {
         let framing = self.request.head.framing();
         self.upload.begin_body(framing, framing, &HeadLimits::default());
         self.upload_state = Upload::Sending;
+        let idle = self.http.plan().manager.stream_idle_timeout;
+        if !idle.is_zero() {
+            self.deadlines.idle = Some(self.request.started + idle);
+        }
         if self.upload.has_ended() {
             self.progress.timeline.downstream_rx_end = Some(Duration::ZERO);
         }

@@ -47,13 +47,33 @@ pub(super) struct Deadlines {
     pub(super) stream: Option<Instant>,
     /// Limit of this try.
     pub(super) per_try: Option<Instant>,
+    /// Limit of the silence that reigns.
+    pub(super) idle: Option<Instant>,
+}
+
+/// A limit that has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passed {
+    /// See [`Deadlines::stream`].
+    Stream,
+    /// See [`Deadlines::per_try`].
+    PerTry,
+    /// See [`Deadlines::idle`].
+    Idle,
 }
 
 impl Deadlines {
     pub(super) fn earliest(self) -> Option<Instant> {
-        match (self.stream, self.per_try) {
-            (Some(stream), Some(per_try)) => Some(stream.min(per_try)),
-            (stream, per_try) => stream.or(per_try),
+        [self.stream, self.per_try, self.idle].into_iter().flatten().min()
+    }
+
+    /// The limit that has passed at `now`; that of the whole request before the others.
+    pub(super) fn passed(self, now: Instant) -> Passed {
+        let has_passed = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        match (has_passed(self.stream), has_passed(self.per_try)) {
+            (true, _) => Passed::Stream,
+            (false, true) => Passed::PerTry,
+            (false, false) => Passed::Idle,
         }
     }
 }
@@ -66,7 +86,7 @@ impl Connection {
             // A request that is not valid goes no further, not even the part of it that was.
             match self.upload.failure().map_or(next, Err) {
                 Ok(Next::Flush) => match self.upload.poll_flush(cx, &self.client.input, up.stream_mut()) {
-                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Ok(())) => self.moved(),
                     Poll::Ready(Err(_)) => self.upload_state = Upload::Broken,
                     Poll::Pending => return Poll::Pending,
                 },
@@ -75,7 +95,7 @@ impl Connection {
                     self.request_ended();
                 }
                 Ok(Next::Read) => match self.client.poll_body(cx, &self.worker.buffers) {
-                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Ok(())) => self.moved(),
                     Poll::Ready(Err(interrupt)) => return Poll::Ready(Err(interrupt)),
                     Poll::Pending => return Poll::Pending,
                 },
@@ -88,8 +108,10 @@ impl Connection {
     /// The request was received and sent whole: from now on the timeouts count.
     fn request_ended(&mut self) {
         let elapsed = self.elapsed();
-        self.progress.timeline.downstream_rx_end.get_or_insert(elapsed);
-        self.progress.timeline.upstream_tx_end = Some(elapsed);
+        let timeline = &mut self.progress.timeline;
+        timeline.downstream_rx_end.get_or_insert(elapsed);
+        timeline.upstream_tx_begin.get_or_insert(elapsed);
+        timeline.upstream_tx_end = Some(elapsed);
         let now = self.request.started + elapsed;
         if let Some(timeout) = self.limits.timeout {
             self.deadlines.stream.get_or_insert(now + timeout);
@@ -112,7 +134,15 @@ impl Connection {
         self.poll_outside(cx)
     }
 
-    fn poll_outside<T>(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Interrupt>> {
+    /// Something moved: the silence begins anew.
+    pub(super) fn moved(&mut self) {
+        let timeout = self.http.plan().manager.stream_idle_timeout;
+        if !timeout.is_zero() {
+            self.deadlines.idle = Some(Instant::now() + timeout);
+        }
+    }
+
+    pub(super) fn poll_outside<T>(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Interrupt>> {
         let reads = self.upload_state == Upload::Sent && !self.is_tunnel;
         self.client.poll_interrupt(cx, self.deadlines.earliest(), reads, &self.worker.buffers).map(Err)
     }
@@ -141,9 +171,9 @@ impl Connection {
             }
             match self.response_input.poll_fill(cx, up.stream_mut(), &self.worker.buffers) {
                 Poll::Ready(Ok(Filled::More)) => {
-                    if self.progress.timeline.upstream_rx_begin.is_none() {
-                        self.progress.timeline.upstream_rx_begin = Some(self.elapsed());
-                    }
+                    self.moved();
+                    self.head_at = self.elapsed();
+                    self.progress.timeline.upstream_rx_begin.get_or_insert(self.head_at);
                 }
                 Poll::Ready(Ok(Filled::Full)) => {
                     return Poll::Ready(Ok(HeadEvent::Reset(ResetReason::ProtocolError)));
@@ -215,7 +245,7 @@ impl Connection {
                 Ok(Next::Read) => {
                     self.response_input.rewind();
                     match self.response_input.poll_fill(cx, up.stream_mut(), &self.worker.buffers) {
-                        Poll::Ready(Ok(Filled::More)) => {}
+                        Poll::Ready(Ok(Filled::More)) => self.moved(),
                         Poll::Ready(Ok(Filled::End | Filled::Full)) => {
                             if self.download.finish().is_err() {
                                 return Poll::Ready(Ok(BodyEnd::Incomplete(ResetReason::ProtocolError)));

@@ -2,7 +2,7 @@
 
 use super::client::Interrupt;
 use super::connection::{After, Connection, TimeLimits};
-use super::exchange::{BodyEnd, HeadEvent, Upload};
+use super::exchange::{BodyEnd, HeadEvent, Passed, Upload};
 use super::response::PassOn;
 use super::retry::{Failure, backoff, is_retriable};
 use crate::outcome::{Ending, ResetReason, TransportFailure};
@@ -99,6 +99,7 @@ impl Connection {
                 }
             };
             drop(retrying.take());
+            self.deadlines.per_try = None;
             let again = policy.filter(|policy| is_retriable(policy, failure) && self.client.input.can_replay());
             let Some(policy) = again else {
                 return attempt.ok_or(ending);
@@ -132,13 +133,22 @@ impl Connection {
             return Ok(());
         }
         let until = Instant::now() + pause;
-        let deadline = self.deadlines.stream.map_or(until, |stream| stream.min(until));
+        let deadline = self.deadlines.earliest().map_or(until, |earliest| earliest.min(until));
         let waited =
             std::future::poll_fn(|cx| self.client.poll_interrupt(cx, Some(deadline), true, &self.worker.buffers));
         match waited.await {
             Interrupt::Deadline if deadline == until => Ok(()),
-            Interrupt::Deadline => Err(Ending::ResponseTimeout),
+            Interrupt::Deadline => Err(self.too_late()),
             other => Err(other.ending()),
+        }
+    }
+
+    /// The ending for the limit that has passed.
+    fn too_late(&self) -> Ending {
+        match self.deadlines.passed(Instant::now()) {
+            Passed::Stream => Ending::ResponseTimeout,
+            Passed::PerTry => Ending::PerTryTimeout,
+            Passed::Idle => Ending::StreamIdleTimeout { is_request_complete: self.upload.has_ended() },
         }
     }
 
@@ -185,13 +195,13 @@ impl Connection {
         }
     }
 
-    /// The first of the two limits that has passed.
+    /// What a limit that has passed means for a try.
     fn timed_out(&self, active: &ActiveRequest) -> Try {
         active.timed_out();
-        if self.deadlines.stream.is_some_and(|stream| stream <= Instant::now()) {
-            return Try::Interrupted(Ending::ResponseTimeout);
+        match self.too_late() {
+            Ending::PerTryTimeout => Try::Failed(Failure::PerTryTimeout, Ending::PerTryTimeout),
+            ending => Try::Interrupted(ending),
         }
-        Try::Failed(Failure::PerTryTimeout, Ending::PerTryTimeout)
     }
 
     fn no_connection(&mut self, error: AcquireError, cluster: &WorkerCluster, host: &pool::Host) -> Try {
@@ -228,7 +238,7 @@ impl Connection {
         cluster: &WorkerCluster,
     ) -> Result<Result<UpstreamConnection, AcquireError>, Ending> {
         let limit = Instant::now() + cluster.plan.cluster.connect_timeout;
-        let deadline = self.deadlines.stream.map_or(limit, |stream| stream.min(limit));
+        let deadline = self.deadlines.earliest().map_or(limit, |earliest| earliest.min(limit));
         let mut connecting = pin!(new.connect());
         let interrupt = std::future::poll_fn(|cx| {
             if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
@@ -239,7 +249,7 @@ impl Connection {
         match interrupt.await {
             Ok(connected) => Ok(connected),
             Err(Interrupt::Deadline) if deadline == limit => Ok(Err(AcquireError::TimedOut)),
-            Err(Interrupt::Deadline) => Err(Ending::ResponseTimeout),
+            Err(Interrupt::Deadline) => Err(self.too_late()),
             Err(other) => Err(other.ending()),
         }
     }
@@ -254,12 +264,12 @@ impl Connection {
         self.upload.reset();
         self.upload.begin_body(framing, framing, &HeadLimits::default());
         self.upload_state = Upload::Sending;
-        self.deadlines.per_try = None;
         self.request.extra.add_number(KnownHeader::XEnvoyAttemptCount, u64::from(self.progress.attempts));
         let buf = self.client.input.message();
         let upgrade = self.upgrade.map(|protocol| protocol.of(buf));
         self.request.write(buf, upgrade, &mut self.upload.out);
-        if self.progress.timeline.upstream_tx_begin.is_none() {
+        if self.progress.timeline.upstream_tx_begin.is_none() && !self.upload.has_ended() {
+            // Without a body the end is at hand: the clock is read once for both.
             self.progress.timeline.upstream_tx_begin = Some(self.elapsed());
         }
     }
@@ -278,7 +288,12 @@ impl Connection {
         if self.response.head.kind() == ResponseKind::Switch {
             self.begin_tunnel();
             let end = std::future::poll_fn(|cx| self.poll_tunnel(cx, &mut connection)).await;
-            self.log(name, end.map_or_else(Interrupt::ending, |()| Ending::ViaUpstream));
+            let ending = match end {
+                Ok(()) => Ending::ViaUpstream,
+                Err(Interrupt::Deadline) => self.too_late(),
+                Err(interrupt) => interrupt.ending(),
+            };
+            self.log(name, ending);
             return After::Close;
         }
         let end = std::future::poll_fn(|cx| self.poll_relay(cx, &mut connection)).await;
@@ -287,7 +302,7 @@ impl Connection {
         let ending = match end {
             Ok(BodyEnd::Complete) => Ending::ViaUpstream,
             Ok(BodyEnd::Incomplete(reason)) => Ending::ResponseIncomplete(reason),
-            Err(Interrupt::Deadline) => Ending::ResponseTimeoutAfterHead,
+            Err(Interrupt::Deadline) => self.too_late(),
             Err(interrupt) => interrupt.ending(),
         };
         if ending != Ending::ViaUpstream {
@@ -307,7 +322,7 @@ impl Connection {
     /// Puts the head of the response into the download leg. Whether the client's connection is kept.
     fn start_download(&mut self, route: &RoutePlan, choice: &ClusterChoice) -> bool {
         let name = &*route.route.name;
-        let elapsed = self.elapsed();
+        let elapsed = self.head_at;
         let received = self.progress.timeline.downstream_rx_end.unwrap_or(elapsed);
         let service_time = elapsed.saturating_sub(received);
         self.response.set_router_fields(u64::try_from(service_time.as_millis()).unwrap_or(u64::MAX));

@@ -12,6 +12,9 @@ use tokio::io::AsyncWrite;
 /// Chunks are gathered up to this size before they are written.
 const GATHER: usize = 64 * 1024;
 
+/// A body that is no longer than this is copied behind its head.
+const COPIED: usize = 4 * 1024;
+
 /// How a body is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Encoding {
@@ -131,6 +134,10 @@ impl Leg {
                     self.bytes += range.len() as u64;
                     match self.encoding {
                         Encoding::Chunked => push_chunk(&mut self.out, &unread[range]),
+                        // Copying a little costs less than a vectored write.
+                        Encoding::Raw if range.len() <= COPIED && !self.out.is_empty() => {
+                            self.out.extend_from_slice(&unread[range]);
+                        }
                         Encoding::Raw => {
                             let start = input.consume(0).start;
                             self.direct = start + range.start..start + range.end;

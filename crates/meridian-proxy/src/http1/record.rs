@@ -72,7 +72,7 @@ impl Connection {
     /// The request is over: counts it and writes its log lines.
     pub(super) fn log(&mut self, route_name: &str, ending: Ending) {
         self.progress.ending = Some(ending);
-        self.progress.timeline.total = self.elapsed();
+        self.progress.timeline.total = self.progress.timeline.downstream_tx_end.unwrap_or_else(|| self.elapsed());
         let request = self.request.view(self.client.input.message());
         let response = self.response.view(self.response_input.message());
         let record = Record { request: &request, response: &response, ..self.record(route_name) };

@@ -55,7 +55,8 @@ impl Connection {
         let connection = self.connection_field(keeps);
         let date = *self.worker.date.borrow_mut().at(self.request.started_at + self.elapsed());
         let server = &self.http.plan().manager.server_header;
-        self.response.write_own(body, server, &date, connection, &mut self.download.out);
+        let client = self.client_version();
+        self.response.write_own(body, server, &date, client, connection, &mut self.download.out);
         if has_content && !self.is_head_request() {
             self.download.out.extend_from_slice(body);
             self.progress.own_bytes = body.len() as u64;

@@ -4,19 +4,20 @@ use super::fields::{Extra, FieldsView, Wanted};
 use crate::listener::ConnectionInfo;
 use crate::record::HeaderView;
 use meridian_http::path::{Canonical, Normalization, canonicalize};
-use meridian_http::{Framing, HeadError, KnownHeader, RequestHead, write};
+use meridian_http::{Field, FieldName, Framing, HeadError, KnownHeader, RequestHead, write};
 use meridian_ir::{HttpConnectionManager, RequestView};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Instant, SystemTime};
 
 /// Fields by which a client could steer the gateway; taken out of what comes from outside (Envoy's
 /// `ConnectionManagerUtility::cleanInternalHeaders` for edge requests, and `forward_client_cert_details`).
-const INTERNAL: [KnownHeader; 20] = [
+const INTERNAL: [KnownHeader; 21] = [
     KnownHeader::XEnvoyInternal,
     KnownHeader::XEnvoyExternalAddress,
     KnownHeader::XEnvoyDecoratorOperation,
     KnownHeader::XEnvoyDownstreamServiceCluster,
     KnownHeader::XEnvoyDownstreamServiceNode,
+    KnownHeader::XEnvoyOriginalHost,
     KnownHeader::XEnvoyOriginalPath,
     KnownHeader::XEnvoyRetriableStatusCodes,
     KnownHeader::XEnvoyRetriableHeaderNames,
@@ -33,6 +34,9 @@ const INTERNAL: [KnownHeader; 20] = [
     KnownHeader::XEnvoyHedgeOnPerTryTimeout,
     KnownHeader::XForwardedClientCert,
 ];
+
+/// The rest of them, which have no number.
+const OTHER_INTERNAL: [&str; 2] = ["x-envoy-original-url", "x-envoy-upstream-stream-duration-ms"];
 
 /// The request at hand. Its memory is kept for the next one.
 #[derive(Debug)]
@@ -150,9 +154,7 @@ impl Request {
             is_set(KnownHeader::XForwardedProto) && (!manager.use_remote_address || manager.xff_num_trusted_hops > 0);
         let keeps_id = is_set(KnownHeader::XRequestId) && !manager.use_remote_address;
         if manager.use_remote_address {
-            for known in INTERNAL {
-                self.head.fields_mut().remove_known(known);
-            }
+            self.remove_internal(buf);
             self.extend_forwarded_for(buf, manager, info);
         }
         if !keeps_proto {
@@ -172,6 +174,22 @@ impl Request {
             self.head.fields_mut().remove_known(KnownHeader::XRequestId);
             let id = random();
             self.extra.add_with(KnownHeader::XRequestId, KnownHeader::XRequestId.name(), |out| write_uuid(id, out));
+        }
+    }
+
+    fn remove_internal(&mut self, buf: &[u8]) {
+        let fields = self.head.fields_mut();
+        for known in INTERNAL {
+            fields.remove_known(known);
+        }
+        let is_other = |field: &Field| {
+            field.known() == KnownHeader::Other
+                && OTHER_INTERNAL.iter().any(|name| field.name().of(buf) == name.as_bytes())
+        };
+        if fields.has(KnownHeader::Other) && fields.iter().any(is_other) {
+            for name in OTHER_INTERNAL {
+                fields.remove(&FieldName::new(name), buf);
+            }
         }
     }
 

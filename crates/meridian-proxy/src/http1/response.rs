@@ -89,6 +89,7 @@ impl Response {
         }
         write::end(out);
         self.head_bytes = out.len() - start;
+        set_version(&mut out[start..], pass.client);
     }
 
     /// `server` and `date`, which no route can change.
@@ -109,6 +110,7 @@ impl Response {
         body: &[u8],
         server: &ServerHeader,
         date: &[u8],
+        client: Version,
         connection: ConnectionField,
         out: &mut Vec<u8>,
     ) {
@@ -129,16 +131,26 @@ impl Response {
             ConnectionField::Close => out.extend_from_slice(b"connection: close\r\n"),
             ConnectionField::KeepAlive => out.extend_from_slice(b"connection: keep-alive\r\n"),
         }
-        if body.is_empty() {
+        if body.is_empty() && !matches!(self.status, 100..200 | 204 | 304) {
             out.extend_from_slice(b"content-length: 0\r\n");
         }
         write::end(out);
         self.head_bytes = out.len() - start;
+        set_version(&mut out[start..], client);
     }
 
     /// The response as the log prints it. `buf` is what its head was parsed from.
     pub(super) fn view<'m>(&'m self, buf: &'m [u8]) -> ResponseFields<'m> {
         ResponseFields { response: self, buf }
+    }
+}
+
+/// A client of HTTP/1.0 is answered in HTTP/1.0, as Envoy does.
+fn set_version(head: &mut [u8], client: Version) {
+    if client == Version::Http10
+        && let Some(minor) = head.get_mut(b"HTTP/1.".len())
+    {
+        *minor = b'0';
     }
 }
 

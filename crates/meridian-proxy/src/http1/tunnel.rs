@@ -29,7 +29,7 @@ impl Connection {
         if let Poll::Ready(end) = self.poll_tunnel_down(cx, up) {
             return Poll::Ready(end);
         }
-        self.client.poll_interrupt(cx, None, false, &self.worker.buffers).map(Err)
+        self.poll_outside(cx)
     }
 
     /// Ready when the client has closed and everything of it was passed on, or the endpoint takes no more.
@@ -38,14 +38,14 @@ impl Connection {
             match self.upload.transfer(&mut self.client.input) {
                 Err(_) | Ok(Next::Done) => return Poll::Ready(()),
                 Ok(Next::Flush) => match self.upload.poll_flush(cx, &self.client.input, up.stream_mut()) {
-                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Ok(())) => self.moved(),
                     Poll::Ready(Err(_)) => return Poll::Ready(()),
                     Poll::Pending => return Poll::Pending,
                 },
                 Ok(Next::Read) => {
                     self.client.input.rewind();
                     match self.client.poll_body(cx, &self.worker.buffers) {
-                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Ok(())) => self.moved(),
                         // As in Envoy, a client that closes its side ends the tunnel; all that it said was passed on.
                         Poll::Ready(Err(_)) => return Poll::Ready(()),
                         Poll::Pending => return Poll::Pending,
@@ -67,7 +67,7 @@ impl Connection {
                 Ok(Next::Read) => {
                     self.response_input.rewind();
                     match self.response_input.poll_fill(cx, up.stream_mut(), &self.worker.buffers) {
-                        Poll::Ready(Ok(Filled::More)) => {}
+                        Poll::Ready(Ok(Filled::More)) => self.moved(),
                         Poll::Ready(_) => {
                             if self.download.finish().is_err() {
                                 return Poll::Ready(Ok(()));

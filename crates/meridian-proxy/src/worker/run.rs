@@ -106,11 +106,12 @@ fn run(runtime: &LocalRuntime, worker: Worker, mut inbox: mpsc::UnboundedReceive
     });
 }
 
-/// Looks through idle upstream connections for as long as the worker runs.
+/// Looks at the clock and through idle upstream connections, for as long as the worker runs.
 async fn sweep(worker: Rc<Worker>) {
     let mut tick = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         tick.tick().await;
+        worker.set_wall_clock();
         let now = Instant::now();
         for cluster in worker.clusters.borrow().iter().flatten() {
             for host in cluster.hosts() {

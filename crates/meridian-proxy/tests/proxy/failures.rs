@@ -2,14 +2,12 @@
 
 use crate::support::client::Client;
 use crate::support::gateway::Gateway;
-use crate::support::origin::{Origin, Step, response};
+use crate::support::origin::{Gate, Origin, Step, response};
 use crate::support::{cluster, config, endpoints, forward, istio_retries, plain, route, virtual_host};
 use meridian_ir::Action;
 use meridian_ir::cluster::CircuitBreakers;
 use meridian_ir::route::{Forward, RetryPolicy};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// An address that refuses connections.
@@ -94,9 +92,7 @@ fn the_routes_timeout_answers_504_and_frees_the_endpoint() {
     assert_eq!((status, body.as_str()), (504, "upstream request timeout"));
     assert!(line.starts_with("504 UT response_timeout - \"-\" 0 24 "), "{line}");
     assert_eq!(origin.seen()[0].header("x-envoy-expected-rq-timeout-ms"), Some("100"));
-    while origin.closed() == 0 {
-        std::thread::yield_now();
-    }
+    origin.await_closed(1);
 }
 
 #[test]
@@ -111,7 +107,7 @@ fn a_try_that_takes_too_long_is_followed_by_another() {
     let policy = |attempts| RetryPolicy {
         attempts,
         on_5xx: true,
-        per_try_timeout: Some(Duration::from_millis(50)),
+        per_try_timeout: Some(Duration::from_millis(300)),
         ..istio_retries()
     };
     let action = Forward { retry: Some(policy(2)), ..forward("origin") };
@@ -184,13 +180,9 @@ fn a_client_that_leaves_takes_its_request_along() {
     let gateway = Gateway::run(plain(origin.address));
     let mut client = Client::connect(gateway.address);
     client.send("GET / HTTP/1.1\r\nHost: h.test\r\n\r\n");
-    while origin.seen().is_empty() {
-        std::thread::yield_now();
-    }
+    origin.await_seen(1);
     drop(client);
-    while origin.closed() == 0 {
-        std::thread::yield_now();
-    }
+    origin.await_closed(1);
     let lines = gateway.stop();
     assert!(lines[0].starts_with("\"GET / HTTP/1.1\" 0 DC downstream_remote_disconnect - \"-\" 0 0 "), "{lines:?}");
 }
@@ -209,11 +201,61 @@ fn a_head_that_does_not_come_is_not_waited_for() {
 }
 
 #[test]
+fn silence_ends_a_request_where_that_is_configured() {
+    let origin = Origin::start(|seen| match seen.path() {
+        "/mid" => {
+            vec![Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc".to_vec()), Step::AwaitClose]
+        }
+        _ => vec![Step::AwaitClose],
+    });
+    let gateway =
+        Gateway::run_with(plain(origin.address), |manager| manager.stream_idle_timeout = Duration::from_millis(100));
+    let mut client = Client::connect(gateway.address);
+    let answer = client.get("/up");
+    assert_eq!((answer.status(), answer.text().as_str(), answer.header("connection")), (504, "stream timeout", None));
+    let answer = client.get("/mid");
+    assert!(!answer.is_complete && answer.text() == "abc", "{answer:?}");
+    let mut client = Client::connect(gateway.address);
+    client.send("POST /down HTTP/1.1\r\nHost: h.test\r\nContent-Length: 10\r\n\r\nabc");
+    let answer = client.answer();
+    assert_eq!((answer.status(), answer.header("connection")), (408, Some("close")));
+    let lines = gateway.stop();
+    assert!(lines[0].contains(" 504 SI stream_idle_timeout - \"-\" 0 14 "), "{lines:?}");
+    assert!(lines[1].contains(" 200 SI stream_idle_timeout - \"-\" 0 3 "), "{lines:?}");
+    assert!(lines[2].contains(" 408 SI stream_idle_timeout - \"-\" 3 14 "), "{lines:?}");
+}
+
+#[test]
+fn an_endpoint_that_does_not_accept_is_given_up() {
+    // Two connections fill the queue of a socket that nobody accepts from; the next one's SYN is dropped.
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    full.listen(0).expect("it listens");
+    let address = full.local_addr().expect("bound").as_socket().expect("an IP address");
+    let fill = || {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.set_nonblocking(true).expect("a socket");
+        let _ = socket.connect(&address.into());
+        socket
+    };
+    let _queue: Vec<_> = (0..4).map(|_| fill()).collect();
+    let mut slow = cluster("origin");
+    slow.connect_timeout = Duration::from_millis(100);
+    let hosts =
+        vec![virtual_host("*", vec![route("/", Action::Forward(Forward { retry: None, ..forward("origin") }))])];
+    let gateway = Gateway::run(config(hosts, vec![(slow, endpoints(&[address]))]));
+    let (status, body, line) = ask(gateway, "/");
+    assert_eq!((status, body.len()), (503, 91), "{body}");
+    let start = "503 UF upstream_reset_before_response_started{connection_timeout} - \"-\" 0 91 ";
+    assert!(line.starts_with(start), "{line}");
+}
+
+#[test]
 fn circuit_breakers_let_as_many_through_as_they_say() {
-    let go = Arc::<AtomicBool>::default();
-    let flag = go.clone();
+    let gate = Gate::default();
+    let held = gate.clone();
     let origin = Origin::start(move |_| {
-        let mut steps = vec![Step::Until(flag.clone())];
+        let mut steps = vec![Step::Until(held.clone())];
         steps.extend(response("200 OK", "ok"));
         steps
     });
@@ -228,16 +270,14 @@ fn circuit_breakers_let_as_many_through_as_they_say() {
         std::thread::spawn(move || answers.send(client.get("/")))
     };
     ask();
-    while origin.seen().is_empty() {
-        std::thread::yield_now();
-    }
+    origin.await_seen(1);
     (0..5).for_each(|_| drop(ask()));
     for _ in 0..4 {
         let answer = answered.recv().expect("an answer");
         assert_eq!((answer.status(), answer.header("x-envoy-overloaded")), (503, Some("true")));
         assert_eq!(answer.text().len(), 81);
     }
-    go.store(true, Ordering::SeqCst);
+    gate.open();
     for _ in 0..2 {
         assert_eq!(answered.recv().expect("an answer").status(), 200);
     }

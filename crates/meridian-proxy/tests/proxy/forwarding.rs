@@ -294,3 +294,50 @@ fn edits_and_rewrites_happen_in_envoys_order() {
     let lines = gateway.stop();
     assert!(lines[0].starts_with("\"GET /old/a?q HTTP/1.1\" 200 ") && lines[0].contains("\"other.test\""), "{lines:?}");
 }
+
+#[test]
+fn old_clients_are_told_to_upgrade_unless_they_are_welcome() {
+    let origin = Origin::start(|seen| match seen.path() {
+        "/chunks" => send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+        _ => response("200 OK", "ok"),
+    });
+    let gateway = Gateway::run(plain(origin.address));
+    let mut client = Client::connect(gateway.address);
+    client.send("GET / HTTP/1.0\r\nHost: h.test\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!(
+        (answer.status(), answer.text().as_str(), answer.header("connection")),
+        (426, "Upgrade Required", Some("close"))
+    );
+    assert!(client.is_closed());
+    let gateway = Gateway::run_with(plain(origin.address), |manager| manager.accept_http_10 = true);
+    let mut client = Client::connect(gateway.address);
+    client.send("GET / HTTP/1.0\r\nHost: h.test\r\nConnection: keep-alive\r\n\r\n");
+    let answer = client.answer();
+    assert!(answer.head.starts_with("HTTP/1.0 200 OK\r\n"), "{}", answer.head);
+    assert_eq!((answer.text().as_str(), answer.header("connection")), ("ok", Some("keep-alive")));
+    client.send("GET /chunks HTTP/1.0\r\nHost: h.test\r\nConnection: keep-alive\r\n\r\n");
+    let answer = client.answer();
+    assert_eq!((answer.text().as_str(), answer.header("connection")), ("ok", Some("close")));
+    assert_eq!(answer.header("transfer-encoding"), None, "HTTP/1.0 has no chunks");
+    let lines = gateway.stop();
+    assert!(lines[0].starts_with("\"GET / HTTP/1.0\" 200 - via_upstream "), "{lines:?}");
+}
+
+#[test]
+fn a_slow_reader_holds_the_endpoint_back_and_gets_everything() {
+    let body = vec![b'x'; 20_000_000];
+    let copy = body.clone();
+    let origin = Origin::start(move |_| {
+        let mut bytes = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", copy.len()).into_bytes();
+        bytes.extend_from_slice(&copy);
+        send(bytes)
+    });
+    let gateway = Gateway::run(plain(origin.address));
+    let mut slow = Client::connect(gateway.address);
+    slow.send("GET /slow HTTP/1.1\r\nHost: h.test\r\n\r\n");
+    // Nobody reads; the same worker serves others meanwhile.
+    origin.await_seen(1);
+    assert!(Client::connect(gateway.address).get("/fast").body == body);
+    assert!(slow.answer().body == body);
+}

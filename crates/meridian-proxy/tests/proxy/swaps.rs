@@ -2,7 +2,7 @@
 
 use crate::support::client::Client;
 use crate::support::gateway::Gateway;
-use crate::support::origin::{Origin, Step, response};
+use crate::support::origin::{Gate, Origin, Step, response};
 use crate::support::{
     apply, cluster, config, endpoints, forward, listener, manager, plain, route, start, virtual_host,
 };
@@ -128,6 +128,29 @@ fn a_removed_listener_lets_its_connections_finish() {
 }
 
 #[test]
+fn a_listener_may_take_over_an_address_but_not_share_it() {
+    let origin = Origin::ok();
+    let (proxy, runtime) = (start(2), runtime());
+    let mut config = plain(origin.address);
+    let address = runtime.block_on(apply(&proxy, &config, "http"));
+    let mut client = Client::connect(address);
+    client.get("/");
+    let mut renamed = listener("renamed", manager("http.8080"));
+    renamed.address = address;
+    config.listeners.remove("http");
+    config.listeners.insert("renamed".into(), Arc::new(renamed.clone()));
+    assert_eq!(runtime.block_on(apply(&proxy, &config, "renamed")), address);
+    assert_eq!(client.get("/").header("connection"), Some("close"), "its own listener is gone");
+    assert_eq!(Client::connect(address).get("/").header("connection"), None);
+    renamed.name = "second".into();
+    config.listeners.insert("second".into(), Arc::new(renamed));
+    let applied = runtime.block_on(proxy.apply(Arc::new(config))).expect("the proxy runs");
+    assert_eq!(applied.listener_errors.len(), 1);
+    assert_eq!(&*applied.listener_errors[0].name, "second");
+    assert_eq!(Client::connect(address).get("/").status(), 200);
+}
+
+#[test]
 fn a_listener_that_cannot_listen_is_told_and_tried_again() {
     let origin = Origin::ok();
     let (proxy, runtime) = (start(2), runtime());
@@ -152,10 +175,10 @@ fn a_listener_that_cannot_listen_is_told_and_tried_again() {
 
 #[test]
 fn a_removed_endpoint_is_left_without_breaking_its_request() {
-    let go = Arc::<AtomicBool>::default();
-    let flag = go.clone();
+    let gate = Gate::default();
+    let held = gate.clone();
     let old = Origin::start(move |_| {
-        let mut steps = vec![Step::Until(flag.clone())];
+        let mut steps = vec![Step::Until(held.clone())];
         steps.extend(response("200 OK", "old"));
         steps
     });
@@ -163,12 +186,10 @@ fn a_removed_endpoint_is_left_without_breaking_its_request() {
     let gateway = Gateway::run(plain(old.address));
     let mut client = Client::connect(gateway.address);
     client.send("GET / HTTP/1.1\r\nHost: h.test\r\n\r\n");
-    while old.seen().is_empty() {
-        std::thread::yield_now();
-    }
+    old.await_seen(1);
     gateway.apply_to_same_listener(&plain(new.address));
     assert_eq!(Client::connect(gateway.address).get("/").text(), "new");
-    go.store(true, Ordering::SeqCst);
+    gate.open();
     assert_eq!(client.answer().text(), "old");
     assert_eq!(client.get("/").text(), "new");
 }
@@ -194,10 +215,10 @@ fn a_removed_cluster_is_not_found_and_comes_back() {
 
 #[test]
 fn a_stop_finishes_requests_and_closes_idle_connections() {
-    let go = Arc::<AtomicBool>::default();
-    let flag = go.clone();
+    let gate = Gate::default();
+    let held = gate.clone();
     let origin = Origin::start(move |seen| {
-        let mut steps = if seen.path() == "/slow" { vec![Step::Until(flag.clone())] } else { Vec::new() };
+        let mut steps = if seen.path() == "/slow" { vec![Step::Until(held.clone())] } else { Vec::new() };
         steps.extend(response("200 OK", "ok"));
         steps
     });
@@ -205,16 +226,14 @@ fn a_stop_finishes_requests_and_closes_idle_connections() {
     let (mut idle, mut busy) = (Client::connect(gateway.address), Client::connect(gateway.address));
     idle.get("/");
     busy.send("GET /slow HTTP/1.1\r\nHost: h.test\r\n\r\n");
-    while origin.seen().len() < 2 {
-        std::thread::yield_now();
-    }
+    origin.await_seen(2);
     let address = gateway.address;
     let stopping = std::thread::spawn(move || gateway.stop());
     assert!(idle.is_closed());
     while TcpStream::connect(address).is_ok() {
         std::thread::yield_now();
     }
-    go.store(true, Ordering::SeqCst);
+    gate.open();
     let answer = busy.answer();
     assert_eq!((answer.status(), answer.header("connection")), (200, Some("close")));
     assert_eq!(stopping.join().expect("it stops").len(), 2);
@@ -227,9 +246,7 @@ fn a_stop_does_not_wait_for_ever() {
     let address = runtime.block_on(apply(&proxy, &plain(origin.address), "http"));
     let mut client = Client::connect(address);
     client.send("GET / HTTP/1.1\r\nHost: h.test\r\n\r\n");
-    while origin.seen().is_empty() {
-        std::thread::yield_now();
-    }
+    origin.await_seen(1);
     let begun = Instant::now();
     runtime.block_on(proxy.drain_and_stop(Duration::from_millis(200)));
     assert!(begun.elapsed() >= Duration::from_millis(200) && begun.elapsed() < Duration::from_secs(5));

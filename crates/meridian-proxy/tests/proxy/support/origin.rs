@@ -2,8 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 /// A request as an origin saw it.
@@ -33,8 +32,8 @@ impl Seen {
 pub(crate) enum Step {
     Send(Vec<u8>),
     Sleep(Duration),
-    /// Waits until the flag is set.
-    Until(Arc<AtomicBool>),
+    /// Waits until the gate is opened.
+    Until(Gate),
     /// Closes in order.
     Close,
     /// Resets the connection (RST).
@@ -43,6 +42,22 @@ pub(crate) enum Step {
     AwaitClose,
     /// Sends everything back that comes, until it ends.
     Echo,
+}
+
+/// Holds origins back until it is opened.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    pub(crate) fn open(&self) {
+        *self.0.0.lock().expect("no test panics at a gate") = true;
+        self.0.1.notify_all();
+    }
+
+    fn wait(&self) {
+        let open = self.0.0.lock().expect("no test panics at a gate");
+        drop(self.0.1.wait_while(open, |open| !*open).expect("no test panics at a gate"));
+    }
 }
 
 pub(crate) fn send(bytes: impl AsRef<[u8]>) -> Vec<Step> {
@@ -59,28 +74,36 @@ type Script = dyn Fn(&Seen) -> Vec<Step> + Send + Sync;
 /// A running origin.
 pub(crate) struct Origin {
     pub(crate) address: SocketAddr,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    closed: Arc<AtomicUsize>,
+    events: Arc<(Mutex<Events>, Condvar)>,
 }
+
+#[derive(Default)]
+struct Events {
+    seen: Vec<Seen>,
+    closed: usize,
+}
+
+/// How long something may take that must happen.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Origin {
     /// Answers each request with the steps that `script` says.
     pub(crate) fn start(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let (seen, closed) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<AtomicUsize>::default());
+        let events = Arc::<(Mutex<Events>, Condvar)>::default();
         let script: Arc<Script> = Arc::new(script);
-        let (all, ends) = (seen.clone(), closed.clone());
+        let all = events.clone();
         std::thread::spawn(move || {
             for (connection, stream) in listener.incoming().flatten().enumerate() {
-                let (script, seen, closed) = (script.clone(), all.clone(), ends.clone());
+                let (script, events) = (script.clone(), all.clone());
                 std::thread::spawn(move || {
                     // The proxy may end a connection whenever it likes.
-                    let _ = serve(stream, connection, &*script, &seen, &closed);
+                    let _ = serve(stream, connection, &*script, &events);
                 });
             }
         });
-        Self { address, seen, closed }
+        Self { address, events }
     }
 
     /// An origin that answers everything with 200 and `ok`.
@@ -89,12 +112,27 @@ impl Origin {
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().expect("no test panics in an origin").clone()
+        self.events.0.lock().expect("no test panics in an origin").seen.clone()
     }
 
-    /// Connections whose other side has closed, as [`Step::AwaitClose`] found.
-    pub(crate) fn closed(&self) -> usize {
-        self.closed.load(Ordering::SeqCst)
+    /// Waits for this many requests.
+    pub(crate) fn await_seen(&self, count: usize) {
+        self.wait(|events| events.seen.len() >= count);
+    }
+
+    /// Waits until the other side has closed this many connections, as [`Step::AwaitClose`] finds.
+    pub(crate) fn await_closed(&self, count: usize) {
+        self.wait(|events| events.closed >= count);
+    }
+
+    fn wait(&self, happened: impl Fn(&Events) -> bool) {
+        let events = self.events.0.lock().expect("no test panics in an origin");
+        let (_events, result) = self
+            .events
+            .1
+            .wait_timeout_while(events, PATIENCE, |events| !happened(events))
+            .expect("no test panics in an origin");
+        assert!(!result.timed_out(), "it did not happen within {PATIENCE:?}");
     }
 }
 
@@ -102,8 +140,7 @@ fn serve(
     mut stream: TcpStream,
     connection: usize,
     script: &Script,
-    seen: &Mutex<Vec<Seen>>,
-    closed: &AtomicUsize,
+    events: &(Mutex<Events>, Condvar),
 ) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::new();
@@ -124,16 +161,13 @@ fn serve(
         if !is_early {
             read_body(&mut stream, &mut buffer, &mut request)?;
         }
-        seen.lock().expect("no test panics in an origin").push(request.clone());
+        events.0.lock().expect("no test panics in an origin").seen.push(request.clone());
+        events.1.notify_all();
         for step in script(&request) {
             match step {
                 Step::Send(bytes) => stream.write_all(&bytes)?,
                 Step::Sleep(time) => std::thread::sleep(time),
-                Step::Until(flag) => {
-                    while !flag.load(Ordering::SeqCst) {
-                        std::thread::yield_now();
-                    }
-                }
+                Step::Until(gate) => gate.wait(),
                 Step::Close => return stream.shutdown(std::net::Shutdown::Both),
                 Step::Reset => {
                     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
@@ -142,7 +176,8 @@ fn serve(
                 Step::AwaitClose => {
                     let mut rest = Vec::new();
                     let _ = stream.read_to_end(&mut rest);
-                    closed.fetch_add(1, Ordering::SeqCst);
+                    events.0.lock().expect("no test panics in an origin").closed += 1;
+                    events.1.notify_all();
                     return Ok(());
                 }
                 Step::Echo => {
