@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::workspace;
 
+pub(crate) mod envoy;
 mod kubectl;
 
 /// The programs that tests, scenarios and benchmarks call, and the Debian packages that bring them.
@@ -42,6 +43,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     if find("kubectl").is_none() {
         kubectl::build()?;
     }
+    envoy::install()?;
     println!("everything that tests, scenarios and benchmarks need is installed");
     Ok(())
 }

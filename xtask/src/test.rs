@@ -35,6 +35,7 @@ fn tests(counts: &mut Counts) -> anyhow::Result<()> {
     let meridian = workspace::programs("debug")?.join("meridian");
     let mut cargo = workspace::cargo();
     cargo.args(["test", "--workspace", "--locked", "--no-fail-fast"]).env("MERIDIAN", meridian);
+    cargo.env("ENVOY", setup::envoy::program()?);
     let succeeded = count(&mut cargo, counts)?;
     if counts.failed > 0 {
         // Each failed test is counted already.

@@ -4,13 +4,13 @@
 //! of them is under load, in turns, so that whatever else the machine does falls on all alike. The figure is CPU time
 //! of the whole process, user and system, divided by the requests that `wrk` counted; nothing is counted that failed.
 
-mod envoy;
 mod load;
 mod proxies;
 
 use super::client::Client;
 use super::process::cpu_time_with_children;
 use super::stats::median;
+use crate::setup;
 use anyhow::{Context, ensure};
 use load::Load;
 use proxies::{Kind, Proxy};
@@ -141,7 +141,7 @@ fn install(proxies: &[Kind]) -> anyhow::Result<()> {
         crate::setup::run()?;
     }
     if proxies.contains(&Kind::Envoy) {
-        envoy::install()?;
+        setup::envoy::install()?;
     }
     Ok(())
 }

@@ -3,8 +3,9 @@
 //! All have their access log on, keep connections to the origin, and forward with HTTP/1.1.
 
 use super::load::{LARGE, SMALL};
-use super::{EDGE, HOST, ORIGIN, envoy};
+use super::{EDGE, HOST, ORIGIN};
 use crate::bench::process::{Program, build_meridian};
+use crate::setup;
 use anyhow::Context;
 use serde_json::json;
 use std::fs::{self, File};
@@ -182,7 +183,7 @@ fn envoy(folder: &Path, address: SocketAddr, core: u32) -> anyhow::Result<Comman
     let file = folder.join("envoy.json");
     let text = json!({"static_resources": {"listeners": [listener], "clusters": [cluster]}}).to_string();
     fs::write(&file, text).with_context(|| file.display().to_string())?;
-    let mut command = on_core(core, envoy::program()?);
+    let mut command = on_core(core, setup::envoy::program()?);
     command.arg("-c").arg(&file).args(["--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning"]);
     Ok(command)
 }

