@@ -14,6 +14,7 @@ use meridian_ir::Name;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 
@@ -25,6 +26,7 @@ pub type Resolved = HashMap<Name, Arc<[IpAddr]>>;
 pub struct Resolver {
     names: mpsc::UnboundedSender<BTreeSet<Name>>,
     state: Arc<State>,
+    generation: AtomicU64,
 }
 
 /// What the thread publishes.
@@ -67,13 +69,14 @@ impl Resolver {
         let state = Arc::new(State { resolved: Mutex::default(), progress: watch::Sender::default() });
         let keeper = Keeper::new(source, state.clone(), changed);
         std::thread::Builder::new().name("dns".to_owned()).spawn(move || runtime.block_on(keeper.run(inbox)))?;
-        Ok(Self { names, state })
+        Ok(Self { names, state, generation: AtomicU64::new(0) })
     }
 
-    /// The names that are kept fresh from now on. Others are forgotten.
-    pub fn watch(&self, names: impl IntoIterator<Item = Name>) {
+    /// The names that are kept fresh from now on; others are forgotten. What it returns is for [`Self::settled`].
+    pub fn watch(&self, names: impl IntoIterator<Item = Name>) -> u64 {
         // The thread lives as long as this.
         let _ = self.names.send(names.into_iter().collect());
+        self.generation.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// All addresses that are known.
@@ -88,8 +91,7 @@ impl Resolver {
         self.state.resolved().get(name).cloned()
     }
 
-    /// Returns when each of the names of the `generation`th call of [`Self::watch`] (from 1) was answered or refused
-    /// once.
+    /// Returns when each of the names of that call of [`Self::watch`] was answered or refused once.
     pub async fn settled(&self, generation: u64) {
         let mut progress = self.state.progress.subscribe();
         let done = |progress: &Progress| progress.taken_over >= generation && progress.waiting == 0;

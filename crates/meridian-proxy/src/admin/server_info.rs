@@ -27,7 +27,7 @@ pub(super) fn page(context: &Context) -> Page {
     }))
 }
 
-/// Bytes of memory of this process: resident, and of its heap with what it keeps free.
+/// Bytes of resident memory of this process: all, and without files (its heap and stacks).
 pub(super) fn memory_bytes() -> Option<(u64, u64)> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let field = |name: &str| {
@@ -35,7 +35,7 @@ pub(super) fn memory_bytes() -> Option<(u64, u64)> {
         let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
         Some(kilobytes * 1024)
     };
-    Some((field("VmRSS:")?, field("VmData:")?))
+    Some((field("VmRSS:")?, field("RssAnon:")?))
 }
 
 pub(super) fn memory() -> Page {

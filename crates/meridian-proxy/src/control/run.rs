@@ -19,6 +19,9 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
+/// How long a configuration with new DNS names waits for their addresses.
+const WARMING_TIME: Duration = Duration::from_secs(1);
+
 /// What the control thread is asked for.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -150,7 +153,7 @@ impl Control {
 
     fn apply(&mut self, config: &Arc<ProxyConfig>) -> Applied {
         let mut change = self.compiler.compile(config);
-        self.watch_names();
+        self.watch_names(&mut change);
         let sockets = self.bind(config, &mut change);
         self.hand_over(change, sockets);
         self.shared.config.store(config.clone());
@@ -159,19 +162,36 @@ impl Control {
         Applied { version: config.version, listener_errors: self.errors.values().cloned().collect() }
     }
 
-    /// Keeps the addresses of the names that the configuration needs.
-    fn watch_names(&mut self) {
+    /// Keeps the addresses of the names that the configuration needs. New ones are waited for, so that no request is
+    /// sent to a cluster that is not warm; for a moment only, because a name server that does not answer must not hold
+    /// up everything else.
+    fn watch_names(&mut self, change: &mut Change) {
         let names = self.compiler.names();
-        if names != self.names {
-            self.resolver.watch(names.iter().cloned());
-            self.names = names;
+        if names == self.names {
+            return;
         }
+        let has_new = names.difference(&self.names).next().is_some();
+        let generation = self.resolver.watch(names.iter().cloned());
+        self.names = names;
+        if has_new {
+            let settled = self.resolver.settled(generation);
+            let in_time = self.runtime.block_on(async { tokio::time::timeout(WARMING_TIME, settled).await });
+            if in_time.is_err() {
+                tracing::warn!("some names of the configuration are not resolved within {WARMING_TIME:?}; going on");
+            }
+            change.clusters.extend(self.resolved().clusters);
+        }
+    }
+
+    /// What new addresses change.
+    fn resolved(&mut self) -> Change {
+        let resolved = self.resolver.resolved();
+        self.compiler.resolve(resolved.iter().map(|(name, addresses)| (name.clone(), addresses.clone())))
     }
 
     /// Takes over new addresses.
     fn resolve(&mut self) {
-        let resolved = self.resolver.resolved();
-        let change = self.compiler.resolve(resolved.iter().map(|(name, addresses)| (name.clone(), addresses.clone())));
+        let change = self.resolved();
         self.hand_over(change, (0..self.workers.len()).map(|_| Vec::new()).collect());
     }
 

@@ -120,9 +120,9 @@ fn addresses_follow_a_real_name_server() {
 fn a_name_that_does_not_exist_settles_and_comes_up_later() {
     let Some(mut server) = NameServer::start("10.0.0.1 a.test\n") else { return };
     let (resolver, changes) = start(server.source());
-    resolver.watch(["late.test".into(), "127.0.0.9".into(), "localhost".into()]);
+    let generation = resolver.watch(["late.test".into(), "127.0.0.9".into(), "localhost".into()]);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(resolver.settled(1));
+    runtime.block_on(resolver.settled(generation));
     assert_eq!(resolver.addresses("late.test"), None);
     assert_eq!(sorted(&resolver, "127.0.0.9"), ["127.0.0.9"]);
     assert!(sorted(&resolver, "localhost").contains(&"127.0.0.1".to_owned()), "from /etc/hosts");
