@@ -1,8 +1,8 @@
 //! The proxy's own endpoints: Envoy's admin interface, readiness, and metrics.
 //!
 //! They run on one thread of their own, so that a large dump or a scrape holds up neither a worker nor the taking over
-//! of a configuration. Every answer is made by a function of what the proxy publishes ([`Context`]) and a request, in
-//! [`page`]; this file only carries it.
+//! of a configuration. Every answer is a [`Page`] that a function makes of what the proxy publishes ([`Context`]) and a
+//! request; [`Server`] only carries it.
 
 mod certs;
 mod clusters;

@@ -116,7 +116,7 @@ impl WorkerLogs {
         Batch { target: buffer.target, bytes, lines, dropped, give_back: self.give_back.clone() }
     }
 
-    /// Hands over buffers [`FLUSH_INTERVAL`] after their first line, for as long as the worker lives. An idle worker is
+    /// Hands over buffers 100 ms after their first line, for as long as the worker lives. An idle worker is
     /// not woken.
     pub async fn flush_regularly(&self) {
         loop {
