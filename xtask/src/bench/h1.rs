@@ -8,7 +8,7 @@ mod load;
 mod proxies;
 
 use super::client::Client;
-use super::process::cpu_time_with_children;
+use super::process::{build_meridian, cpu_time_with_children};
 use super::stats::median;
 use crate::setup;
 use anyhow::{Context, ensure};
@@ -118,12 +118,16 @@ pub(crate) fn run(args: &H1Args) -> anyhow::Result<()> {
         args.proxy_core
     );
     install(&args.proxies)?;
+    let meridian = args.proxies.contains(&Kind::Meridian).then(build_meridian).transpose()?;
     let folder = tempfile::tempdir()?;
     let _origin = proxies::start_origin(folder.path(), args.load_core)?;
     let proxies = args
         .proxies
         .iter()
-        .map(|&kind| Proxy::start(kind, folder.path(), args.proxy_core).with_context(|| kind.name().to_owned()))
+        .map(|&kind| {
+            Proxy::start(kind, folder.path(), args.proxy_core, meridian.as_deref())
+                .with_context(|| kind.name().to_owned())
+        })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let rows = measure(args, &proxies, folder.path())?;
     print(&rows);
@@ -137,7 +141,7 @@ pub(crate) fn run(args: &H1Args) -> anyhow::Result<()> {
 /// What the benchmark starts but the project does not build.
 fn install(proxies: &[Kind]) -> anyhow::Result<()> {
     // Nginx is the origin, too.
-    if ["nginx", "haproxy", "wrk", "taskset"].iter().any(|program| !super::process::installed(program)) {
+    if ["nginx", "haproxy", "wrk", "taskset", "setpriv"].iter().any(|program| !super::process::installed(program)) {
         crate::setup::run()?;
     }
     if proxies.contains(&Kind::Envoy) {

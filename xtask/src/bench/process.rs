@@ -91,17 +91,28 @@ pub(crate) fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
     Ok(Duration::from_millis(total * 1000 / ticks_per_second()?))
 }
 
-/// CPU time of a process and of its children by `PPid`, for servers that fork workers (nginx, HAProxy).
+/// CPU time of a process and of those that descend from it, for servers that fork workers (nginx, HAProxy).
 ///
 /// # Errors
 /// The process is gone.
 pub(crate) fn cpu_time_with_children(pid: u32) -> anyhow::Result<Duration> {
     let mut total = cpu_time(pid)?;
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    for child in children.split_whitespace() {
-        total += cpu_time_with_children(child.parse()?)?;
+    for child in children(pid)? {
+        total += cpu_time_with_children(child)?;
     }
     Ok(total)
+}
+
+/// The processes whose parent is `pid`. (`/proc/PID/task/PID/children` needs a kernel option that not all have.)
+fn children(pid: u32) -> anyhow::Result<Vec<u32>> {
+    let processes = std::fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Ok(processes.filter(|process| parent(*process) == Some(pid)).collect())
+}
+
+/// The fourth field of `/proc/PID/stat`; `None` when the process has ended meanwhile.
+fn parent(pid: u32) -> Option<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    text.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
 fn ticks_per_second() -> anyhow::Result<u64> {

@@ -4,13 +4,13 @@
 
 use super::load::{LARGE, SMALL};
 use super::{EDGE, HOST, ORIGIN};
-use crate::bench::process::{Program, build_meridian};
+use crate::bench::process::Program;
 use crate::setup;
 use anyhow::Context;
 use serde_json::json;
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// A proxy to measure.
@@ -55,11 +55,12 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// Starts it on `core`, with everything that it writes in a folder of its own under `folder`.
+    /// Starts it on `core`, with everything that it writes in a folder of its own under `folder`. `meridian` is where
+    /// this project's program is, if it was built.
     ///
     /// # Errors
     /// It is not installed, does not build or cannot be started.
-    pub(super) fn start(kind: Kind, folder: &Path, core: u32) -> anyhow::Result<Self> {
+    pub(super) fn start(kind: Kind, folder: &Path, core: u32, meridian: Option<&Path>) -> anyhow::Result<Self> {
         let folder = folder.join(kind.name());
         fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
         let address = SocketAddr::new(EDGE, kind.port());
@@ -67,7 +68,7 @@ impl Proxy {
             Kind::Nginx => nginx(&folder, &nginx_proxy(address, &folder), core)?,
             Kind::Haproxy => haproxy(&folder, address, core)?,
             Kind::Envoy => envoy(&folder, address, core)?,
-            Kind::Meridian => meridian(&folder, core)?,
+            Kind::Meridian => self::meridian(meridian.context("it was not built")?, &folder, core)?,
         };
         let out = File::create(folder.join("stdout"))?;
         let errors = File::create(folder.join("stderr"))?;
@@ -97,10 +98,10 @@ pub(super) fn start_origin(folder: &Path, core: u32) -> anyhow::Result<Program> 
     Program::start(nginx(&folder, &http, core)?.stderr(File::create(folder.join("stderr"))?))
 }
 
-/// `program` on one core.
+/// `program` on one core. It ends with the benchmark, even when that is killed.
 fn on_core(core: u32, program: impl AsRef<std::ffi::OsStr>) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", &core.to_string()]).arg(program);
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "taskset", "-c", &core.to_string()]).arg(program);
     command
 }
 
@@ -188,8 +189,7 @@ fn envoy(folder: &Path, address: SocketAddr, core: u32) -> anyhow::Result<Comman
     Ok(command)
 }
 
-fn meridian(folder: &Path, core: u32) -> anyhow::Result<Command> {
-    let program: PathBuf = build_meridian()?;
+fn meridian(program: &Path, folder: &Path, core: u32) -> anyhow::Result<Command> {
     let (config, logs) = (folder.join("config"), folder.join("logs"));
     fs::create_dir(&config).with_context(|| config.display().to_string())?;
     fs::create_dir(&logs).with_context(|| logs.display().to_string())?;
