@@ -7,9 +7,9 @@ use super::leg::Leg;
 use super::record::Progress;
 use super::request::Request;
 use super::response::Response;
-use crate::listener::{ConnectionInfo, FilterRuntime, HttpRuntime, WorkerChain, WorkerListener};
+use crate::listener::{ConnectionInfo, FilterRuntime, HttpRuntime, OpenConnection, WorkerChain};
 use crate::outcome::Ending;
-use crate::worker::{ConnectionHandle, Worker};
+use crate::worker::Worker;
 use meridian_http::{HeadLimits, Span};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -18,14 +18,12 @@ use std::time::{Duration, Instant};
 pub struct Start {
     /// The worker that it is on.
     pub worker: Rc<Worker>,
-    /// The listener that it came to.
-    pub listener: Rc<WorkerListener>,
+    /// It is open.
+    pub open: OpenConnection,
     /// The chain that was chosen for it.
     pub chain: Rc<WorkerChain>,
     /// The connection manager of that chain.
     pub http: Rc<HttpRuntime>,
-    /// How others reach it.
-    pub handle: Rc<ConnectionHandle>,
     /// Its bytes.
     pub io: Downstream,
     /// What is known of it.
@@ -73,18 +71,19 @@ pub(super) struct Connection {
     /// The connection ends after this request.
     pub(super) ends: bool,
     pub(super) scratch: Vec<u8>,
-    listener: Rc<WorkerListener>,
+    open: OpenConnection,
     chain: Rc<WorkerChain>,
     generation: u64,
 }
 
 /// Serves a connection to its end.
 pub async fn serve(start: Start) {
-    let Start { worker, listener, chain, http, handle, io, info } = start;
+    let Start { worker, open, chain, http, io, info } = start;
+    open.watch().await;
     let mut connection = Connection {
         request: Request::new(&info),
-        client: Client::new(io, handle),
-        generation: listener.generation(),
+        client: Client::new(io, open.handle.clone()),
+        generation: open.listener.generation(),
         response: Response::default(),
         response_input: ReadBuffer::default(),
         upload: Leg::default(),
@@ -101,7 +100,7 @@ pub async fn serve(start: Start) {
         worker,
         http,
         info,
-        listener,
+        open,
         chain,
     };
     let stats = connection.http.stats().clone();
@@ -198,14 +197,14 @@ impl Connection {
     /// Sees what has become of the listener's chains since the last request. A chain that changed is replaced by the
     /// one that now takes such connections; when there is none, or the listener drains, this request is the last.
     fn follow_listener(&mut self) {
-        if self.listener.is_draining() || self.worker.is_stopping() {
+        if self.open.listener.is_draining() || self.worker.is_stopping() {
             self.ends = true;
         }
-        if self.generation == self.listener.generation() {
+        if self.generation == self.open.listener.generation() {
             return;
         }
-        self.generation = self.listener.generation();
-        match self.listener.chains().successor(&self.chain) {
+        self.generation = self.open.listener.generation();
+        match self.open.listener.chains().successor(&self.chain) {
             Some(chain) => {
                 if let FilterRuntime::Http(http) = &chain.runtime {
                     self.http = http.clone();
@@ -214,5 +213,21 @@ impl Connection {
             }
             None => self.ends = true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<F: Future>(_: impl FnOnce(Start) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Every open connection holds one of these, however long it is idle: a gateway has tens of thousands.
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        let size = size_of_future(serve);
+        assert!(size <= 3584, "it takes {size} bytes");
     }
 }

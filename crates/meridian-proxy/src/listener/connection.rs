@@ -64,14 +64,10 @@ impl ConnectionInfo {
     }
 }
 
-/// Serves a connection to its end.
+/// Serves a connection to its end, or hands it over to a task of its own.
 pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<WorkerListener>, stream: TcpStream, peer: SocketAddr) {
-    let open = Open::new(&worker, &listener);
-    std::future::poll_fn(|cx| {
-        open.handle.watch(cx);
-        Poll::Ready(())
-    })
-    .await;
+    let open = OpenConnection::new(&worker, &listener);
+    open.watch().await;
     // A client that is gone already has no local address either.
     let (Ok(local), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
     let info = ConnectionInfo {
@@ -83,24 +79,36 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<WorkerListener>, stre
         tls: None,
     };
     if let Some((chain, info)) = choose_chain(&worker, &listener, &stream, info).await {
-        serve_chain(worker, listener, chain, open.handle.clone(), stream, info).await;
+        serve_chain(worker, open, chain, stream, info).await;
     }
 }
 
-/// A connection that is counted as open.
-struct Open {
-    listener: Rc<WorkerListener>,
-    handle: Rc<ConnectionHandle>,
+/// A connection that is counted as open as long as this lives.
+#[derive(Debug)]
+pub struct OpenConnection {
+    /// The listener that it came to.
+    pub listener: Rc<WorkerListener>,
+    /// How others reach it.
+    pub handle: Rc<ConnectionHandle>,
 }
 
-impl Open {
+impl OpenConnection {
     fn new(worker: &Worker, listener: &Rc<WorkerListener>) -> Self {
         listener.stats.connection_opened();
         Self { handle: listener.connections.opened(worker.connection_id()), listener: listener.clone() }
     }
+
+    /// To be awaited first by the task that serves the connection: from then on it is woken when it must end.
+    pub async fn watch(&self) {
+        std::future::poll_fn(|cx| {
+            self.handle.watch(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
 }
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.listener.stats.connection_closed();
         self.listener.connections.closed(&self.handle);
@@ -176,12 +184,12 @@ fn record<'i>(info: &'i ConnectionInfo, ending: Ending, tls_failure: Option<&'i 
 
 async fn serve_chain(
     worker: Rc<Worker>,
-    listener: Rc<WorkerListener>,
+    open: OpenConnection,
     chain: Rc<WorkerChain>,
-    handle: Rc<ConnectionHandle>,
     stream: TcpStream,
     mut info: ConnectionInfo,
 ) {
+    let listener = &open.listener;
     let io = match &chain.plan.tls {
         None => http1::Downstream::Plain(stream),
         Some(config) => match handshake(config, stream).await {
@@ -205,10 +213,12 @@ async fn serve_chain(
     match &chain.runtime {
         FilterRuntime::Http(http) => {
             let http = http.clone();
-            http1::serve(http1::Start { worker, listener, chain, http, handle, io, info }).await;
+            // A task of its own, so that an idle connection does not hold what choosing a chain has needed.
+            tokio::task::spawn_local(http1::serve(http1::Start { worker, open, chain, http, io, info }));
         }
         FilterRuntime::Tcp(tcp) => {
             let (tcp, chain_name) = (tcp.clone(), chain.plan.chain.name.clone());
+            let handle = open.handle.clone();
             tcp::serve(tcp::Start { worker, tcp, chain_name, handle, io, info }).await;
         }
     }
