@@ -60,6 +60,12 @@ impl ClusterPlan {
         resolved: &Resolved,
         before: Option<&ClusterPlan>,
     ) -> Self {
+        if cluster.discovery == Discovery::OriginalDst {
+            tracing::warn!(
+                cluster = &*cluster.name,
+                "a cluster of the client's own destinations is not supported: its requests are answered with 503 UH"
+            );
+        }
         let mut hosts = Vec::new();
         let mut weights = Vec::new();
         for endpoint in endpoints.iter().flat_map(|endpoints| &endpoints.endpoints) {

@@ -39,22 +39,41 @@ impl EditPlan {
         if edits.is_empty() {
             return None;
         }
-        let remove = edits.remove.iter().filter(|name| may_edit(name)).map(|name| FieldName::new(name)).collect();
-        let write = edits.write.iter().filter(|header| may_edit(&header.name)).map(WritePlan::new).collect();
-        Some(Box::new(Self { remove, write }))
+        let remove =
+            edits.remove.iter().filter(|name| is_allowed(name, None)).map(|name| FieldName::new(name)).collect();
+        let write = edits.write.iter().filter(|header| is_allowed(&header.name, Some(&header.value)));
+        Some(Box::new(Self { remove, write: write.map(WritePlan::new).collect() }))
     }
 }
 
-/// Framing and connection are the gateway's own: an edit of them would tell the next hop other borders than there are.
-fn may_edit(name: &str) -> bool {
-    let is_own = matches!(
-        name,
-        "connection" | "content-length" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade"
-    ) || name.starts_with(':');
-    if is_own {
-        tracing::warn!(header = name, "a route edits a header that belongs to the connection; the edit is left out");
-    }
-    !is_own
+/// Whether an edit may happen; one that may not is left out and logged.
+fn is_allowed(name: &str, value: Option<&Format>) -> bool {
+    let reason = if is_of_the_connection(name) {
+        "the header belongs to the connection: an edit of it would tell the next hop other borders than there are"
+    } else if !is_token(name) {
+        "the name is not one that a header can have"
+    } else if value.is_some_and(|value| value.parts.iter().any(breaks_lines)) {
+        "the value has a line break or a NUL"
+    } else {
+        return true;
+    };
+    tracing::warn!(header = name, "an edit of a header is left out: {reason}");
+    false
+}
+
+fn is_of_the_connection(name: &str) -> bool {
+    let own = ["connection", "content-length", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
+    name.starts_with(':') || own.contains(&name)
+}
+
+/// RFC 9110 section 5.6.2
+fn is_token(name: &str) -> bool {
+    let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_token_byte)
+}
+
+fn breaks_lines(part: &Part) -> bool {
+    matches!(part, Part::Literal(text) if text.contains(['\r', '\n', '\0']))
 }
 
 impl WritePlan {
@@ -65,5 +84,32 @@ impl WritePlan {
             _ => ValuePlan::Format(header.value.clone()),
         };
         Self { name: FieldName::new(&header.name), overwrite: header.action == AppendAction::Overwrite, value }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(name: &str, value: &str) -> HeaderValue {
+        let value = Format { parts: vec![Part::Literal(value.into())] };
+        HeaderValue { name: name.into(), value, action: AppendAction::Overwrite }
+    }
+
+    #[test]
+    fn edits_that_would_break_messages_are_left_out() {
+        let edits = HeaderEdits {
+            remove: vec!["x-gone".into(), "content-length".into(), ":path".into()],
+            write: vec![
+                write("x-good", "a b"),
+                write("transfer-encoding", "chunked"),
+                write("x bad", "a"),
+                write("", "a"),
+                write("x-split", "a\r\nx-forged: b"),
+            ],
+        };
+        let plan = EditPlan::new(&edits).expect("there is something to do");
+        assert_eq!(plan.remove.iter().map(FieldName::as_str).collect::<Vec<_>>(), ["x-gone"]);
+        assert_eq!(plan.write.iter().map(|write| write.name.as_str()).collect::<Vec<_>>(), ["x-good"]);
     }
 }

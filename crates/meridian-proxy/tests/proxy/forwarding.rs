@@ -76,6 +76,39 @@ fn connections_are_used_again_on_both_sides() {
 }
 
 #[test]
+fn connections_that_endpoints_have_closed_or_spoken_on_are_not_used_again() {
+    let origin = Origin::start(|seen| {
+        let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        match seen.path() {
+            "/close" => vec![Step::Send(ok.into()), Step::Close],
+            "/speak" => send(format!("{ok}HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")),
+            "/last" => send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"),
+            _ => send(ok),
+        }
+    });
+    let gateway = Gateway::run(plain(origin.address));
+    let mut client = Client::connect(gateway.address);
+    for path in ["/close", "/speak", "/last", "/stay"] {
+        assert_eq!(client.get(path).text(), "ok", "{path}");
+        origin.await_closed(1);
+        assert_eq!(client.get("/next").text(), "ok", "after {path}");
+    }
+    let connections: Vec<usize> = origin.seen().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [0, 1, 1, 2, 2, 3, 3, 3]);
+    drop(gateway);
+    let mut limited = cluster("origin");
+    limited.max_requests_per_connection = 2;
+    let hosts = vec![virtual_host("*", vec![route("/", Action::Forward(forward("origin")))])];
+    let gateway = Gateway::run(config(hosts, vec![(limited, endpoints(&[origin.address]))]));
+    let mut client = Client::connect(gateway.address);
+    for _ in 0..5 {
+        client.get("/stay");
+    }
+    let connections: Vec<usize> = origin.seen()[8..].iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [4, 4, 5, 5, 6]);
+}
+
+#[test]
 fn bodies_arrive_whole_both_ways() {
     let body: Vec<u8> = (0..3_000_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let copy = body.clone();

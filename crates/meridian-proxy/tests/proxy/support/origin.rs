@@ -120,7 +120,7 @@ impl Origin {
         self.wait(|events| events.seen.len() >= count);
     }
 
-    /// Waits until the other side has closed this many connections, as [`Step::AwaitClose`] finds.
+    /// Waits until this many connections are closed by [`Step::Close`], or as [`Step::AwaitClose`] finds.
     pub(crate) fn await_closed(&self, count: usize) {
         self.wait(|events| events.closed >= count);
     }
@@ -168,7 +168,11 @@ fn serve(
                 Step::Send(bytes) => stream.write_all(&bytes)?,
                 Step::Sleep(time) => std::thread::sleep(time),
                 Step::Until(gate) => gate.wait(),
-                Step::Close => return stream.shutdown(std::net::Shutdown::Both),
+                Step::Close => {
+                    stream.shutdown(std::net::Shutdown::Both)?;
+                    closed(events);
+                    return Ok(());
+                }
                 Step::Reset => {
                     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
                     return Ok(());
@@ -176,8 +180,7 @@ fn serve(
                 Step::AwaitClose => {
                     let mut rest = Vec::new();
                     let _ = stream.read_to_end(&mut rest);
-                    events.0.lock().expect("no test panics in an origin").closed += 1;
-                    events.1.notify_all();
+                    closed(events);
                     return Ok(());
                 }
                 Step::Echo => {
@@ -194,6 +197,11 @@ fn serve(
             }
         }
     }
+}
+
+fn closed(events: &(Mutex<Events>, Condvar)) {
+    events.0.lock().expect("no test panics in an origin").closed += 1;
+    events.1.notify_all();
 }
 
 fn read_body(stream: &mut TcpStream, buffer: &mut Vec<u8>, request: &mut Seen) -> std::io::Result<()> {
