@@ -227,7 +227,7 @@ impl Control {
                 }
                 Err(source) => {
                     let error = ListenerError { name: name.clone(), address, source };
-                    tracing::error!(%error, "a listener does not listen");
+                    tracing::debug!(%error, "a listener does not listen");
                     self.bound.remove(name);
                     self.errors.insert(name.clone(), Arc::new(error));
                     // The one that ran under this name has another address now: it ends.
