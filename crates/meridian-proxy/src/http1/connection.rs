@@ -10,7 +10,7 @@ use super::response::Response;
 use crate::listener::{ConnectionInfo, FilterRuntime, HttpRuntime, OpenConnection, WorkerChain};
 use crate::outcome::Ending;
 use crate::worker::Worker;
-use meridian_http::{HeadLimits, Span};
+use meridian_http::{HeadError, HeadLimits, Span};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -137,15 +137,19 @@ impl Connection {
                     self.serve_request().await
                 }
                 HeadRead::Refused(error) => {
-                    self.begin(0);
+                    self.begin_refused();
+                    if error == HeadError::MissingHost {
+                        // Nothing else is wrong with it.
+                        self.request.begin(self.client.input.message(), 0);
+                    }
                     self.refuse(Ending::BadHead(error)).await
                 }
                 HeadRead::TimedOut => {
-                    self.begin(0);
+                    self.begin_refused();
                     self.refuse(Ending::RequestHeaderTimeout).await
                 }
                 HeadRead::Broken => {
-                    self.begin(0);
+                    self.begin_refused();
                     self.log("", Ending::ClientDisconnected);
                     After::Abort
                 }
@@ -165,7 +169,7 @@ impl Connection {
         self.follow_listener();
         self.http.stats().request_started();
         self.client.input.end_head(len);
-        self.request.head_bytes = len;
+        self.request.begin(self.client.input.message(), len);
         self.upload.reset();
         let framing = self.request.head.framing();
         self.upload.begin_body(framing, framing, &HeadLimits::default());
@@ -177,6 +181,13 @@ impl Connection {
         if self.upload.has_ended() {
             self.progress.timeline.downstream_rx_end = Some(Duration::ZERO);
         }
+    }
+
+    /// A request begins of which there is no whole and valid head.
+    fn begin_refused(&mut self) {
+        self.http.stats().request_started();
+        self.request.refuse();
+        self.upload.reset();
     }
 
     /// Forgets the request.

@@ -31,12 +31,7 @@ impl Connection {
         };
         let name = &*route.route.name;
         match (&route.action, &route.route.action) {
-            (ActionPlan::Forward(plan), Action::Forward(forward)) => {
-                if let Err(ending) = self.check_upgrade() {
-                    return self.reply(ending, name).await;
-                }
-                self.forward(route, plan, forward).await
-            }
+            (ActionPlan::Forward(plan), Action::Forward(forward)) => self.forward(route, plan, forward).await,
             (_, Action::Redirect(redirect)) => {
                 let location = |connection: &Self, out: &mut Vec<u8>| {
                     let request = connection.request.view(connection.client.input.message());
@@ -72,7 +67,7 @@ impl Connection {
     }
 
     /// Whether the client asks for a protocol, and may.
-    fn check_upgrade(&mut self) -> Result<(), Ending> {
+    pub(super) fn check_upgrade(&mut self) -> Result<(), Ending> {
         let buf = self.client.input.message();
         match self.request.head.upgrade(buf, &self.http.plan().manager.upgrades) {
             Ok(None) => Ok(()),

@@ -209,7 +209,7 @@ impl Connection {
 
     /// Puts an interim response into the download leg, if the client gets it, and makes ready for the next head.
     fn pass_on_interim(&mut self) {
-        if self.response.head.interim_is_forwarded(self.request.head.version()) {
+        if self.response.head.interim_is_forwarded(self.client_version()) {
             self.write_interim();
         }
         let len = self.response_input.message().len() - self.response_input.unread().len();
@@ -272,6 +272,6 @@ impl Connection {
 
     /// The client's version.
     pub(super) fn client_version(&self) -> Version {
-        self.request.head.version()
+        self.request.version()
     }
 }

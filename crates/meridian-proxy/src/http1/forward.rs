@@ -48,6 +48,9 @@ impl Connection {
             return self.reply(Ending::ClusterNotFound, name).await;
         };
         self.progress.cluster = Some(cluster.clone());
+        if let Err(ending) = self.check_upgrade() {
+            return self.reply(ending, name).await;
+        }
         self.limits = TimeLimits {
             timeout: forward.timeout,
             per_try: forward.retry.as_ref().and_then(|policy| policy.per_try_timeout),

@@ -39,7 +39,7 @@ impl Connection {
             ending.add_flags(progress.retries_exhausted, &mut flags);
         }
         Record {
-            protocol: match self.request.head.version() {
+            protocol: match self.client_version() {
                 Version::Http10 => Protocol::Http10,
                 Version::Http11 => Protocol::Http11,
             },

@@ -5,7 +5,7 @@ use super::connection::{After, Connection};
 use super::response::ConnectionField;
 use crate::outcome::{Ending, LocalBody, LocalReply};
 use crate::snapshot::EditPlan;
-use meridian_http::{Framing, HeadLimits, KnownHeader, Version, write};
+use meridian_http::{KnownHeader, Version, write};
 
 impl Connection {
     /// Answers with what [`Ending::reply`] says, if anything was agreed with the client so far; ends the connection
@@ -82,7 +82,7 @@ impl Connection {
 
     /// What the response says about the client's connection.
     pub(super) fn connection_field(&self, keeps: bool) -> ConnectionField {
-        match (keeps, self.request.head.version()) {
+        match (keeps, self.client_version()) {
             (false, _) => ConnectionField::Close,
             (true, Version::Http11) => ConnectionField::Absent,
             (true, Version::Http10) => ConnectionField::KeepAlive,
@@ -109,7 +109,6 @@ impl Connection {
 
     /// Answers a head that is refused. Nothing of it can be trusted, and nothing behind it.
     pub(super) async fn refuse(&mut self, ending: Ending) -> After {
-        self.upload.begin_body(Framing::None, Framing::None, &HeadLimits::default());
         self.reply(ending, "").await
     }
 

@@ -4,7 +4,7 @@ use super::fields::{Extra, FieldsView, Wanted};
 use crate::listener::ConnectionInfo;
 use crate::record::HeaderView;
 use meridian_http::path::{Canonical, Normalization, canonicalize};
-use meridian_http::{Field, FieldName, Framing, HeadError, KnownHeader, RequestHead, write};
+use meridian_http::{Field, FieldName, Framing, HeadError, KnownHeader, RequestHead, TargetForm, Version, write};
 use meridian_ir::{HttpConnectionManager, RequestView};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Instant, SystemTime};
@@ -49,6 +49,8 @@ pub(super) struct Request {
     rewritten: Option<Vec<u8>>,
     spare: Vec<u8>,
     host_rewrite: Option<meridian_ir::Name>,
+    /// The head was refused: nothing of it is shown or relied on, as in Envoy.
+    is_refused: bool,
     /// The client as trusted headers tell it.
     pub(super) remote: SocketAddr,
     pub(super) is_tls: bool,
@@ -67,6 +69,7 @@ impl Request {
             rewritten: None,
             spare: Vec::new(),
             host_rewrite: None,
+            is_refused: false,
             remote: info.remote,
             is_tls: info.tls.is_some(),
             started: Instant::now(),
@@ -84,7 +87,25 @@ impl Request {
             self.spare = rewritten;
         }
         self.host_rewrite = None;
+        self.is_refused = false;
         self.remote = info.remote;
+    }
+
+    /// The head is complete; its path is shown as it came until it is made canonical.
+    pub(super) fn begin(&mut self, buf: &[u8], len: usize) {
+        self.is_refused = false;
+        self.head_bytes = len;
+        self.canonical = Canonical::AsSent { len: self.head.path(buf).len() };
+    }
+
+    /// The head is not complete, or not valid.
+    pub(super) fn refuse(&mut self) {
+        self.is_refused = true;
+    }
+
+    /// The client's version; of a refused head nothing is believed.
+    pub(super) fn version(&self) -> Version {
+        if self.is_refused { Version::Http11 } else { self.head.version() }
     }
 
     /// Brings the path into its canonical form.
@@ -290,10 +311,14 @@ impl RequestView for RequestFields<'_> {
 
 impl HeaderView for RequestFields<'_> {
     fn first(&self, name: &str) -> Option<&[u8]> {
+        if self.request.is_refused {
+            return None;
+        }
         match name {
             ":method" => Some(self.request.head.method_name(self.buf)),
+            ":path" if self.request.head.target_form() == TargetForm::Authority => None,
             ":path" => Some(self.request.path(self.buf)),
-            ":authority" => Some(self.request.authority(self.buf)),
+            ":authority" => Some(self.request.authority(self.buf)).filter(|authority| !authority.is_empty()),
             ":scheme" => Some(self.request.scheme()),
             _ => FieldsView::first(self.fields(), name),
         }

@@ -251,6 +251,42 @@ fn an_endpoint_that_does_not_accept_is_given_up() {
 }
 
 #[test]
+fn refused_heads_are_logged_as_envoy_logs_them() {
+    let gateway = Gateway::run(plain(refused()));
+    let requests = [
+        ("GET /x HTTP/1.1\r\nHost : h.test\r\n\r\n", "\"- - HTTP/1.1\" 400 DPE http1.invalid_characters - \"-\" 0 11 "),
+        ("GET /x HTTP/1.1\r\n\r\n", "\"GET /x HTTP/1.1\" 400 - missing_host_header - \"-\" 0 0 "),
+        ("GET /x HTTP/1.0\r\nHost: h.test\r\n\r\n", "\"- - HTTP/1.1\" 426 DPE low_version - \"-\" 0 16 "),
+        (
+            "OPTIONS * HTTP/1.1\r\nHost: h.test\r\n\r\n",
+            "\"OPTIONS * HTTP/1.1\" 404 - absolute_path_rejected - \"-\" 0 0 ",
+        ),
+        (
+            "CONNECT h.test:1 HTTP/1.1\r\nHost: h.test:1\r\n\r\n",
+            "\"CONNECT - HTTP/1.1\" 404 NR route_not_found - \"-\" 0 0 ",
+        ),
+        (
+            "GET /x HTTP/1.1\r\nHost: h.test\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n",
+            "\"GET /x HTTP/1.1\" 403 - upgrade_failed - \"-\" 0 0 ",
+        ),
+    ];
+    for (request, _) in requests {
+        let mut client = Client::connect(gateway.address);
+        client.send(request);
+        client.answer();
+    }
+    let mut client = Client::connect(gateway.address);
+    client.send("GET /x HTT");
+    client.stream.shutdown(std::net::Shutdown::Write).expect("a socket");
+    assert!(client.is_closed(), "nothing can be said to half a request");
+    let lines = gateway.stop();
+    for ((_, start), line) in requests.iter().zip(&lines) {
+        assert!(line.starts_with(start), "{line}");
+    }
+    assert!(lines[6].starts_with("\"- - HTTP/1.1\" 0 DC downstream_remote_disconnect - \"-\" 0 0 "), "{lines:?}");
+}
+
+#[test]
 fn circuit_breakers_let_as_many_through_as_they_say() {
     let gate = Gate::default();
     let held = gate.clone();
