@@ -17,6 +17,9 @@ use tokio_rustls::server::TlsStream;
 /// Closing at once would reset the connection, and the client could lose the response (Envoy's `delayed_close_timeout`).
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How old a connection without any request may be when the proxy stops: the first request may be on its way.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
 /// A client's connection.
 #[derive(Debug)]
 pub enum Downstream {
@@ -164,9 +167,12 @@ impl Client {
                     Poll::Ready(Ok(Filled::Full)) => return Poll::Ready(HeadRead::Refused(HeadError::HeadTooLarge)),
                     Poll::Ready(Ok(Filled::End) | Err(_)) => self.ended = true,
                     Poll::Pending => {
-                        let close_at = self.handle.close_at();
-                        if self.handle.closes_idle() && !has_begun && !timeouts.is_first {
-                            return Poll::Ready(HeadRead::Idle);
+                        let mut close_at = self.handle.close_at();
+                        if self.handle.closes_idle() && !has_begun {
+                            if !timeouts.is_first {
+                                return Poll::Ready(HeadRead::Idle);
+                            }
+                            close_at = earlier(close_at, Some(timeouts.since + FIRST_REQUEST));
                         }
                         ready!(self.timer.poll(cx, earlier(deadline, close_at)));
                         return Poll::Ready(if has_begun { HeadRead::TimedOut } else { HeadRead::Idle });

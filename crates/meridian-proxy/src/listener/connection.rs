@@ -11,6 +11,7 @@ use crate::worker::{ConnectionHandle, Worker};
 use meridian_ir::filter_chain::{ConnectionView, TransportProtocol};
 use rustls::ServerConfig;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -78,9 +79,22 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<WorkerListener>, stre
         server_name: None,
         tls: None,
     };
-    if let Some((chain, info)) = choose_chain(&worker, &listener, &stream, info).await {
+    let chosen = unless_stopped(&open.handle, choose_chain(&worker, &listener, &stream, info)).await;
+    if let Some((chain, info)) = chosen.flatten() {
         serve_chain(worker, open, chain, stream, info).await;
     }
+}
+
+/// Runs `future`, but not beyond the moment at which the proxy stops: `None` then.
+async fn unless_stopped<F: Future>(handle: &ConnectionHandle, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| {
+        if handle.closes_idle() {
+            return Poll::Ready(None);
+        }
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
 }
 
 /// A connection that is counted as open as long as this lives.
@@ -192,8 +206,9 @@ async fn serve_chain(
     let listener = &open.listener;
     let io = match &chain.plan.tls {
         None => http1::Downstream::Plain(stream),
-        Some(config) => match handshake(config, stream).await {
-            Ok(stream) => {
+        Some(config) => match unless_stopped(&open.handle, handshake(config, stream)).await {
+            None => return,
+            Some(Ok(stream)) => {
                 listener.stats.tls_handshake();
                 let (_, session) = stream.get_ref();
                 info.tls = Some(TlsInfo {
@@ -202,7 +217,7 @@ async fn serve_chain(
                 });
                 http1::Downstream::Tls(Box::new(stream))
             }
-            Err(reason) => {
+            Some(Err(reason)) => {
                 listener.stats.tls_failed();
                 let record = record(&info, Ending::TlsHandshakeFailed, Some(&reason));
                 listener.chains().log_refused(&worker, &record);

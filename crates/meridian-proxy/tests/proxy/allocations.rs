@@ -62,8 +62,8 @@ fn measure() {
     both(&mut stream, REQUESTS);
     let change = region.change();
     let asked = change.allocations + change.reallocations;
-    // The log writer and the timers of the process may ask for a little now and then; requests must not.
-    assert!(asked < REQUESTS / 100, "{asked} allocations in {} requests: {change:?}", REQUESTS * 2);
+    // The log writer takes another buffer when it falls behind; a request takes nothing.
+    assert!(asked <= 8, "{asked} allocations in {} requests: {change:?}", REQUESTS * 2);
 }
 
 #[test]

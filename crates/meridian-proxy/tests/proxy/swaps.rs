@@ -240,6 +240,25 @@ fn a_stop_finishes_requests_and_closes_idle_connections() {
 }
 
 #[test]
+fn a_stop_does_not_wait_for_clients_that_say_nothing() {
+    let (proxy, runtime) = (start(1), runtime());
+    let mut config = plain(SocketAddr::from(([127, 0, 0, 1], 9)));
+    let mut inspecting = listener("inspecting", manager("http.8080"));
+    inspecting.tls_inspector = true;
+    config.listeners.insert("inspecting".into(), Arc::new(inspecting));
+    let address = runtime.block_on(apply(&proxy, &config, "http"));
+    let inspecting = proxy.shared().listener_address("inspecting").expect("it listens");
+    let mut silent = [Client::connect(address), Client::connect(inspecting)];
+    // Both are accepted when a request behind them is answered.
+    Client::connect(address).get("/");
+    Client::connect(inspecting).get("/");
+    let begun = Instant::now();
+    runtime.block_on(proxy.drain_and_stop(Duration::from_secs(60)));
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(silent.iter_mut().all(Client::is_closed));
+}
+
+#[test]
 fn a_stop_does_not_wait_for_ever() {
     let origin = Origin::start(|_| vec![Step::AwaitClose]);
     let (proxy, runtime) = (start(1), runtime());
