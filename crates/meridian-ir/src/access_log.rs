@@ -9,8 +9,45 @@ use std::sync::Arc;
 pub struct AccessLog {
     /// A file path; `/dev/stdout` and `/dev/stderr` are the process's own streams.
     pub path: Name,
-    /// One line; ends with a newline.
-    pub format: Arc<Format>,
+    /// What is written.
+    pub format: LogFormat,
+}
+
+/// The form of a log's lines.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LogFormat {
+    /// Text; ends with a newline.
+    Text(Arc<Format>),
+    /// One JSON object on each line.
+    Json(Arc<JsonFormat>),
+}
+
+/// A JSON value with operators in its strings. Where a string is one operator alone, the value keeps its type (numbers
+/// stay numbers, what is missing is null).
+#[derive(Debug, Clone, PartialEq)]
+pub enum JsonFormat {
+    /// Members in the order in which they are written (Envoy: sorted by name).
+    Object(Vec<(Name, JsonFormat)>),
+    /// Elements.
+    Array(Vec<JsonFormat>),
+    /// A string.
+    String(Format),
+    /// A number, as text.
+    Number(Name),
+    /// A truth value.
+    Bool(bool),
+    /// Nothing.
+    Null,
+}
+
+impl LogFormat {
+    /// The text format, if it is one.
+    pub fn text(&self) -> Option<&Arc<Format>> {
+        match self {
+            Self::Text(format) => Some(format),
+            Self::Json(_) => None,
+        }
+    }
 }
 
 /// Istio's default text format (`pilot/pkg/model/telemetry_logging.go` has the same operators).

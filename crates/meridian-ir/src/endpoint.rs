@@ -34,6 +34,20 @@ pub struct Endpoint {
     pub health: Health,
     /// `region/zone/subzone`; empty when unknown.
     pub locality: Name,
+    /// Zero is used first; the next as far as those before it are not healthy (Envoy's priority levels, over-provisioned
+    /// by 1.4).
+    pub priority: u32,
+}
+
+/// The share of one locality among those of its priority (`localityLbSetting.distribute`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LocalityWeight {
+    /// See [`Endpoint::locality`].
+    pub locality: Name,
+    /// See [`Endpoint::priority`].
+    pub priority: u32,
+    /// Relative weight, above zero.
+    pub weight: u32,
 }
 
 /// All endpoints of one cluster (Envoy's load assignment).
@@ -41,4 +55,6 @@ pub struct Endpoint {
 pub struct Endpoints {
     /// In the registry's order.
     pub endpoints: Vec<Endpoint>,
+    /// For clusters that are `locality_weighted`; localities that are missing have no share.
+    pub locality_weights: Vec<LocalityWeight>,
 }

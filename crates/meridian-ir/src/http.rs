@@ -35,6 +35,37 @@ pub enum ServerHeader {
     PassThrough,
 }
 
+/// What becomes of `x-forwarded-client-cert` (Envoy's `forward_client_cert_details`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum ClientCertHeader {
+    /// Taken out.
+    #[default]
+    Sanitize,
+    /// Passed on when the connection is mTLS, else taken out.
+    ForwardOnly,
+    /// Extended when the connection is mTLS.
+    AppendForward,
+    /// Written anew when the connection is mTLS, else taken out. Istio's default at gateways.
+    SanitizeSet,
+    /// Passed on always.
+    AlwaysForwardOnly,
+}
+
+/// What `x-forwarded-client-cert` tells of the client's certificate beside its `Hash` and `By`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct ClientCertDetails {
+    /// `Subject="..."`
+    pub subject: bool,
+    /// `Cert="..."`, URL-encoded PEM.
+    pub cert: bool,
+    /// `Chain="..."`
+    pub chain: bool,
+    /// `DNS=...`, one for each.
+    pub dns: bool,
+    /// `URI=...`
+    pub uri: bool,
+}
+
 /// `envoy.filters.network.http_connection_manager`, as Istio configures it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpConnectionManager {
@@ -50,6 +81,10 @@ pub struct HttpConnectionManager {
     pub xff_num_trusted_hops: u32,
     /// See [`PathNormalization`].
     pub path_normalization: PathNormalization,
+    /// See [`ClientCertHeader`].
+    pub client_cert_header: ClientCertHeader,
+    /// See [`ClientCertDetails`]; empty for connections without a certificate.
+    pub client_cert_details: ClientCertDetails,
     /// `Upgrade` protocols that are passed on; lowercase (`websocket`).
     pub upgrades: Vec<Name>,
     /// Whether HTTP/1.0 requests are served (`PILOT_HTTP10`); otherwise 426.

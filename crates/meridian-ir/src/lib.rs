@@ -10,11 +10,16 @@
 #![forbid(unsafe_code)]
 
 pub mod access_log;
+pub mod authority;
 pub mod balance;
 pub mod cluster;
+pub mod cors;
 pub mod endpoint;
+pub mod fault;
 pub mod filter_chain;
 pub mod format;
+pub mod fraction;
+pub mod hash_policy;
 pub mod header_edit;
 pub mod http;
 pub mod listener;
@@ -38,6 +43,7 @@ use std::sync::Arc;
 pub type Name = Arc<str>;
 
 pub use access_log::AccessLog;
+pub use authority::Authority;
 pub use cluster::Cluster;
 pub use endpoint::{Endpoint, Endpoints};
 pub use filter_chain::{ChainMatch, FilterChain, Filters};

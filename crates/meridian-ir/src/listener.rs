@@ -24,6 +24,9 @@ pub struct Listener {
     pub bind_to_port: bool,
     /// See [`Direction`].
     pub direction: Direction,
+    /// Whether connections begin with a PROXY protocol header, version 1 or 2 (`gatewayTopology.proxyProtocol`); those
+    /// without are closed.
+    pub proxy_protocol: bool,
     /// Whether the first bytes are looked at for a TLS ClientHello (SNI, ALPN) before a chain is chosen.
     pub tls_inspector: bool,
     /// Whether the first bytes are looked at for HTTP before a chain is chosen.

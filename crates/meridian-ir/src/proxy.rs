@@ -1,6 +1,6 @@
 //! Everything that one proxy must do.
 
-use crate::{Cluster, Endpoints, Listener, Name, RouteConfig, Secret};
+use crate::{Authority, Cluster, Endpoints, Listener, Name, RouteConfig, Secret};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -22,4 +22,6 @@ pub struct ProxyConfig {
     pub endpoints: HashMap<Name, Arc<Endpoints>>,
     /// By secret name, such as `kubernetes://httpbin-credential`.
     pub secrets: BTreeMap<Name, Arc<Secret>>,
+    /// What peers are verified against, by secret name, such as `kubernetes://httpbin-credential-cacert`.
+    pub authorities: BTreeMap<Name, Arc<Authority>>,
 }

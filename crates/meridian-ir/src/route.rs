@@ -1,7 +1,12 @@
 //! A route: which requests it takes and what happens to them.
 
+use crate::cors::Cors;
+use crate::fault::Fault;
+use crate::fraction::Fraction;
+use crate::hash_policy::HashPolicy;
 use crate::string_match::{FullRegex, StringMatch};
 use crate::{HeaderEdits, Name, Origin};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How the path, without its query, is matched.
@@ -140,6 +145,34 @@ pub struct Forward {
     pub path_rewrite: Option<PathRewrite>,
     /// Replaces the Host header (`rewrite.authority`, `headers.request.set.host`).
     pub host_rewrite: Option<Name>,
+    /// Copies of requests; their answers are thrown away.
+    pub mirrors: Vec<Mirror>,
+    /// For clusters that balance by hash; empty: at random.
+    pub hash_policies: Vec<HashPolicy>,
+}
+
+impl Default for Forward {
+    /// Forwarding to nowhere yet, without any policy.
+    fn default() -> Self {
+        Self {
+            clusters: Vec::new(),
+            timeout: None,
+            retry: None,
+            path_rewrite: None,
+            host_rewrite: None,
+            mirrors: Vec::new(),
+            hash_policies: Vec::new(),
+        }
+    }
+}
+
+/// Where copies of requests go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// Cluster name; without such a cluster nothing happens.
+    pub cluster: Name,
+    /// Of how many requests.
+    pub fraction: Fraction,
 }
 
 /// A redirect (`RFC 9110 section 15.4`).
@@ -199,6 +232,10 @@ pub struct Route {
     pub request_headers: HeaderEdits,
     /// Edits of responses, direct ones too.
     pub response_headers: HeaderEdits,
+    /// See [`Fault`].
+    pub fault: Option<Arc<Fault>>,
+    /// See [`Cors`]; preflights are answered before the action.
+    pub cors: Option<Arc<Cors>>,
     /// The object that this route was made from.
     pub origin: Option<Origin>,
 }

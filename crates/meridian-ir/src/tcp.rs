@@ -21,6 +21,8 @@ pub struct TcpProxy {
     pub clusters: Vec<WeightedName>,
     /// Both directions silent for so long ends the connection; zero: never. Envoy's default is 1 hour.
     pub idle_timeout: Duration,
+    /// The client's address decides about the endpoint, where the cluster balances by hash.
+    pub hash_source_ip: bool,
     /// Logs of its connections.
     pub access_log: Vec<AccessLog>,
 }

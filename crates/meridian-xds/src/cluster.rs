@@ -50,6 +50,9 @@ fn lb_policy(cluster: &Cluster) -> Option<&'static str> {
         (_, LbPolicy::Random) => Some("RANDOM"),
         // The default.
         (_, LbPolicy::RoundRobin) => None,
+        (_, LbPolicy::RingHash { .. }) => Some("RING_HASH"),
+        (_, LbPolicy::Maglev { .. }) => Some("MAGLEV"),
+        (_, LbPolicy::ClusterProvided) => Some("CLUSTER_PROVIDED"),
     }
 }
 

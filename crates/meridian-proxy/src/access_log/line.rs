@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 const MISSING: &[u8] = b"-";
 
 /// A format, ready to print records.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Line {
     parts: Box<[Piece]>,
 }

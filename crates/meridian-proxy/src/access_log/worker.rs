@@ -58,7 +58,8 @@ impl WorkerLogs {
     /// Compiles `log`; everything that logs to the same path shares one buffer.
     #[must_use]
     pub fn open(&self, log: &AccessLog) -> LogHandle {
-        LogHandle { target: self.writer.targets().resolve(&log.path), line: Rc::new(Line::new(&log.format)) }
+        let line = log.format.text().map_or_else(Line::default, |format| Line::new(format));
+        LogHandle { target: self.writer.targets().resolve(&log.path), line: Rc::new(line) }
     }
 
     /// Writes the line of `record` into this worker's buffer. Does not allocate once the buffers have their size.

@@ -26,6 +26,8 @@ fn settings(certificates: &[&str]) -> DownstreamTls {
         alpn: vec!["h2".into(), "http/1.1".into()],
         min_version: TlsVersion::Tls12,
         max_version: TlsVersion::Tls13,
+        client_auth: meridian_ir::tls::ClientAuth::None,
+        cipher_suites: Vec::new(),
     }
 }
 

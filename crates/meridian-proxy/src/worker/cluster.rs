@@ -79,7 +79,9 @@ impl WorkerCluster {
         let position = match self.plan.cluster.lb_policy {
             LbPolicy::LeastRequest => weights.least_request(random, |index| self.hosts[index].active()),
             LbPolicy::RoundRobin => weights.round_robin(self.turn.replace(self.turn.get().wrapping_add(1))),
-            LbPolicy::Random => weights.random(random),
+            LbPolicy::Random | LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. } | LbPolicy::ClusterProvided => {
+                weights.random(random)
+            }
         };
         self.hosts.get(position?)
     }

@@ -1,5 +1,6 @@
 //! Configurations in code, and a proxy that runs them.
 
+use meridian_ir::access_log::LogFormat;
 use meridian_ir::access_log::{AccessLog, ISTIO_DEFAULT_FORMAT};
 use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy};
 use meridian_ir::endpoint::{Address, Health};
@@ -47,12 +48,17 @@ pub(crate) fn manager(routes: &str) -> HttpConnectionManager {
         request_headers_timeout: Duration::ZERO,
         idle_timeout: Duration::from_secs(3600),
         access_log: Vec::new(),
+        client_cert_header: meridian_ir::http::ClientCertHeader::Sanitize,
+        client_cert_details: meridian_ir::http::ClientCertDetails::default(),
     }
 }
 
 /// An access log in Istio's default format.
 pub(crate) fn access_log(path: &str) -> AccessLog {
-    AccessLog { path: path.into(), format: Arc::new(Format::parse(ISTIO_DEFAULT_FORMAT).expect("a format")) }
+    AccessLog {
+        path: path.into(),
+        format: LogFormat::Text(Arc::new(Format::parse(ISTIO_DEFAULT_FORMAT).expect("a format"))),
+    }
 }
 
 /// A listener on a free port with one chain.
@@ -70,6 +76,7 @@ pub(crate) fn listener(name: &str, manager: HttpConnectionManager) -> Listener {
         default_chain: None,
         access_log: Vec::new(),
         origins: Vec::new(),
+        proxy_protocol: false,
     }
 }
 
@@ -84,16 +91,17 @@ pub(crate) fn cluster(name: &str) -> Cluster {
         max_requests_per_connection: 0,
         idle_timeout: Duration::from_secs(3600),
         origins: Vec::new(),
+        ..Cluster::default()
     }
 }
 
 pub(crate) fn endpoints(addresses: &[SocketAddr]) -> Endpoints {
     let endpoint = |address: &SocketAddr| endpoint(Address::Socket(*address));
-    Endpoints { endpoints: addresses.iter().map(endpoint).collect() }
+    Endpoints { endpoints: addresses.iter().map(endpoint).collect(), locality_weights: Vec::new() }
 }
 
 pub(crate) fn endpoint(address: Address) -> Endpoint {
-    Endpoint { address, weight: 1, health: Health::Healthy, locality: "".into() }
+    Endpoint { address, weight: 1, health: Health::Healthy, locality: "".into(), priority: 0 }
 }
 
 /// A virtual host that forwards everything to one cluster.
@@ -105,8 +113,14 @@ pub(crate) fn forward(domain: &str, cluster: &str) -> VirtualHost {
         response_headers: HeaderEdits::default(),
         host_rewrite: None,
     };
-    let action =
-        Forward { clusters: vec![destination], timeout: None, retry: None, path_rewrite: None, host_rewrite: None };
+    let action = Forward {
+        clusters: vec![destination],
+        timeout: None,
+        retry: None,
+        path_rewrite: None,
+        host_rewrite: None,
+        ..Forward::default()
+    };
     let path = PathMatch::Prefix("/".into());
     let route = Route {
         name: "".into(),
@@ -115,6 +129,8 @@ pub(crate) fn forward(domain: &str, cluster: &str) -> VirtualHost {
         request_headers: HeaderEdits::default(),
         response_headers: HeaderEdits::default(),
         origin: None,
+        fault: None,
+        cors: None,
     };
     VirtualHost {
         name: format!("{domain}:80").into(),

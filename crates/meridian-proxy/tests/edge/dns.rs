@@ -34,7 +34,10 @@ fn get(at: SocketAddr, host: &str) -> String {
 
 fn named(name: &str, host: &str, port: u16) -> (Cluster, Endpoints) {
     let endpoints = vec![endpoint(Address::Dns(host.into(), port))];
-    (Cluster { discovery: Discovery::StrictDns, ..cluster(name) }, Endpoints { endpoints })
+    (
+        Cluster { discovery: Discovery::StrictDns, ..cluster(name) },
+        Endpoints { endpoints, locality_weights: Vec::new() },
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -71,6 +71,7 @@ fn tcp_chain(names: &[&str], tls: Option<&str>, clusters: &[(&str, u32)], idle: 
             .collect(),
         idle_timeout: idle,
         access_log: vec![access_log(log.to_str().expect("UTF-8"))],
+        hash_source_ip: false,
     };
     chain(names, tls, Filters::Tcp(Arc::new(proxy)))
 }
@@ -84,6 +85,8 @@ fn chain(names: &[&str], tls: Option<&str>, filters: Filters) -> FilterChain {
             alpn: vec!["h2".into(), "http/1.1".into()],
             min_version: TlsVersion::Tls12,
             max_version: TlsVersion::Tls13,
+            client_auth: meridian_ir::tls::ClientAuth::None,
+            cipher_suites: Vec::new(),
         })
     });
     let matcher = ChainMatch { server_names, transport_protocol, ..ChainMatch::default() };

@@ -92,6 +92,7 @@ fn cluster(mesh: &MeshConfig, id: &ClusterId, service: &Service, rules: &Rules<'
             .unwrap_or_default(),
         idle_timeout: http.and_then(|http| http.idle_timeout).map_or(IDLE_TIMEOUT, |d| d.to_std()),
         origins,
+        ..Cluster::default()
     }
 }
 

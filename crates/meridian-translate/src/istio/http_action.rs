@@ -138,7 +138,11 @@ fn forward(
         host_rewrite = host_rewrite.or(of_destination);
     }
     let timeout = rule.timeout.map(|timeout| timeout.to_std()).filter(|timeout| !timeout.is_zero());
-    Some((Forward { clusters, timeout, retry, path_rewrite, host_rewrite }, request_headers, response_headers))
+    Some((
+        Forward { clusters, timeout, retry, path_rewrite, host_rewrite, ..Forward::default() },
+        request_headers,
+        response_headers,
+    ))
 }
 
 fn weighted_cluster(

@@ -132,7 +132,16 @@ impl Compiler<'_, '_> {
             name: self.object.meta.name.clone(),
         });
         let name = self.scope.pool.name(&name);
-        self.routes.push(Arc::new(Route { name, matcher, action, request_headers, response_headers, origin }));
+        self.routes.push(Arc::new(Route {
+            name,
+            matcher,
+            action,
+            request_headers,
+            response_headers,
+            origin,
+            fault: None,
+            cors: None,
+        }));
     }
 }
 

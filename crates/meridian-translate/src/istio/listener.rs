@@ -109,6 +109,7 @@ fn listener(mesh: &MeshConfig, bind: &Bind, chains: Vec<FilterChain>, servers: &
         default_chain: None,
         access_log: access_log(mesh),
         origins,
+        proxy_protocol: false,
     }
 }
 
@@ -120,7 +121,10 @@ fn access_log(mesh: &MeshConfig) -> Vec<AccessLog> {
     if mesh.access_log_file.is_empty() {
         return Vec::new();
     }
-    vec![AccessLog { path: mesh.access_log_file.clone(), format: mesh.access_log_format.clone() }]
+    vec![AccessLog {
+        path: mesh.access_log_file.clone(),
+        format: meridian_ir::access_log::LogFormat::Text(mesh.access_log_format.clone()),
+    }]
 }
 
 struct Builder<'a, 's> {
@@ -172,6 +176,8 @@ impl Builder<'_, '_> {
             request_headers_timeout: REQUEST_HEADERS_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
             access_log: access_log(mesh),
+            client_cert_header: meridian_ir::http::ClientCertHeader::Sanitize,
+            client_cert_details: meridian_ir::http::ClientCertDetails::default(),
         };
         let server_names = if tls.is_some() { server_names(server) } else { Vec::new() };
         self.chain(server, server_names, Vec::new(), tls, Filters::Http(Arc::new(manager)));
@@ -279,7 +285,13 @@ impl Builder<'_, '_> {
 
     fn tcp_proxy(&self, stat_prefix: Name, clusters: Vec<WeightedName>) -> Filters {
         let access_log = access_log(self.scope.mesh);
-        Filters::Tcp(Arc::new(TcpProxy { stat_prefix, clusters, idle_timeout: IDLE_TIMEOUT, access_log }))
+        Filters::Tcp(Arc::new(TcpProxy {
+            stat_prefix,
+            clusters,
+            idle_timeout: IDLE_TIMEOUT,
+            access_log,
+            hash_source_ip: false,
+        }))
     }
 
     fn record(&mut self, object: &Object<VirtualService>, collected: Collected, programmed: bool) {

@@ -29,6 +29,8 @@ pub(crate) fn downstream(server: &Server, mesh: &MeshConfig, findings: &mut Vec<
         alpn,
         min_version: TlsVersion::Tls12,
         max_version: TlsVersion::Tls13,
+        client_auth: meridian_ir::tls::ClientAuth::None,
+        cipher_suites: Vec::new(),
     };
     let refused = versions(&settings, &mut tls).and_then(|()| supported(&settings));
     if let Err((field, message)) = refused {

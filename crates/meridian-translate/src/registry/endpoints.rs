@@ -27,7 +27,7 @@ pub(crate) fn endpoints(resources: &Resources, service: &Service, port: &Port, l
         Source::Service(object) => of_service(resources, object, port, &mut found),
         Source::ServiceEntry(object) => of_service_entry(resources, &service.host, object, port, &mut found),
     }
-    Endpoints { endpoints: found.endpoints }
+    Endpoints { endpoints: found.endpoints, locality_weights: Vec::new() }
 }
 
 /// Endpoints that were found, each address once.
@@ -41,7 +41,7 @@ impl Found<'_> {
     fn add(&mut self, address: Address, labels: &StringMap, weight: u32, locality: &str) {
         if selects(self.labels, labels) && self.seen.insert(address.clone()) {
             let (weight, locality) = (weight.max(1), locality.into());
-            self.endpoints.push(Endpoint { address, weight, health: Health::Healthy, locality });
+            self.endpoints.push(Endpoint { address, weight, health: Health::Healthy, locality, priority: 0 });
         }
     }
 

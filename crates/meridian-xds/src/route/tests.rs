@@ -44,6 +44,7 @@ fn forward() -> Forward {
         retry: Some(default_retries()),
         path_rewrite: None,
         host_rewrite: None,
+        ..Forward::default()
     }
 }
 
@@ -55,6 +56,8 @@ fn with(path: PathMatch, action: Action) -> Route {
         request_headers: HeaderEdits::default(),
         response_headers: HeaderEdits::default(),
         origin: Some(Origin { kind: "VirtualService", namespace: "default".into(), name: "a".into() }),
+        fault: None,
+        cors: None,
     }
 }
 

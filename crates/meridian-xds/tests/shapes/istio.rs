@@ -108,6 +108,7 @@ fn tls_that_ends_here_and_goes_on_as_tcp() {
         clusters: vec![WeightedName { cluster: backend.into(), weight: 1 }],
         idle_timeout: Duration::from_secs(3600),
         access_log: Vec::new(),
+        hash_source_ip: false,
     };
     let terminated = FilterChain {
         matcher: sni("example.com"),
@@ -144,7 +145,7 @@ fn clusters_of_the_registry_and_their_endpoints() {
         Cluster { origins: vec![origin("ServiceEntry", "istio-system", "ingress")], ..cluster(name, Discovery::Eds) };
     assert_eq!(cluster_json(&ours, None), *named(&istio, "clusters", "name", name));
     let address = Address::Socket("1.1.1.1:8080".parse().expect("an address"));
-    let endpoints = Endpoints { endpoints: vec![endpoint(address)] };
+    let endpoints = Endpoints { endpoints: vec![endpoint(address)], locality_weights: Vec::new() };
     assert_eq!(load_assignment(name, &endpoints), *named(&istio, "endpoints", "clusterName", name));
 }
 
@@ -154,7 +155,8 @@ fn clusters_by_name() {
     let name = "outbound|80||istio.io";
     let ours =
         Cluster { origins: vec![origin("ServiceEntry", "default", "se")], ..cluster(name, Discovery::StrictDns) };
-    let endpoints = Endpoints { endpoints: vec![endpoint(Address::Dns("istio.io".into(), 80))] };
+    let endpoints =
+        Endpoints { endpoints: vec![endpoint(Address::Dns("istio.io".into(), 80))], locality_weights: Vec::new() };
     let mut theirs = named(&istio, "clusters", "name", name).clone();
     // Istio asks for what the proxy's own addresses are; Meridian always asks for both.
     assert_eq!(theirs["dnsLookupFamily"], "V4_ONLY");

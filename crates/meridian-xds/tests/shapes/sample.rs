@@ -1,5 +1,6 @@
 //! Parts of configurations as Istio's defaults have them, and a configuration with something of everything.
 
+use meridian_ir::access_log::LogFormat;
 use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy};
 use meridian_ir::endpoint::{Address, Health};
 use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName, TransportProtocol};
@@ -43,6 +44,8 @@ pub(crate) fn manager(stat_prefix: &str, routes: RouteSource) -> HttpConnectionM
         request_headers_timeout: Duration::ZERO,
         idle_timeout: Duration::from_secs(3600),
         access_log: Vec::new(),
+        client_cert_header: meridian_ir::http::ClientCertHeader::Sanitize,
+        client_cert_details: meridian_ir::http::ClientCertDetails::default(),
     }
 }
 
@@ -56,6 +59,8 @@ pub(crate) fn tls(secret: &str) -> DownstreamTls {
         alpn: vec!["h2".into(), "http/1.1".into()],
         min_version: TlsVersion::Tls12,
         max_version: TlsVersion::Tls13,
+        client_auth: meridian_ir::tls::ClientAuth::None,
+        cipher_suites: Vec::new(),
     }
 }
 
@@ -71,6 +76,7 @@ pub(crate) fn listener(name: &str, address: &str, chains: Vec<FilterChain>) -> L
         default_chain: None,
         access_log: Vec::new(),
         origins: Vec::new(),
+        proxy_protocol: false,
     }
 }
 
@@ -111,6 +117,7 @@ pub(crate) fn forward(cluster: &str) -> Forward {
         retry: Some(retry_policy()),
         path_rewrite: None,
         host_rewrite: None,
+        ..Forward::default()
     }
 }
 
@@ -122,6 +129,8 @@ pub(crate) fn route(path: PathMatch, action: Action) -> Route {
         request_headers: HeaderEdits::default(),
         response_headers: HeaderEdits::default(),
         origin: None,
+        fault: None,
+        cors: None,
     }
 }
 
@@ -144,11 +153,12 @@ pub(crate) fn cluster(name: &str, discovery: Discovery) -> Cluster {
         max_requests_per_connection: 0,
         idle_timeout: Duration::from_secs(3600),
         origins: Vec::new(),
+        ..Cluster::default()
     }
 }
 
 pub(crate) fn endpoint(address: Address) -> Endpoint {
-    Endpoint { address, weight: 1, health: Health::Healthy, locality: "".into() }
+    Endpoint { address, weight: 1, health: Health::Healthy, locality: "".into(), priority: 0 }
 }
 
 fn header(name: &str, value: &str, action: AppendAction) -> HeaderValue {
@@ -171,7 +181,7 @@ fn regex(pattern: &str) -> FullRegex {
 
 fn access_log() -> AccessLog {
     let format = Format::parse(meridian_ir::access_log::ISTIO_DEFAULT_FORMAT).expect("Istio's format");
-    AccessLog { path: "/dev/stdout".into(), format: Arc::new(format) }
+    AccessLog { path: "/dev/stdout".into(), format: LogFormat::Text(Arc::new(format)) }
 }
 
 const HTTPBIN: &str = "outbound|8000||httpbin.default.svc.cluster.local";
@@ -290,6 +300,7 @@ fn tcp(clusters: &[(&str, u32)]) -> Filters {
         clusters: clusters.collect(),
         idle_timeout: Duration::from_secs(30),
         access_log: vec![access_log()],
+        hash_source_ip: false,
     }))
 }
 
@@ -373,7 +384,10 @@ fn endpoints() -> Vec<(&'static str, Endpoints)> {
             },
         ],
     };
-    let by_name = |port| Endpoints { endpoints: vec![endpoint(Address::Dns("localhost".into(), port))] };
+    let by_name = |port| Endpoints {
+        endpoints: vec![endpoint(Address::Dns("localhost".into(), port))],
+        locality_weights: Vec::new(),
+    };
     vec![
         (HTTPBIN, known.clone()),
         ("outbound|8000|v1|httpbin.default.svc.cluster.local", known),

@@ -2,6 +2,7 @@ use super::*;
 use crate::outcome::Flags;
 use crate::record::{Downstream, NoHeaders, Protocol, Record, Timeline, Upstream};
 use meridian_ir::AccessLog;
+use meridian_ir::access_log::LogFormat;
 use meridian_ir::format::Format;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -43,7 +44,10 @@ fn with_record(bytes_sent: u64, with: impl FnOnce(&Record<'_>)) {
 }
 
 fn log_to(path: &Path) -> AccessLog {
-    AccessLog { path: path.to_str().unwrap().into(), format: Arc::new(Format::parse("%BYTES_SENT%\n").unwrap()) }
+    AccessLog {
+        path: path.to_str().unwrap().into(),
+        format: LogFormat::Text(Arc::new(Format::parse("%BYTES_SENT%\n").unwrap())),
+    }
 }
 
 fn write(logs: &WorkerLogs, log: &AccessLog, number: u64) {

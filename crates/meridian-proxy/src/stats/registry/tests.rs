@@ -16,6 +16,7 @@ fn cluster(name: &str) -> Cluster {
         max_requests_per_connection: 0,
         idle_timeout: Duration::from_secs(3600),
         origins: vec![Origin { kind: "ServiceEntry", namespace: "shop".into(), name: "ext".into() }],
+        ..Cluster::default()
     }
 }
 

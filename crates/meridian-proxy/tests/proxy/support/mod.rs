@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod gateway;
 pub(crate) mod origin;
 
+use meridian_ir::access_log::LogFormat;
 use meridian_ir::access_log::{AccessLog, ISTIO_DEFAULT_FORMAT};
 use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy};
 use meridian_ir::endpoint::{Address, Health};
@@ -56,12 +57,17 @@ pub(crate) fn manager(routes: &str) -> HttpConnectionManager {
         request_headers_timeout: Duration::ZERO,
         idle_timeout: Duration::from_secs(3600),
         access_log: Vec::new(),
+        client_cert_header: meridian_ir::http::ClientCertHeader::Sanitize,
+        client_cert_details: meridian_ir::http::ClientCertDetails::default(),
     }
 }
 
 /// An access log in Istio's default format.
 pub(crate) fn access_log(path: &str) -> AccessLog {
-    AccessLog { path: path.into(), format: Arc::new(Format::parse(ISTIO_DEFAULT_FORMAT).expect("a format")) }
+    AccessLog {
+        path: path.into(),
+        format: LogFormat::Text(Arc::new(Format::parse(ISTIO_DEFAULT_FORMAT).expect("a format"))),
+    }
 }
 
 /// A listener on a free port with one chain.
@@ -83,6 +89,7 @@ pub(crate) fn listener(name: &str, manager: HttpConnectionManager) -> Listener {
         default_chain: None,
         access_log: Vec::new(),
         origins: Vec::new(),
+        proxy_protocol: false,
     }
 }
 
@@ -97,6 +104,7 @@ pub(crate) fn cluster(name: &str) -> Cluster {
         max_requests_per_connection: 0,
         idle_timeout: Duration::from_secs(3600),
         origins: Vec::new(),
+        ..Cluster::default()
     }
 }
 
@@ -106,8 +114,9 @@ pub(crate) fn endpoints(addresses: &[SocketAddr]) -> Endpoints {
         weight: 1,
         health: Health::Healthy,
         locality: "".into(),
+        priority: 0,
     };
-    Endpoints { endpoints: addresses.iter().map(endpoint).collect() }
+    Endpoints { endpoints: addresses.iter().map(endpoint).collect(), locality_weights: Vec::new() }
 }
 
 /// Istio's default retry policy.
@@ -144,6 +153,7 @@ pub(crate) fn forward(cluster: &str) -> Forward {
         retry: Some(istio_retries()),
         path_rewrite: None,
         host_rewrite: None,
+        ..Forward::default()
     }
 }
 
@@ -161,6 +171,8 @@ pub(crate) fn route(prefix: &str, action: Action) -> Route {
         request_headers: HeaderEdits::default(),
         response_headers: HeaderEdits::default(),
         origin: None,
+        fault: None,
+        cors: None,
     }
 }
 
