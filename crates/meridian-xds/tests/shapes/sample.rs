@@ -226,7 +226,7 @@ fn matching_route() -> Route {
             ..retry_policy()
         }),
         path_rewrite: Some(PathRewrite::Prefix("/anything".into())),
-        host_rewrite: None,
+        ..Forward::default()
     };
     Route {
         name: "get".into(),
@@ -383,6 +383,7 @@ fn endpoints() -> Vec<(&'static str, Endpoints)> {
                 ..endpoint(socket("127.0.0.3:8000"))
             },
         ],
+        locality_weights: Vec::new(),
     };
     let by_name = |port| Endpoints {
         endpoints: vec![endpoint(Address::Dns("localhost".into(), port))],
@@ -423,5 +424,6 @@ pub(crate) fn everything() -> ProxyConfig {
         clusters: clusters().into_iter().map(|one| (one.name.clone(), Arc::new(one))).collect(),
         endpoints: endpoints().into_iter().map(|(cluster, all)| (name(cluster), Arc::new(all))).collect(),
         secrets: [(secret.name.clone(), Arc::new(secret))].into(),
+        ..ProxyConfig::default()
     }
 }
