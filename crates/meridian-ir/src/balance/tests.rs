@@ -29,6 +29,7 @@ fn a_route_picks_its_cluster_by_weight() {
         clusters: vec![cluster("a", 1), cluster("b", 3)],
         idle_timeout: Duration::ZERO,
         access_log: vec![],
+        hash_source_ip: false,
     };
     assert_eq!(spread(8).filter(|r| &*proxy.pick_cluster(*r).cluster == "b").count(), 6);
 }

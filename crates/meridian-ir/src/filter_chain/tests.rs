@@ -3,8 +3,13 @@ use crate::listener::Direction;
 use std::time::Duration;
 
 fn chain(name: &str, matcher: ChainMatch) -> Arc<FilterChain> {
-    let proxy =
-        TcpProxy { stat_prefix: name.into(), clusters: vec![], idle_timeout: Duration::ZERO, access_log: vec![] };
+    let proxy = TcpProxy {
+        stat_prefix: name.into(),
+        clusters: vec![],
+        idle_timeout: Duration::ZERO,
+        access_log: vec![],
+        hash_source_ip: false,
+    };
     Arc::new(FilterChain { name: name.into(), matcher, tls: None, filters: Filters::Tcp(proxy.into()), origin: None })
 }
 
@@ -13,6 +18,7 @@ fn listener(chains: Vec<Arc<FilterChain>>, default_chain: Option<Arc<FilterChain
         name: "0.0.0.0_8443".into(),
         address: ([0, 0, 0, 0], 8443).into(),
         bind_to_port: true,
+        proxy_protocol: false,
         direction: Direction::Outbound,
         tls_inspector: true,
         http_inspector: false,

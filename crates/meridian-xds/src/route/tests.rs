@@ -151,7 +151,7 @@ fn weights_rewrites_and_timeouts() {
             ..default_retries()
         }),
         path_rewrite: Some(PathRewrite::Prefix("/b".into())),
-        host_rewrite: None,
+        ..Forward::default()
     };
     let shown = route(&with(prefix("/a"), Action::Forward(action)), "a.example.com:8080");
     assert_eq!(
