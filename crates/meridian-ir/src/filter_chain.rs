@@ -120,6 +120,21 @@ enum Rank {
 /// meet it best. There is no way back: a chain that leaves a criterion unset loses to one that meets it, even if that
 /// one fails a later criterion.
 pub fn select<'l>(listener: &'l Listener, connection: &ConnectionView<'_>) -> Selection<'l> {
+    match (best(listener, connection).first(), &listener.default_chain) {
+        (Some(chain), _) => Selection::Chain(chain),
+        (None, Some(chain)) => Selection::Default(chain),
+        (None, None) => Selection::None,
+    }
+}
+
+/// Whether several chains of `listener` match `connection` equally well, which Envoy does not accept of a listener;
+/// [`select`] takes the first.
+pub fn is_ambiguous(listener: &Listener, connection: &ConnectionView<'_>) -> bool {
+    best(listener, connection).len() > 1
+}
+
+/// The chains that match best; no more than one, unless two match equally.
+fn best<'l>(listener: &'l Listener, connection: &ConnectionView<'_>) -> Candidates<'l> {
     let mut remaining: Candidates<'l> = listener.chains.iter().collect();
     let lowercase: SmallVec<[u8; 256]>;
     let server_name = match connection.server_name {
@@ -134,11 +149,7 @@ pub fn select<'l>(listener: &'l Listener, connection: &ConnectionView<'_>) -> Se
     keep_best(&mut remaining, |matcher| rank_server_name(matcher, server_name));
     keep_best(&mut remaining, |matcher| rank_transport(matcher, connection));
     keep_best(&mut remaining, |matcher| rank_application(matcher, connection));
-    match (remaining.first(), &listener.default_chain) {
-        (Some(chain), _) => Selection::Chain(chain),
-        (None, Some(chain)) => Selection::Default(chain),
-        (None, None) => Selection::None,
-    }
+    remaining
 }
 
 fn keep_best(remaining: &mut Candidates<'_>, rank: impl Fn(&ChainMatch) -> Rank) {

@@ -2,6 +2,7 @@
 
 use crate::{Authority, Cluster, Endpoints, Listener, Name, RouteConfig, Secret};
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The whole configuration of one proxy at one moment.
@@ -24,4 +25,11 @@ pub struct ProxyConfig {
     pub secrets: BTreeMap<Name, Arc<Secret>>,
     /// What peers are verified against, by secret name, such as `kubernetes://httpbin-credential-cacert`.
     pub authorities: BTreeMap<Name, Arc<Authority>>,
+}
+
+impl ProxyConfig {
+    /// The listener of a connection that was going to `destination`; see [`crate::listener::of_destination`].
+    pub fn listener_for(&self, destination: SocketAddr) -> Option<&Arc<Listener>> {
+        crate::listener::of_destination(self.listeners.values(), destination)
+    }
 }

@@ -18,6 +18,8 @@ fn listener(chains: Vec<Arc<FilterChain>>, default_chain: Option<Arc<FilterChain
         name: "0.0.0.0_8443".into(),
         address: ([0, 0, 0, 0], 8443).into(),
         bind_to_port: true,
+        additional_addresses: Vec::new(),
+        capture: crate::listener::Capture::default(),
         proxy_protocol: false,
         direction: Direction::Outbound,
         tls_inspector: true,

@@ -69,6 +69,8 @@ pub(crate) fn listener(name: &str, manager: HttpConnectionManager) -> Listener {
         name: name.into(),
         address: SocketAddr::from(([127, 0, 0, 1], 0)),
         bind_to_port: true,
+        additional_addresses: Vec::new(),
+        capture: meridian_ir::listener::Capture::default(),
         direction: Direction::Outbound,
         tls_inspector: false,
         http_inspector: false,

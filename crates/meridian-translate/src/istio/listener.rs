@@ -102,6 +102,8 @@ fn listener(mesh: &MeshConfig, bind: &Bind, chains: Vec<FilterChain>, servers: &
         name: listener_name(bind).into(),
         address: SocketAddr::new(bind.address, bind.port),
         bind_to_port: true,
+        additional_addresses: Vec::new(),
+        capture: meridian_ir::listener::Capture::default(),
         direction: Direction::Outbound,
         tls_inspector,
         http_inspector: false,

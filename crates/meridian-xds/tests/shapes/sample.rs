@@ -69,6 +69,8 @@ pub(crate) fn listener(name: &str, address: &str, chains: Vec<FilterChain>) -> L
         name: name.into(),
         address: address.parse().expect("an address"),
         bind_to_port: true,
+        additional_addresses: Vec::new(),
+        capture: meridian_ir::listener::Capture::default(),
         direction: Direction::Outbound,
         tls_inspector: chains.iter().any(|chain| !chain.matcher.server_names.is_empty()),
         http_inspector: false,
@@ -339,6 +341,8 @@ fn tls_listener() -> Listener {
     };
     Listener {
         bind_to_port: false,
+        additional_addresses: Vec::new(),
+        capture: meridian_ir::listener::Capture::default(),
         direction: Direction::Inbound,
         http_inspector: true,
         default_chain: Some(Arc::new(chain(tcp(&[("outbound|443|v1|a", 10), ("outbound|443|v2|a", 90)])))),
