@@ -76,6 +76,33 @@ pub struct FieldError {
     pub detail: String,
     /// What was found and what is allowed, in one sentence without the path.
     pub message: String,
+    /// What it is about, where that has a name of its own.
+    pub topic: Topic,
+}
+
+/// What a warning is about; [`istioctl analyze`](https://istio.io/latest/docs/reference/config/analysis/) has codes for
+/// these.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Topic {
+    /// Anything.
+    #[default]
+    Other,
+    /// A rule that no request reaches.
+    UnreachableRule {
+        /// The rule: its quoted name, or `#` and its position.
+        rule: String,
+        /// Why.
+        reason: String,
+    },
+    /// A match that an earlier one takes everything from.
+    IneffectiveMatch {
+        /// The rule.
+        rule: String,
+        /// The match: its quoted name, or `#` and its position.
+        matcher: String,
+        /// The earlier rule, with the match where that matters.
+        earlier: String,
+    },
 }
 
 impl fmt::Display for FieldError {
@@ -96,6 +123,11 @@ impl std::error::Error for FieldError {}
 const LONGEST_FOUND: usize = 120;
 
 impl FieldError {
+    /// The same, about `topic`.
+    pub(crate) fn on(self, topic: Topic) -> Self {
+        FieldError { topic, ..self }
+    }
+
     /// A field that the schema does not have; `suggestion` is a name that it does have and that is written similarly.
     pub fn unknown(path: impl Into<String>, suggestion: Option<&str>) -> Self {
         let path = path.into();
@@ -105,7 +137,7 @@ impl FieldError {
             None => "remove it, or correct its name".to_owned(),
         };
         let message = format!("unknown field \"{name}\"; {detail}");
-        FieldError { path, kind: FieldErrorKind::Unknown, found: None, detail, message }
+        FieldError { path, kind: FieldErrorKind::Unknown, found: None, detail, message, topic: Topic::Other }
     }
 
     /// A field that must be given; `detail` may say more, or be empty.
@@ -116,7 +148,7 @@ impl FieldError {
         } else {
             format!("required value is missing: {detail}")
         };
-        FieldError { path: path.into(), kind: FieldErrorKind::Required, found: None, detail, message }
+        FieldError { path: path.into(), kind: FieldErrorKind::Required, found: None, detail, message, topic: Topic::Other }
     }
 
     /// A value of the wrong JSON type.
@@ -128,6 +160,7 @@ impl FieldError {
             detail: format!("{path} in body must be of type {expected}: \"{kind}\""),
             message: format!("found {kind}{}, allowed: {expected}", scalar_suffix(found)),
             path,
+            topic: Topic::Other,
         }
     }
 
@@ -140,6 +173,7 @@ impl FieldError {
             message: format!("found {found}: {limit}"),
             found: Some(found),
             path,
+            topic: Topic::Other,
         }
     }
 
@@ -154,14 +188,14 @@ impl FieldError {
                 (found, message)
             }
         };
-        FieldError { path: path.into(), kind: FieldErrorKind::Invalid, found: Some(found), detail, message }
+        FieldError { path: path.into(), kind: FieldErrorKind::Invalid, found: Some(found), detail, message, topic: Topic::Other }
     }
 
     /// A mistake that the value as a whole holds, where showing the value would not help or would reveal a secret.
     pub fn invalid_hidden(path: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let message = detail.clone();
-        FieldError { path: path.into(), kind: FieldErrorKind::Invalid, found: None, detail, message }
+        FieldError { path: path.into(), kind: FieldErrorKind::Invalid, found: None, detail, message, topic: Topic::Other }
     }
 
     /// A value that is not among those that are known.
@@ -175,6 +209,7 @@ impl FieldError {
             detail: format!("supported values: {}", quoted.join(", ")),
             message: format!("found {found}, allowed: {}", plain.join(", ")),
             found: Some(found),
+            topic: Topic::Other,
         }
     }
 
@@ -186,28 +221,28 @@ impl FieldError {
         } else {
             format!("duplicate value {found}: {detail}")
         };
-        FieldError { path: path.into(), kind: FieldErrorKind::Duplicate, found: Some(found), detail, message }
+        FieldError { path: path.into(), kind: FieldErrorKind::Duplicate, found: Some(found), detail, message, topic: Topic::Other }
     }
 
     /// Something that may not be given here.
     pub fn forbidden(path: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let message = detail.clone();
-        FieldError { path: path.into(), kind: FieldErrorKind::Forbidden, found: None, detail, message }
+        FieldError { path: path.into(), kind: FieldErrorKind::Forbidden, found: None, detail, message, topic: Topic::Other }
     }
 
     /// More characters than `most`.
     pub fn too_long(path: impl Into<String>, most: usize) -> Self {
         let detail = format!("may not be more than {most} bytes");
         let message = format!("too long: {detail}");
-        FieldError { path: path.into(), kind: FieldErrorKind::TooLong, found: None, detail, message }
+        FieldError { path: path.into(), kind: FieldErrorKind::TooLong, found: None, detail, message, topic: Topic::Other }
     }
 
     /// More items than `most`.
     pub fn too_many(path: impl Into<String>, found: usize, most: usize) -> Self {
         let detail = format!("must have at most {most} items");
         let message = format!("found {found} items: {detail}");
-        FieldError { path: path.into(), kind: FieldErrorKind::TooMany, found: Some(found.to_string()), detail, message }
+        FieldError { path: path.into(), kind: FieldErrorKind::TooMany, found: Some(found.to_string()), detail, message, topic: Topic::Other }
     }
 
     /// Kubernetes' wording without the path (`Invalid value: 99999: port must be between 1-65535`), as the causes of

@@ -8,7 +8,7 @@ pub(crate) mod net;
 
 use serde_json::Value;
 
-use crate::error::FieldError;
+use crate::error::{FieldError, Topic};
 use crate::object::{Object, Spec, decode_object};
 use crate::schema::path::Path;
 
@@ -51,7 +51,12 @@ impl Findings {
 
     /// Something that the author should know.
     pub(crate) fn warn(&mut self, path: &Path<'_>, detail: impl Into<String>) {
-        self.warnings.push(FieldError::invalid_hidden(path, detail));
+        self.warn_on(path, detail, Topic::Other);
+    }
+
+    /// The same, about something that has a name of its own.
+    pub(crate) fn warn_on(&mut self, path: &Path<'_>, detail: impl Into<String>, topic: Topic) {
+        self.warnings.push(FieldError::invalid_hidden(path, detail).on(topic));
     }
 }
 

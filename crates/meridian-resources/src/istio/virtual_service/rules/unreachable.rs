@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+use crate::error::Topic;
 use crate::istio::StringMatch;
 use crate::istio::virtual_service::{HttpMatchRequest, VirtualService};
 use crate::rules::Findings;
@@ -51,7 +52,7 @@ fn analyze<M>(findings: &mut Findings, path: &Path<'_>, rules: &[Rule<'_, M>], k
     for (index, rule) in rules.iter().enumerate() {
         let path = path.index(index);
         let mut unused = |reason: &str| {
-            findings.warn(&path, format!("virtualService rule {} not used ({reason})", rule.name));
+            unreachable(findings, &path, &rule.name, reason);
         };
         if rule.matches.is_empty() {
             if matchless {
@@ -75,8 +76,7 @@ fn analyze<M>(findings: &mut Findings, path: &Path<'_>, rules: &[Rule<'_, M>], k
             ineffective(findings, &matches.index(number), &rule.name, name, earlier);
         }
         if duplicates == rule.matches.len() {
-            let detail = format!("virtualService rule {} not used (all matches used by prior rules)", rule.name);
-            findings.warn(&path, detail);
+            unreachable(findings, &path, &rule.name, "all matches used by prior rules");
         }
     }
 }
@@ -102,8 +102,15 @@ fn analyze_prefixes(findings: &mut Findings, path: &Path<'_>, rules: &[Rule<'_, 
     }
 }
 
+fn unreachable(findings: &mut Findings, path: &Path<'_>, rule: &str, reason: &str) {
+    let topic = Topic::UnreachableRule { rule: rule.to_owned(), reason: reason.to_owned() };
+    findings.warn_on(path, format!("virtualService rule {rule} not used ({reason})"), topic);
+}
+
 fn ineffective(findings: &mut Findings, path: &Path<'_>, rule: &str, name: &str, earlier: &str) {
     let detail =
         format!("virtualService rule {rule} match {name} is not used (duplicate/overlapping match in rule {earlier})");
-    findings.warn(path, detail);
+    let topic =
+        Topic::IneffectiveMatch { rule: rule.to_owned(), matcher: name.to_owned(), earlier: earlier.to_owned() };
+    findings.warn_on(path, detail, topic);
 }

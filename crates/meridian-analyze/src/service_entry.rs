@@ -1,0 +1,4 @@
+//! Analyzers of ServiceEntries.
+
+pub(crate) mod addresses;
+pub(crate) mod conflicts;
