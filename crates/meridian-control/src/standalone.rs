@@ -58,6 +58,13 @@ pub async fn prepare(api: &Api, gateways: &[Gateway]) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// The Service and the Pod of a gateway called `name`, as [`prepare`] makes them for one on loopback addresses.
+pub fn installed(name: &str) -> [(&'static Kind, Value); 2] {
+    let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let gateway = Gateway { name: name.into(), address, admin: SocketAddr::new(address, 15000) };
+    [(known("", "Service"), service(&gateway)), (known("", "Pod"), pod(&gateway))]
+}
+
 /// Creates an object unless it exists.
 async fn make(api: &Api, group: &str, kind: &str, object: Value) -> Result<(), ApiError> {
     let kind = known(group, kind);

@@ -148,7 +148,14 @@ impl FieldError {
         } else {
             format!("required value is missing: {detail}")
         };
-        FieldError { path: path.into(), kind: FieldErrorKind::Required, found: None, detail, message, topic: Topic::Other }
+        FieldError {
+            path: path.into(),
+            kind: FieldErrorKind::Required,
+            found: None,
+            detail,
+            message,
+            topic: Topic::Other,
+        }
     }
 
     /// A value of the wrong JSON type.
@@ -188,14 +195,28 @@ impl FieldError {
                 (found, message)
             }
         };
-        FieldError { path: path.into(), kind: FieldErrorKind::Invalid, found: Some(found), detail, message, topic: Topic::Other }
+        FieldError {
+            path: path.into(),
+            kind: FieldErrorKind::Invalid,
+            found: Some(found),
+            detail,
+            message,
+            topic: Topic::Other,
+        }
     }
 
     /// A mistake that the value as a whole holds, where showing the value would not help or would reveal a secret.
     pub fn invalid_hidden(path: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let message = detail.clone();
-        FieldError { path: path.into(), kind: FieldErrorKind::Invalid, found: None, detail, message, topic: Topic::Other }
+        FieldError {
+            path: path.into(),
+            kind: FieldErrorKind::Invalid,
+            found: None,
+            detail,
+            message,
+            topic: Topic::Other,
+        }
     }
 
     /// A value that is not among those that are known.
@@ -221,28 +242,56 @@ impl FieldError {
         } else {
             format!("duplicate value {found}: {detail}")
         };
-        FieldError { path: path.into(), kind: FieldErrorKind::Duplicate, found: Some(found), detail, message, topic: Topic::Other }
+        FieldError {
+            path: path.into(),
+            kind: FieldErrorKind::Duplicate,
+            found: Some(found),
+            detail,
+            message,
+            topic: Topic::Other,
+        }
     }
 
     /// Something that may not be given here.
     pub fn forbidden(path: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let message = detail.clone();
-        FieldError { path: path.into(), kind: FieldErrorKind::Forbidden, found: None, detail, message, topic: Topic::Other }
+        FieldError {
+            path: path.into(),
+            kind: FieldErrorKind::Forbidden,
+            found: None,
+            detail,
+            message,
+            topic: Topic::Other,
+        }
     }
 
     /// More characters than `most`.
     pub fn too_long(path: impl Into<String>, most: usize) -> Self {
         let detail = format!("may not be more than {most} bytes");
         let message = format!("too long: {detail}");
-        FieldError { path: path.into(), kind: FieldErrorKind::TooLong, found: None, detail, message, topic: Topic::Other }
+        FieldError {
+            path: path.into(),
+            kind: FieldErrorKind::TooLong,
+            found: None,
+            detail,
+            message,
+            topic: Topic::Other,
+        }
     }
 
     /// More items than `most`.
     pub fn too_many(path: impl Into<String>, found: usize, most: usize) -> Self {
         let detail = format!("must have at most {most} items");
         let message = format!("found {found} items: {detail}");
-        FieldError { path: path.into(), kind: FieldErrorKind::TooMany, found: Some(found.to_string()), detail, message, topic: Topic::Other }
+        FieldError {
+            path: path.into(),
+            kind: FieldErrorKind::TooMany,
+            found: Some(found.to_string()),
+            detail,
+            message,
+            topic: Topic::Other,
+        }
     }
 
     /// Kubernetes' wording without the path (`Invalid value: 99999: port must be between 1-65535`), as the causes of

@@ -1,10 +1,15 @@
 //! Meridian: north-south traffic for services in one binary.
 #![forbid(unsafe_code)]
 
+mod analyze;
+mod client;
+mod folder;
 mod httpbin;
+mod input;
 mod logging;
 mod proxy_config;
 mod up;
+mod validate;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -29,6 +34,11 @@ enum Command {
     /// Show what a proxy is configured to do: clusters, listeners, routes, endpoints, secrets
     #[command(visible_alias = "pc")]
     ProxyConfig(proxy_config::ProxyConfigArgs),
+    /// Check files of objects, each object by itself
+    #[command(visible_alias = "v")]
+    Validate(validate::ValidateArgs),
+    /// Look for mistakes in objects taken together: those that are applied, those in files, or both
+    Analyze(analyze::AnalyzeArgs),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +46,11 @@ fn main() -> ExitCode {
         Command::Up(args) => up::run(args),
         Command::Httpbin(args) => block_on(httpbin::run(args)),
         Command::ProxyConfig(args) => block_on(proxy_config::run(args)),
+        Command::Validate(args) => validate::run(&args),
+        Command::Analyze(args) => match block_on(analyze::run(args)) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -56,7 +71,7 @@ fn explanation(error: &anyhow::Error) -> String {
 }
 
 /// Runs a command on a runtime of its own.
-fn block_on<F: Future<Output = anyhow::Result<()>>>(command: F) -> anyhow::Result<()> {
+fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 

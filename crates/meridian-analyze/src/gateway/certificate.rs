@@ -16,8 +16,9 @@ pub(crate) fn analyze(objects: &Objects, report: &mut Report<'_>) {
         for other in objects.gateways.values().filter(other) {
             if settings(gateway).any(|own| settings(other).any(|theirs| is_same(own, theirs))) {
                 let names = list([full_name(gateway), full_name(other)]);
-                let text =
-                    format!("Duplicate certificate in multiple gateways {names} may cause 404s if clients re-use HTTP2 connections.");
+                let text = format!(
+                    "Duplicate certificate in multiple gateways {names} may cause 404s if clients re-use HTTP2 connections."
+                );
                 report.about(gateway, "metadata.name", GATEWAY_DUPLICATE_CERTIFICATE, text);
             }
         }

@@ -5,8 +5,7 @@ use crate::objects::Objects;
 use crate::report::Report;
 
 pub(crate) fn analyze(objects: &Objects, report: &mut Report<'_>) {
-    let without =
-        |entry: &&std::sync::Arc<_>| -> bool { has_no_address(entry) };
+    let without = |entry: &&std::sync::Arc<_>| -> bool { has_no_address(entry) };
     for entry in objects.service_entries.values().filter(without) {
         for (index, port) in entry.spec.ports.iter().enumerate() {
             if port.protocol.is_empty() || port.protocol.eq_ignore_ascii_case("TCP") {

@@ -5,11 +5,11 @@ use super::dump::Dump;
 use super::eds::EdsView;
 use super::endpoint::EndpointFilter;
 use super::listener::ListenerView;
-use super::output::{self, OutputFormat};
 use super::route::RouteView;
 use super::secret::SecretView;
 use super::source::SourceArgs;
 use super::{View, bootstrap};
+use crate::client::output::{self, OutputFormat};
 use serde_json::Value;
 
 /// Options of `proxy-config all`

@@ -1,8 +1,8 @@
 //! Which proxies there are: the Pods that say where their admin endpoints are.
 
-use super::http::{self, Answer};
 use super::json::{items, text};
-use super::kubeconfig::Server;
+use crate::client::http::{self, Answer};
+use crate::client::kubeconfig::Server;
 use anyhow::{Context, bail};
 use hyper::StatusCode;
 use meridian_control::standalone::ADMIN_ANNOTATION;

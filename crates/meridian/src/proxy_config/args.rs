@@ -5,10 +5,10 @@ use super::cluster::ClusterView;
 use super::eds::EdsView;
 use super::endpoint::EndpointView;
 use super::listener::ListenerView;
-use super::output::OutputFormat;
 use super::route::RouteView;
 use super::secret::SecretView;
 use super::source::SourceArgs;
+use crate::client::output::OutputFormat;
 
 /// Options of `meridian proxy-config`
 #[derive(clap::Args, Debug)]

@@ -12,11 +12,8 @@ mod cluster;
 mod dump;
 mod eds;
 mod endpoint;
-mod http;
 mod json;
-mod kubeconfig;
 mod listener;
-mod output;
 mod route;
 mod secret;
 mod source;
@@ -27,9 +24,9 @@ mod tests;
 
 pub(crate) use args::ProxyConfigArgs;
 
+use crate::client::output::{self, OutputFormat};
 use args::{Command, SectionArgs};
 use dump::Dump;
-use output::OutputFormat;
 use serde_json::Value;
 use table::Table;
 

@@ -1,8 +1,10 @@
 //! Where a configuration comes from: a proxy's admin endpoint, found by name or address, or a file.
 
+use super::CONFIG_DUMP;
 use super::api::{self, PodName};
 use super::dump::Dump;
-use super::{CONFIG_DUMP, http, kubeconfig};
+use crate::client::{http, kubeconfig};
+use crate::folder::default_data;
 use anyhow::{Context, bail};
 use hyper::StatusCode;
 use std::io::Read;
@@ -118,11 +120,4 @@ fn read(file: &Path) -> anyhow::Result<String> {
     };
     read.with_context(|| format!("cannot read {}", file.display()))?;
     Ok(text)
-}
-
-/// Where `meridian up` keeps its objects when it is not told.
-fn default_data() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")))?;
-    Some(home.join("meridian"))
 }

@@ -13,9 +13,8 @@ use std::path::{Path, PathBuf};
 pub(super) fn folder(option: Option<&Path>) -> anyhow::Result<PathBuf> {
     let folder = match option {
         Some(folder) => folder.to_owned(),
-        None => xdg_data_home()
-            .context("neither HOME nor XDG_DATA_HOME says where objects may live; name a folder with --data")?
-            .join("meridian"),
+        None => crate::folder::default_data()
+            .context("neither HOME nor XDG_DATA_HOME says where objects may live; name a folder with --data")?,
     };
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -23,12 +22,6 @@ pub(super) fn folder(option: Option<&Path>) -> anyhow::Result<PathBuf> {
         .create(&folder)
         .with_context(|| format!("cannot make the data folder {}; choose another with --data", folder.display()))?;
     folder.canonicalize().with_context(|| folder.display().to_string())
-}
-
-/// XDG base directory specification: a relative path counts as unset.
-fn xdg_data_home() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")))
 }
 
 /// Writes `kubeconfig` (mode 0600) for the API at `address`, and says where it is.

@@ -1,9 +1,10 @@
 //! Finding proxies through the API, with an API and a proxy on loopback.
 
 use super::{Cli, DUMP};
+use crate::client::kubeconfig;
 use crate::proxy_config::args::{Command, SectionArgs};
 use crate::proxy_config::cluster::ClusterView;
-use crate::proxy_config::{kubeconfig, show};
+use crate::proxy_config::show;
 use clap::Parser;
 use serde_json::{Value, json};
 use std::ffi::OsStr;

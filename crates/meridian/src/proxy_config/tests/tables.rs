@@ -1,6 +1,7 @@
 //! Tables, as `istioctl` prints them. Lines are compared without spaces at their ends.
 
 use super::{DUMP, dump};
+use crate::client::output::{OutputFormat, messages};
 use crate::proxy_config::View;
 use crate::proxy_config::bootstrap;
 use crate::proxy_config::cluster::ClusterView;
@@ -8,7 +9,6 @@ use crate::proxy_config::dump::Dump;
 use crate::proxy_config::eds::EdsView;
 use crate::proxy_config::endpoint::{EndpointFilter, EndpointView};
 use crate::proxy_config::listener::ListenerView;
-use crate::proxy_config::output::{OutputFormat, messages};
 use crate::proxy_config::route::{RouteView, describe_domains};
 use crate::proxy_config::secret;
 use crate::proxy_config::table::Table;

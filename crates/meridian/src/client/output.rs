@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Write};
 
 /// How to print.
 #[derive(clap::ValueEnum, Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum OutputFormat {
+pub(crate) enum OutputFormat {
     /// A table
     #[default]
     Short,
@@ -18,7 +18,7 @@ pub(super) enum OutputFormat {
 }
 
 /// Messages as text, indented as `istioctl` does.
-pub(super) fn messages(value: &Value, format: OutputFormat) -> String {
+pub(crate) fn messages(value: &Value, format: OutputFormat) -> String {
     if format == OutputFormat::Yaml {
         return meridian_resources::yaml::emit(value);
     }
@@ -34,7 +34,7 @@ pub(super) fn messages(value: &Value, format: OutputFormat) -> String {
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub(super) fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),

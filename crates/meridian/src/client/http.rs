@@ -13,16 +13,16 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) body: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: String,
 }
 
 /// Asks the server at `authority` (`host:port`) for `path`.
 ///
 /// # Errors
 /// It cannot be reached, does not speak HTTP, or takes too long.
-pub(super) async fn get(authority: &str, path: &str) -> anyhow::Result<Answer> {
+pub(crate) async fn get(authority: &str, path: &str) -> anyhow::Result<Answer> {
     let answer = tokio::time::timeout(TIMEOUT, exchange(authority, path)).await;
     answer.map_err(|_| anyhow!("no answer within {TIMEOUT:?}"))?
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// There is none; the message says where one was looked for.
-pub(super) fn find(option: Option<&Path>, variable: Option<&OsStr>, data: Option<&Path>) -> anyhow::Result<PathBuf> {
+pub(crate) fn find(option: Option<&Path>, variable: Option<&OsStr>, data: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(path) = option {
         return Ok(path.to_owned());
     }
@@ -33,7 +33,7 @@ pub(super) fn find(option: Option<&Path>, variable: Option<&OsStr>, data: Option
 ///
 /// # Errors
 /// The file cannot be read, is no kubeconfig, or names an API that needs TLS.
-pub(super) fn server(path: &Path) -> anyhow::Result<Server> {
+pub(crate) fn server(path: &Path) -> anyhow::Result<Server> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read the kubeconfig {}", path.display()))?;
     parse(&text, &path.display().to_string())
@@ -41,18 +41,18 @@ pub(super) fn server(path: &Path) -> anyhow::Result<Server> {
 
 /// Where an API is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Server {
+pub(crate) struct Server {
     /// `host:port`
-    pub(super) authority: String,
+    pub(crate) authority: String,
     /// Empty, or a path such as `/cluster-1`.
-    pub(super) prefix: String,
+    pub(crate) prefix: String,
 }
 
 /// Finds the server of the current context.
 ///
 /// # Errors
 /// See [`server`].
-pub(super) fn parse(text: &str, file: &str) -> anyhow::Result<Server> {
+pub(crate) fn parse(text: &str, file: &str) -> anyhow::Result<Server> {
     let document = meridian_resources::yaml::values(text, file).into_iter().next();
     let config = document.with_context(|| format!("{file} is empty"))?.map_err(|error| anyhow!("{error}"))?;
     let current = field(&config, "current-context");
