@@ -10,9 +10,11 @@
 mod buffer;
 mod client;
 mod connection;
+mod cors;
 mod decide;
 mod edits;
 mod exchange;
+mod fault;
 mod fields;
 mod forward;
 mod leg;
@@ -21,6 +23,7 @@ mod reply;
 mod request;
 mod response;
 mod retry;
+mod routed;
 mod timer;
 mod tunnel;
 

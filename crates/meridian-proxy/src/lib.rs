@@ -43,6 +43,7 @@ pub mod access_log;
 pub mod admin;
 pub mod control;
 pub mod dns;
+pub mod grpc;
 pub mod http1;
 pub mod inspect;
 pub mod listener;

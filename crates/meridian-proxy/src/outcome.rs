@@ -20,6 +20,10 @@ pub enum Ending {
     ViaUpstream,
     /// A route answered by itself: a direct response or a redirect.
     Direct,
+    /// A fault of the route ended the request; the fault says with which status.
+    FaultAbort,
+    /// A preflight request was answered by the route's CORS policy.
+    Preflight,
     /// No virtual host or no route takes the request.
     RouteNotFound,
     /// The route's cluster does not exist.
@@ -74,6 +78,8 @@ pub struct LocalReply {
     pub close: bool,
     /// `x-envoy-overloaded: true` goes with it.
     pub overloaded: bool,
+    /// `grpc-status` for gRPC requests; `None`: the one that goes with the HTTP status.
+    pub grpc_status: Option<u32>,
 }
 
 /// The body of a [`LocalReply`].
@@ -137,7 +143,7 @@ impl Ending {
                 | Self::RequestHeaderTimeout
                 | Self::StreamIdleTimeout { is_request_complete: false }
         );
-        Some(LocalReply { status, body, close, overloaded: matches!(self, Self::Overflow) })
+        Some(LocalReply { status, body, close, overloaded: matches!(self, Self::Overflow), grpc_status: None })
     }
 
     /// Adds the flags of this ending to `flags`, in Envoy's order. `retries_exhausted` puts `URX` before them for
@@ -164,8 +170,10 @@ impl Ending {
             Self::BadHead(HeadError::MissingHost | HeadError::UpgradeNotAllowed) => return None,
             Self::BadHead(_) | Self::BadBody(_) => Flag::DownstreamProtocolError,
             Self::LocalReset => Flag::LocalReset,
+            Self::FaultAbort => Flag::FaultInjected,
             Self::ViaUpstream
             | Self::Direct
+            | Self::Preflight
             | Self::PathlessTarget
             | Self::UpgradeFailed
             | Self::RequestHeaderTimeout
@@ -189,6 +197,8 @@ impl Ending {
         Some(Details::Fixed(match self {
             Self::ViaUpstream => "via_upstream",
             Self::Direct => "direct_response",
+            Self::FaultAbort => "fault_filter_abort",
+            Self::Preflight => "cors_response",
             Self::RouteNotFound => "route_not_found",
             Self::ClusterNotFound => "cluster_not_found",
             Self::NoHealthyUpstream => "no_healthy_upstream",

@@ -5,6 +5,7 @@ use super::connection::{After, Connection, TimeLimits};
 use super::exchange::{BodyEnd, HeadEvent, Passed, Upload};
 use super::response::PassOn;
 use super::retry::{Failure, backoff, is_retriable};
+use super::routed::Routed;
 use crate::outcome::{Ending, ResetReason, TransportFailure};
 use crate::pool::{self, Acquire, AcquireError, ActiveRequest, Counted, NewConnection, UpstreamConnection};
 use crate::snapshot::{ClusterChoice, ForwardPlan, RoutePlan};
@@ -40,16 +41,23 @@ struct Attempt {
 
 impl Connection {
     /// Forwards the request to one of the route's clusters.
-    pub(super) async fn forward(&mut self, route: &RoutePlan, plan: &ForwardPlan, forward: &Forward) -> After {
-        let name = &*route.route.name;
-        let choice = plan.pick(forward, self.worker.random());
-        let cluster = choice.and_then(|choice| Some((choice, self.worker.cluster(choice.cluster.index)?)));
-        let Some((choice, cluster)) = cluster else {
-            return self.reply(Ending::ClusterNotFound, name).await;
+    pub(super) async fn forward(
+        &mut self,
+        route: &RoutePlan,
+        plan: &ForwardPlan,
+        forward: &Forward,
+        routed: Routed<'_>,
+    ) -> After {
+        let Some(choice) = plan.pick(forward, self.worker.random()) else {
+            return self.reply(Ending::ClusterNotFound, routed).await;
+        };
+        let routed = routed.with_choice(choice);
+        let Some(cluster) = self.worker.cluster(choice.cluster.index) else {
+            return self.reply(Ending::ClusterNotFound, routed).await;
         };
         self.progress.cluster = Some(cluster.clone());
         if let Err(ending) = self.check_upgrade() {
-            return self.reply(ending, name).await;
+            return self.reply(ending, routed).await;
         }
         self.limits = TimeLimits {
             timeout: forward.timeout,
@@ -58,9 +66,9 @@ impl Connection {
         self.edit_for(route, choice, forward);
         let attempt = match self.try_until_answered(&cluster, forward.retry.as_ref()).await {
             Ok(attempt) => attempt,
-            Err(ending) => return self.reply(ending, name).await,
+            Err(ending) => return self.reply(ending, routed).await,
         };
-        self.pass_on(attempt, &cluster, route, choice).await
+        self.pass_on(attempt, &cluster, routed).await
     }
 
     /// Changes the request as route and destination want it, in the order of Envoy's router: first the route's edits,
@@ -131,7 +139,7 @@ impl Connection {
     }
 
     /// Waits before the next try.
-    async fn pause(&mut self, pause: Duration) -> Result<(), Ending> {
+    pub(super) async fn pause(&mut self, pause: Duration) -> Result<(), Ending> {
         if pause.is_zero() {
             return Ok(());
         }
@@ -278,16 +286,10 @@ impl Connection {
     }
 
     /// Passes the response on, to its end.
-    async fn pass_on(
-        &mut self,
-        attempt: Attempt,
-        cluster: &WorkerCluster,
-        route: &RoutePlan,
-        choice: &ClusterChoice,
-    ) -> After {
-        let name = &*route.route.name;
+    async fn pass_on(&mut self, attempt: Attempt, cluster: &WorkerCluster, routed: Routed<'_>) -> After {
+        let name = routed.name;
         let Attempt { mut connection, active, _counted } = attempt;
-        let keeps = self.start_download(route, choice);
+        let keeps = self.start_download(routed);
         if self.response.head.kind() == ResponseKind::Switch {
             self.begin_tunnel();
             let end = std::future::poll_fn(|cx| self.poll_tunnel(cx, &mut connection)).await;
@@ -323,14 +325,12 @@ impl Connection {
     }
 
     /// Puts the head of the response into the download leg. Whether the client's connection is kept.
-    fn start_download(&mut self, route: &RoutePlan, choice: &ClusterChoice) -> bool {
-        let name = &*route.route.name;
+    fn start_download(&mut self, routed: Routed<'_>) -> bool {
         let elapsed = self.head_at;
-        let received = self.progress.timeline.downstream_rx_end.unwrap_or(elapsed);
+        let received = self.progress.timeline.downstream_rx_end.unwrap_or(elapsed).max(self.progress.delay);
         let service_time = elapsed.saturating_sub(received);
         self.response.set_router_fields(u64::try_from(service_time.as_millis()).unwrap_or(u64::MAX));
-        self.edit_response(choice.response_edits.as_deref(), name);
-        self.edit_response(route.response_edits.as_deref(), name);
+        self.finish_response_fields(routed);
         let client = self.client_version();
         let (from, to) = (self.response.head.framing(), self.response.head.framing().towards_client(client));
         // What came behind a request for another protocol was meant for that protocol, if it is refused.

@@ -1,7 +1,7 @@
 //! From a request that is over to its record.
 
 use super::connection::Connection;
-use crate::outcome::{Ending, Flags, TransportFailure};
+use crate::outcome::{Ending, Flag, Flags, TransportFailure};
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream};
 use crate::worker::WorkerCluster;
 use meridian_http::Version;
@@ -21,6 +21,10 @@ pub(super) struct Progress {
     pub(super) failure: Option<TransportFailure>,
     pub(super) ending: Option<Ending>,
     pub(super) retries_exhausted: bool,
+    /// A fault held the request back.
+    pub(super) delay_injected: bool,
+    /// When that was over, counted from the request's start: time of which the endpoint knows nothing.
+    pub(super) delay: Duration,
     /// Body bytes of an answer of our own.
     pub(super) own_bytes: u64,
 }
@@ -35,6 +39,9 @@ impl Connection {
     pub(super) fn record<'r>(&'r self, route_name: &'r str) -> Record<'r> {
         let progress = &self.progress;
         let mut flags = Flags::default();
+        if progress.delay_injected {
+            flags.add(Flag::DelayInjected);
+        }
         if let Some(ending) = progress.ending {
             ending.add_flags(progress.retries_exhausted, &mut flags);
         }

@@ -3,44 +3,46 @@
 use super::client::Interrupt;
 use super::connection::{After, Connection};
 use super::response::ConnectionField;
+use super::routed::Routed;
+use crate::grpc;
 use crate::outcome::{Ending, LocalBody, LocalReply};
-use crate::snapshot::EditPlan;
 use meridian_http::{KnownHeader, Version, write};
 
 impl Connection {
     /// Answers with what [`Ending::reply`] says, if anything was agreed with the client so far; ends the connection
     /// where nothing can be said.
-    pub(super) async fn reply(&mut self, ending: Ending, route_name: &str) -> After {
+    pub(super) async fn reply(&mut self, ending: Ending, routed: Routed<'_>) -> After {
         let Some(reply) = ending.reply(self.progress.attempts > 1) else {
-            self.log(route_name, ending);
+            self.log(routed.name, ending);
             return After::Abort;
         };
         let mut body = std::mem::take(&mut self.scratch);
         body.clear();
         reply.body.write(&mut body);
-        let after = self.answer(reply, &body, None, ending, route_name).await;
+        let after = self.answer(reply, &body, routed, ending).await;
         self.scratch = body;
         after
     }
 
     /// Sends `body` as text with the status of `reply`, edited as the route wants it. Fields that are in the extra
-    /// fields of the response already go with it.
-    pub(super) async fn answer(
-        &mut self,
-        reply: LocalReply,
-        body: &[u8],
-        edits: Option<&EditPlan>,
-        ending: Ending,
-        route_name: &str,
-    ) -> After {
+    /// fields of the response already go with it. A gRPC client gets a head only, with the body as its message.
+    pub(super) async fn answer(&mut self, reply: LocalReply, body: &[u8], routed: Routed<'_>, ending: Ending) -> After {
+        let route_name = routed.name;
         if !self.download.is_flushed() {
             // An interim response is on its way and stuck: nothing can follow it.
             self.log(route_name, ending);
             return After::Abort;
         }
         self.response.head.reset();
-        self.response.set_status(reply.status);
-        let has_content = !matches!(reply.status, 100..200 | 204 | 304);
+        let (status, body) = match self.is_grpc() && ending != Ending::Preflight {
+            true => {
+                self.add_grpc_fields(&reply, body);
+                (200, &[][..])
+            }
+            false => (reply.status, body),
+        };
+        self.response.set_status(status);
+        let has_content = !matches!(status, 100..200 | 204 | 304);
         let keeps = !reply.close && self.keeps_alive() && self.skip_body();
         if !body.is_empty() && has_content {
             let extra = &mut self.response.extra;
@@ -50,7 +52,7 @@ impl Connection {
         if reply.overloaded {
             self.response.extra.add(KnownHeader::XEnvoyOverloaded, b"true");
         }
-        self.edit_response(edits, route_name);
+        self.finish_response_fields(routed);
         self.download.reset();
         let connection = self.connection_field(keeps);
         let date = *self.worker.date.borrow_mut().at(self.request.started_at + self.elapsed());
@@ -77,6 +79,24 @@ impl Connection {
                 self.log(route_name, Ending::ClientDisconnected);
                 After::Abort
             }
+        }
+    }
+
+    fn is_grpc(&self) -> bool {
+        let content_type = self.request.head.fields().get(KnownHeader::ContentType, self.client.input.message());
+        content_type.is_some_and(grpc::is_grpc)
+    }
+
+    /// What a gRPC client reads instead of status and body.
+    fn add_grpc_fields(&mut self, reply: &LocalReply, message: &[u8]) {
+        let is_head = self.is_head_request();
+        let extra = &mut self.response.extra;
+        extra.add(KnownHeader::ContentType, b"application/grpc");
+        let status = reply.grpc_status.unwrap_or_else(|| grpc::status_of_http(reply.status));
+        extra.add_number(KnownHeader::GrpcStatus, status.into());
+        if !message.is_empty() && !is_head {
+            let name = KnownHeader::GrpcMessage;
+            extra.add_with(name, name.name(), |out| grpc::encode_message(message, out));
         }
     }
 
@@ -109,7 +129,7 @@ impl Connection {
 
     /// Answers a head that is refused. Nothing of it can be trusted, and nothing behind it.
     pub(super) async fn refuse(&mut self, ending: Ending) -> After {
-        self.reply(ending, "").await
+        self.reply(ending, Routed::default()).await
     }
 
     /// A redirect to what `location` writes.
@@ -117,16 +137,15 @@ impl Connection {
         &mut self,
         status: u16,
         location: impl FnOnce(&Self, &mut Vec<u8>),
-        edits: Option<&EditPlan>,
-        route_name: &str,
+        routed: Routed<'_>,
     ) -> After {
         let mut value = std::mem::take(&mut self.scratch);
         value.clear();
         location(self, &mut value);
         self.response.extra.add(KnownHeader::Location, &value);
         self.scratch = value;
-        let reply = LocalReply { status, body: LocalBody::Empty, close: false, overloaded: false };
-        self.answer(reply, &[], edits, Ending::Direct, route_name).await
+        let reply = LocalReply { status, body: LocalBody::Empty, close: false, overloaded: false, grpc_status: None };
+        self.answer(reply, &[], routed, Ending::Direct).await
     }
 
     /// `HTTP/1.1 100` and other interim responses that the client gets.

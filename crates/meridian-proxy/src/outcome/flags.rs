@@ -33,6 +33,10 @@ pub enum Flag {
     UpstreamProtocolError,
     /// `SI`
     StreamIdleTimeout,
+    /// `DI`
+    DelayInjected,
+    /// `FI`
+    FaultInjected,
 }
 
 impl Flag {
@@ -54,6 +58,8 @@ impl Flag {
             Self::DownstreamProtocolError => "DPE",
             Self::UpstreamProtocolError => "UPE",
             Self::StreamIdleTimeout => "SI",
+            Self::DelayInjected => "DI",
+            Self::FaultInjected => "FI",
         }
     }
 
@@ -75,6 +81,8 @@ impl Flag {
             Self::DownstreamProtocolError => "DownstreamProtocolError",
             Self::UpstreamProtocolError => "UpstreamProtocolError",
             Self::StreamIdleTimeout => "StreamIdleTimeout",
+            Self::DelayInjected => "DelayInjected",
+            Self::FaultInjected => "FaultInjected",
         }
     }
 }

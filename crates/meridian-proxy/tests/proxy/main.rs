@@ -2,6 +2,7 @@
 
 mod allocations;
 mod failures;
+mod filters;
 mod forwarding;
 mod http1_corpus;
 mod support;
