@@ -12,6 +12,7 @@
 pub mod access_log;
 pub mod authority;
 pub mod balance;
+pub mod cipher_suites;
 pub mod cluster;
 pub mod cors;
 pub mod endpoint;

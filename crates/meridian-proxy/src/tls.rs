@@ -1,19 +1,19 @@
 //! TLS towards clients: one server configuration for each certificate-and-policy, so that tickets never cross policies.
 
-pub mod certificate;
+mod peer;
+
+pub use peer::PeerCertificate;
 
 use meridian_ir::tls::{DownstreamTls, TlsVersion};
 use meridian_ir::{Name, Secret};
-use rustls::crypto::CryptoProvider;
+use meridian_tls::{Certificate, PROVIDER, PairError, certificate, load_pair};
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{CipherSuite, ProtocolVersion, ServerConfig, SupportedProtocolVersion};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -37,20 +37,9 @@ pub enum TlsError {
          --key FILE), or correct credentialName"
     )]
     MissingSecret(Name),
-    /// The certificate chain is not PEM.
-    #[error("the certificate chain of the secret {0} is not PEM with at least one CERTIFICATE: {1}")]
-    Certificate(Name, String),
-    /// The private key is not PEM.
-    #[error("the private key of the secret {0} is not an unencrypted PKCS#8, PKCS#1 or SEC1 key in PEM: {1}")]
-    PrivateKey(Name, String),
-    /// The private key is of a kind that TLS cannot sign with.
-    #[error(
-        "the private key of the secret {0} cannot be used; RSA of 2048 bits or more, P-256, P-384, P-521 and Ed25519 can"
-    )]
-    UnsupportedKey(Name),
-    /// Certificate and key are not a pair.
-    #[error("the private key of the secret {0} does not belong to the first certificate of its chain")]
-    KeyMismatch(Name),
+    /// The secret is there, but cannot be served.
+    #[error("the secret {0} cannot be used: {1}")]
+    Pair(Name, PairError),
     /// Lowest above highest version.
     #[error("the lowest TLS version {0:?} is above the highest {1:?}")]
     Versions(TlsVersion, TlsVersion),
@@ -78,7 +67,14 @@ impl HandshakeError {
     }
 }
 
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+/// TLS of a filter chain, ready for its connections.
+#[derive(Debug)]
+pub struct ServerTls {
+    /// See [`ServerConfig`].
+    pub config: Arc<ServerConfig>,
+    /// What the certificate that is preferred says of itself.
+    pub local: Option<Arc<Certificate>>,
+}
 
 /// The configuration of a chain that terminates TLS with `settings`.
 ///
@@ -90,12 +86,13 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_l
 pub fn server_config(
     settings: &DownstreamTls,
     secrets: &BTreeMap<Name, Arc<Secret>>,
-) -> Result<Arc<ServerConfig>, TlsError> {
+) -> Result<Arc<ServerTls>, TlsError> {
     let mut keys = Vec::new();
     let mut first_error = None;
     for name in &settings.certificates {
         let loaded = match secrets.get(name) {
-            Some(secret) => certified_key(secret),
+            Some(secret) => load_pair(&secret.certificate_chain, &secret.private_key)
+                .map_err(|error| TlsError::Pair(name.clone(), error)),
             None => Err(TlsError::MissingSecret(name.clone())),
         };
         match loaded {
@@ -109,6 +106,7 @@ pub fn server_config(
     if keys.is_empty() {
         return Err(first_error.unwrap_or(TlsError::NoCertificate));
     }
+    let local = keys[0].cert.first().and_then(|leaf| certificate::parse(leaf)).map(Arc::new);
     let error = || TlsError::Versions(settings.min_version, settings.max_version);
     let mut config = ServerConfig::builder_with_provider(PROVIDER.clone())
         .with_protocol_versions(&versions(settings))
@@ -122,15 +120,15 @@ pub fn server_config(
         Ok(ticketer) => config.ticketer = ticketer,
         Err(error) => tracing::warn!("TLS sessions cannot be resumed: {error}"),
     }
-    Ok(Arc::new(config))
+    Ok(Arc::new(ServerTls { config: Arc::new(config), local }))
 }
 
 /// Does the handshake of a chain that terminates TLS, for at most [`HANDSHAKE_TIMEOUT`].
 ///
 /// # Errors
 /// See [`HandshakeError`]; the client was told by an alert where that was possible.
-pub async fn accept(config: Arc<ServerConfig>, stream: TcpStream) -> Result<TlsStream<TcpStream>, HandshakeError> {
-    match tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
+pub async fn accept(server: &ServerTls, stream: TcpStream) -> Result<TlsStream<TcpStream>, HandshakeError> {
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(server.config.clone()).accept(stream)).await {
         Ok(result) => Ok(result?),
         Err(_) => Err(HandshakeError::TimedOut),
     }
@@ -140,36 +138,6 @@ fn versions(settings: &DownstreamTls) -> Vec<&'static SupportedProtocolVersion> 
     let range = settings.min_version..=settings.max_version;
     let all = [(TlsVersion::Tls13, &rustls::version::TLS13), (TlsVersion::Tls12, &rustls::version::TLS12)];
     all.into_iter().filter(|(version, _)| range.contains(version)).map(|(_, supported)| supported).collect()
-}
-
-fn certified_key(secret: &Secret) -> Result<CertifiedKey, TlsError> {
-    let name = &secret.name;
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&secret.certificate_chain)
-        .collect::<Result<_, _>>()
-        .map_err(|error| TlsError::Certificate(name.clone(), describe(&error)))?;
-    let Some(leaf) = chain.first() else {
-        return Err(TlsError::Certificate(name.clone(), describe(&pem::Error::NoItemsFound)));
-    };
-    let key = PrivateKeyDer::from_pem_slice(&secret.private_key)
-        .map_err(|error| TlsError::PrivateKey(name.clone(), describe(&error)))?;
-    let key = PROVIDER.key_provider.load_private_key(key).map_err(|_| TlsError::UnsupportedKey(name.clone()))?;
-    // Not `CertifiedKey::keys_match`: that one reads the certificate, and refuses version 1, which openssl still makes.
-    let public = key.public_key();
-    if public.is_some_and(|public| memchr::memmem::find(leaf, &public).is_none()) {
-        return Err(TlsError::KeyMismatch(name.clone()));
-    }
-    Ok(CertifiedKey::new(chain, key))
-}
-
-/// Never shows what was in the text.
-fn describe(error: &pem::Error) -> String {
-    match error {
-        pem::Error::NoItemsFound => "nothing of the kind found".to_owned(),
-        pem::Error::MissingSectionEnd { .. } => "a section is not ended".to_owned(),
-        pem::Error::IllegalSectionStart { .. } => "a section's first line is malformed".to_owned(),
-        pem::Error::Base64Decode(_) => "a section is not base64".to_owned(),
-        _ => "it cannot be read".to_owned(),
-    }
 }
 
 /// Keys in order of preference.

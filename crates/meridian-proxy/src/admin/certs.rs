@@ -3,7 +3,7 @@
 use super::Context;
 use super::page::Page;
 use crate::access_log::rfc3339_seconds;
-use crate::tls::certificate::{AlternativeName, Certificate, first_of_pem};
+use meridian_tls::certificate::{AlternativeName, Certificate, first_of_pem};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,6 +28,7 @@ fn show(name: &str, certificate: &Certificate) -> Value {
             AlternativeName::Dns(name) => json!({"dns": name}),
             AlternativeName::Uri(uri) => json!({"uri": uri}),
             AlternativeName::Ip(address) => json!({"ip_address": address}),
+            AlternativeName::Email(address) => json!({"email": address}),
         })
         .collect();
     json!({

@@ -5,7 +5,7 @@ use super::page::{Page, Query, regex};
 use super::{Context, server_info};
 use crate::control::State;
 use crate::stats::{Filter, Sample, Value, json, prometheus, text};
-use crate::tls::certificate::first_of_pem;
+use meridian_tls::certificate::first_of_pem;
 use std::sync::atomic::Ordering;
 
 pub(super) fn page(context: &Context, query: &Query) -> Page {

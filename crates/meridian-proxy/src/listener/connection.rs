@@ -6,10 +6,10 @@ use crate::inspect::{InspectError, inspect};
 use crate::outcome::{Ending, Flags};
 use crate::record::{Downstream as RecordDownstream, NoHeaders, Protocol, Record, Timeline, Upstream};
 use crate::tcp;
-use crate::tls::{self, TlsError};
+use crate::tls::{self, PeerCertificate, ServerTls, TlsError};
 use crate::worker::{ConnectionHandle, Worker};
 use meridian_ir::filter_chain::{ConnectionView, TransportProtocol};
-use rustls::ServerConfig;
+use meridian_tls::Certificate;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -41,12 +41,16 @@ pub struct ConnectionInfo {
 }
 
 /// What client and gateway agreed on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct TlsInfo {
     /// `TLSv1.3`
     pub version: Option<&'static str>,
     /// The cipher suite by OpenSSL's name.
     pub cipher: Option<&'static str>,
+    /// The client's certificate, when it has shown one.
+    pub peer: Option<Rc<PeerCertificate>>,
+    /// The certificate that it was shown.
+    pub local: Option<Arc<Certificate>>,
 }
 
 impl ConnectionInfo {
@@ -58,8 +62,8 @@ impl ConnectionInfo {
             remote,
             direct_remote: self.remote,
             server_name: self.server_name.as_deref(),
-            tls_version: self.tls.and_then(|tls| tls.version),
-            tls_cipher: self.tls.and_then(|tls| tls.cipher),
+            tls_version: self.tls.as_ref().and_then(|tls| tls.version),
+            tls_cipher: self.tls.as_ref().and_then(|tls| tls.cipher),
             tls_failure: None,
         }
     }
@@ -211,9 +215,12 @@ async fn serve_chain(
             Some(Ok(stream)) => {
                 listener.stats.tls_handshake();
                 let (_, session) = stream.get_ref();
+                let peer = session.peer_certificates().and_then(|chain| PeerCertificate::new(chain, true));
                 info.tls = Some(TlsInfo {
                     version: session.protocol_version().and_then(tls::version_name),
                     cipher: session.negotiated_cipher_suite().and_then(|suite| tls::cipher_name(suite.suite())),
+                    peer: peer.map(Rc::new),
+                    local: config.as_ref().ok().and_then(|server| server.local.clone()),
                 });
                 http1::Downstream::Tls(Box::new(stream))
             }
@@ -241,11 +248,11 @@ async fn serve_chain(
 
 /// The reason as the log prints it, when there is no handshake.
 async fn handshake(
-    config: &Result<Arc<ServerConfig>, TlsError>,
+    server: &Result<Arc<ServerTls>, TlsError>,
     stream: TcpStream,
 ) -> Result<TlsStream<TcpStream>, String> {
-    match config {
-        Ok(config) => tls::accept(config.clone(), stream).await.map_err(|error| error.reason()),
+    match server {
+        Ok(server) => tls::accept(server, stream).await.map_err(|error| error.reason()),
         Err(error) => Err(error.to_string().replace(' ', "_")),
     }
 }

@@ -2,12 +2,11 @@
 
 use super::route::RouteTable;
 use super::slot::{SlotRef, SlotTable};
-use crate::tls::{TlsError, server_config};
+use crate::tls::{ServerTls, TlsError, server_config};
 use meridian_http::path::Normalization;
 use meridian_http::{RequestOptions, Scheme};
 use meridian_ir::http::{PathNormalization, RouteSource};
 use meridian_ir::{FilterChain, Filters, HttpConnectionManager, Listener, Name, Secret, TcpProxy};
-use rustls::ServerConfig;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,7 +27,7 @@ pub struct ChainPlan {
     /// As configured.
     pub chain: Arc<FilterChain>,
     /// TLS termination; a chain whose certificates are not usable fails its handshakes.
-    pub tls: Option<Result<Arc<ServerConfig>, TlsError>>,
+    pub tls: Option<Result<Arc<ServerTls>, TlsError>>,
     /// The secrets that it was made from.
     secrets: Vec<Option<Arc<Secret>>>,
     /// See [`FilterPlan`].

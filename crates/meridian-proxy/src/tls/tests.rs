@@ -32,12 +32,12 @@ fn settings(certificates: &[&str]) -> DownstreamTls {
 }
 
 /// One handshake with `openssl s_client` and its output; the server says `hello` after it.
-async fn s_client(config: Arc<ServerConfig>, arguments: &str) -> String {
+async fn s_client(config: Arc<ServerTls>, arguments: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let mut stream = accept(config, stream).await?;
+        let mut stream = accept(&config, stream).await?;
         stream.write_all(b"hello\n").await?;
         stream.shutdown().await?;
         stream.read_to_end(&mut Vec::new()).await?;
@@ -137,7 +137,7 @@ fn unusable_secrets_are_told_apart_and_not_shown() {
         .unwrap();
     for (certificate, key, message) in [
         ("rsa.crt", "other.key", "does not belong to the first certificate"),
-        ("rsa.crt", "encrypted.key", "is not an unencrypted PKCS#8, PKCS#1 or SEC1 key"),
+        ("rsa.crt", "encrypted.key", "not an unencrypted PKCS#8, PKCS#1 or SEC1 key"),
         ("rsa.crt", "garbage", "a section is not base64"),
         ("rsa.key", "rsa.key", "nothing of the kind found"),
     ] {
@@ -159,6 +159,6 @@ async fn failed_handshakes_have_a_reason_without_blanks() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    let error = accept(config, listener.accept().await.unwrap().0).await.unwrap_err();
+    let error = accept(&config, listener.accept().await.unwrap().0).await.unwrap_err();
     assert!(error.reason().starts_with("TLS_error:|") && !error.reason().contains(' '), "{}", error.reason());
 }
