@@ -4,12 +4,16 @@
 //! sign. [`Format::parse`] compiles a text once, when a configuration arrives; an operator that Meridian does not have
 //! is refused there, so that nothing is printed wrongly in silence.
 
+mod certificate;
+mod coalesce;
 mod display;
+mod names;
 mod operator;
 mod parse;
 mod time;
 
-pub use operator::{Operator, Point, Unit};
+pub use certificate::{CertificatePart, CertificateSide};
+pub use operator::{Attempted, ByteCount, HeaderSource, Operator, Point, Unit};
 pub use time::{TimeFormat, TimePart};
 
 use crate::Name;

@@ -1,7 +1,7 @@
 //! A format as text again, as [`Format::parse`] reads it.
 
-use super::operator::PLAIN;
-use super::{Format, Operator, Part, Point, TimeFormat, Unit};
+use super::names::PLAIN;
+use super::{CertificateSide, Format, HeaderSource, Operator, Part, Point, TimeFormat, Unit};
 use crate::Name;
 use std::fmt::{Display, Formatter, Result};
 
@@ -45,6 +45,40 @@ impl Display for Operator {
                 };
                 write!(f, "COMMON_DURATION({}:{}:{unit})", name(start), name(end))
             }
+            Self::QueryParameters { decoded, max } => {
+                write!(f, "QUERY_PARAMS({})", if *decoded { "DECODED" } else { "ORIG" })?;
+                length(f, *max)
+            }
+            Self::Path { query, source, max } => {
+                let source = source_name(*source, "PATH");
+                write!(f, "PATH({}:{source})", if *query { "WQ" } else { "NQ" })?;
+                length(f, *max)
+            }
+            Self::StartTimeLocal(format) => time(f, "START_TIME_LOCAL", format),
+            Self::EmitTimeLocal(format) => time(f, "EMIT_TIME_LOCAL", format),
+            Self::Network { address, bits } => write!(f, "{address}({bits})"),
+            Self::CertificateTime { side, is_end, format } => {
+                let side = if *side == CertificateSide::UpstreamPeer { "UPSTREAM" } else { "DOWNSTREAM" };
+                let end = if *is_end { "END" } else { "START" };
+                time(f, &format!("{side}_PEER_CERT_V_{end}"), format)
+            }
+            Self::RequestedHost { sni_first, source } => {
+                let first = if *sni_first { "SNI_FIRST" } else { "HOST_FIRST" };
+                write!(f, "REQUESTED_SERVER_NAME({first}:{})", source_name(*source, "HOST"))
+            }
+            Self::GrpcStatus { snake: false } => f.write_str("GRPC_STATUS"),
+            Self::GrpcStatus { snake: true } => f.write_str("GRPC_STATUS(SNAKE_STRING)"),
+            Self::Coalesce { json, max, .. } => {
+                write!(f, "COALESCE({json})")?;
+                length(f, *max)
+            }
+            Self::Unset { name, arguments, max } => {
+                f.write_str(name)?;
+                if let Some(arguments) = arguments {
+                    write!(f, "({arguments})")?;
+                }
+                length(f, *max)
+            }
             plain => f.write_str(PLAIN.iter().find(|(_, known)| known == plain).map_or("", |(name, _)| name)),
         }
     }
@@ -65,7 +99,20 @@ fn header(
         write!(f, "?{}", shown(alternative))?;
     }
     f.write_str(")")?;
+    length(f, max)
+}
+
+fn length(f: &mut Formatter<'_>, max: Option<usize>) -> Result {
     max.map_or(Ok(()), |max| write!(f, ":{max}"))
+}
+
+/// `current` is what the argument calls the value of now: `PATH` or `HOST`.
+fn source_name(source: HeaderSource, current: &str) -> String {
+    match source {
+        HeaderSource::Original => "ORIG".to_owned(),
+        HeaderSource::Current => current.to_owned(),
+        HeaderSource::OriginalOrCurrent => format!("ORIG_OR_{current}"),
+    }
 }
 
 fn time(f: &mut Formatter<'_>, operator: &str, format: &TimeFormat) -> Result {

@@ -1,7 +1,7 @@
 //! Compiling the text of a format.
 
-use super::operator::{PLAIN, WITH_ARGUMENTS};
-use super::{Format, FormatError, Operator, Part, Point, TimeFormat, Unit};
+use super::names::{PLAIN, UNSET, WITH_ARGUMENTS};
+use super::{CertificateSide, Format, FormatError, HeaderSource, Operator, Part, Point, TimeFormat, Unit};
 use crate::Name;
 
 impl Format {
@@ -40,11 +40,12 @@ impl Format {
 }
 
 /// `%NAME(arguments):max%`, taken apart.
-struct Command<'a> {
-    column: usize,
-    name: &'a str,
-    arguments: Option<&'a str>,
-    max: Option<usize>,
+pub(super) struct Command<'a> {
+    /// Where it begins, in characters from 1.
+    pub(super) column: usize,
+    pub(super) name: &'a str,
+    pub(super) arguments: Option<&'a str>,
+    pub(super) max: Option<usize>,
 }
 
 impl<'a> Command<'a> {
@@ -90,24 +91,29 @@ impl<'a> Command<'a> {
         }
     }
 
-    fn operator(&self) -> Result<Operator, FormatError> {
+    pub(super) fn operator(&self) -> Result<Operator, FormatError> {
         if let Some((_, operator)) = PLAIN.iter().find(|(name, _)| *name == self.name) {
-            if self.arguments.is_some() {
-                return self.fail(format!("`%{}%` takes no arguments", self.name));
-            }
             self.refuse_max()?;
-            return Ok(operator.clone());
+            return match self.arguments {
+                None => Ok(operator.clone()),
+                Some(bits) if self.name.ends_with("_ADDRESS_WITHOUT_PORT") => self.network(operator, bits),
+                Some(arguments) if *operator == Operator::RequestedServerName => self.requested_host(arguments),
+                Some(_) => self.fail(format!("`%{}%` takes no arguments", self.name)),
+            };
+        }
+        if let Some((name, needed)) = UNSET.iter().find(|(name, _)| *name == self.name) {
+            return self.unset(name, needed);
         }
         match self.name {
-            "REQ" => {
+            "REQ" | "REQUEST_HEADER" => {
                 let (name, alternative) = self.header()?;
                 Ok(Operator::Request { name, alternative, max: self.max })
             }
-            "RESP" => {
+            "RESP" | "RESPONSE_HEADER" => {
                 let (name, alternative) = self.header()?;
                 Ok(Operator::Response { name, alternative, max: self.max })
             }
-            "TRAILER" => {
+            "TRAILER" | "RESPONSE_TRAILER" => {
                 let (name, alternative) = self.header()?;
                 Ok(Operator::Trailer { name, alternative, max: self.max })
             }
@@ -119,13 +125,23 @@ impl<'a> Command<'a> {
             "ENVIRONMENT" => Ok(Operator::Environment { name: self.required()?.into(), max: self.max }),
             "START_TIME" => Ok(Operator::StartTime(self.time()?)),
             "EMIT_TIME" => Ok(Operator::EmitTime(self.time()?)),
+            "START_TIME_LOCAL" => Ok(Operator::StartTimeLocal(self.time()?)),
+            "EMIT_TIME_LOCAL" => Ok(Operator::EmitTimeLocal(self.time()?)),
+            "DOWNSTREAM_PEER_CERT_V_START"
+            | "DOWNSTREAM_PEER_CERT_V_END"
+            | "UPSTREAM_PEER_CERT_V_START"
+            | "UPSTREAM_PEER_CERT_V_END" => self.certificate_time(),
+            "QUERY_PARAMS" => self.query_parameters(),
+            "PATH" => self.path(),
+            "GRPC_STATUS" => self.grpc_status(),
+            "COALESCE" => self.coalesce(),
             "RESPONSE_CODE_DETAILS" => self.details(),
             "COMMON_DURATION" => self.common_duration(),
             _ => self.fail(unknown(self.name)),
         }
     }
 
-    fn fail<T>(&self, reason: String) -> Result<T, FormatError> {
+    pub(super) fn fail<T>(&self, reason: String) -> Result<T, FormatError> {
         Err(FormatError { column: self.column, reason })
     }
 
@@ -136,7 +152,7 @@ impl<'a> Command<'a> {
         }
     }
 
-    fn required(&self) -> Result<&'a str, FormatError> {
+    pub(super) fn required(&self) -> Result<&'a str, FormatError> {
         match self.arguments {
             Some(arguments) if !arguments.is_empty() => Ok(arguments),
             _ => self.fail(format!("`%{}%` needs an argument: {}", self.name, usage(self.name))),
@@ -165,6 +181,83 @@ impl<'a> Command<'a> {
     fn time(&self) -> Result<TimeFormat, FormatError> {
         self.refuse_max()?;
         TimeFormat::parse(self.arguments.unwrap_or_default(), self.column + self.name.len() + 2)
+    }
+
+    /// An address with so many bits of it.
+    fn network(&self, address: &Operator, bits: &str) -> Result<Operator, FormatError> {
+        match bits.parse() {
+            Ok(bits) if bits <= 128 => Ok(Operator::Network { address: Box::new(address.clone()), bits }),
+            _ => self.fail(format!(
+                "`%{}({bits})%`: the argument is a number of bits, 0 to 32 for IPv4 and 0 to 128 for IPv6",
+                self.name
+            )),
+        }
+    }
+
+    fn unset(&self, name: &'static str, needed: &str) -> Result<Operator, FormatError> {
+        if needed.is_empty() {
+            self.refuse_max()?;
+            if self.arguments.is_some() {
+                return self.fail(format!("`%{name}%` takes no arguments"));
+            }
+        } else if self.arguments.is_none_or(str::is_empty) {
+            return self.fail(format!("`%{name}%` needs an argument: {name}({needed})"));
+        }
+        Ok(Operator::Unset { name, arguments: self.arguments.map(Into::into), max: self.max })
+    }
+
+    fn certificate_time(&self) -> Result<Operator, FormatError> {
+        let side = match self.name.starts_with("UPSTREAM") {
+            true => CertificateSide::UpstreamPeer,
+            false => CertificateSide::DownstreamPeer,
+        };
+        Ok(Operator::CertificateTime { side, is_end: self.name.ends_with("_END"), format: self.time()? })
+    }
+
+    fn query_parameters(&self) -> Result<Operator, FormatError> {
+        let decoded = match self.arguments {
+            None | Some("" | "ORIG") => false,
+            Some("DECODED") => true,
+            Some(other) => return self.fail(format!("`%QUERY_PARAMS({other})%`: the argument is ORIG or DECODED")),
+        };
+        Ok(Operator::QueryParameters { decoded, max: self.max })
+    }
+
+    fn path(&self) -> Result<Operator, FormatError> {
+        let arguments = self.arguments.unwrap_or_default();
+        let (query, source) = arguments.split_once(':').unwrap_or((arguments, ""));
+        let query = match query {
+            "" | "WQ" => Some(true),
+            "NQ" => Some(false),
+            _ => None,
+        };
+        match (query, source_of(source, "PATH")) {
+            (Some(query), Some(source)) => Ok(Operator::Path { query, source, max: self.max }),
+            _ => self.fail(format!("`%PATH({arguments})%`: expected {}", usage(self.name))),
+        }
+    }
+
+    fn requested_host(&self, arguments: &str) -> Result<Operator, FormatError> {
+        let (first, source) = arguments.split_once(':').unwrap_or((arguments, ""));
+        match (first, source_of(source, "HOST")) {
+            ("" | "SNI_ONLY", Some(_)) => Ok(Operator::RequestedServerName),
+            ("SNI_FIRST", Some(source)) => Ok(Operator::RequestedHost { sni_first: true, source }),
+            ("HOST_FIRST", Some(source)) => Ok(Operator::RequestedHost { sni_first: false, source }),
+            _ => self.fail(format!(
+                "`%REQUESTED_SERVER_NAME({arguments})%`: expected SNI_ONLY, SNI_FIRST or HOST_FIRST, and behind a colon \
+                 ORIG, HOST or ORIG_OR_HOST"
+            )),
+        }
+    }
+
+    fn grpc_status(&self) -> Result<Operator, FormatError> {
+        self.refuse_max()?;
+        match self.arguments {
+            None | Some("" | "CAMEL_STRING") => Ok(Operator::GrpcStatus { snake: false }),
+            Some("SNAKE_STRING") => Ok(Operator::GrpcStatus { snake: true }),
+            Some("NUMBER") => Ok(Operator::GrpcStatusNumber),
+            Some(other) => self.fail(format!("`%GRPC_STATUS({other})%`: expected {}", usage(self.name))),
+        }
     }
 
     fn details(&self) -> Result<Operator, FormatError> {
@@ -202,6 +295,17 @@ impl<'a> Command<'a> {
     }
 }
 
+/// `current` is what the argument calls the value of now: `PATH` or `HOST`.
+fn source_of(name: &str, current: &str) -> Option<HeaderSource> {
+    match name {
+        "" => Some(HeaderSource::OriginalOrCurrent),
+        "ORIG" => Some(HeaderSource::Original),
+        name if name == current => Some(HeaderSource::Current),
+        name if name.strip_prefix("ORIG_OR_") == Some(current) => Some(HeaderSource::OriginalOrCurrent),
+        _ => None,
+    }
+}
+
 /// Where the arguments end: the first `)` that is followed by `%` or `:<digits>%`.
 fn end_of_arguments(inner: &str) -> Option<usize> {
     inner.match_indices(')').map(|(at, _)| at).find(|at| {
@@ -225,8 +329,11 @@ fn usage(name: &str) -> &str {
 }
 
 fn unknown(name: &str) -> String {
-    let mut known: Vec<&str> =
-        PLAIN.iter().map(|(name, _)| *name).chain(WITH_ARGUMENTS.iter().map(|(name, _)| *name)).collect();
+    if name.ends_with("CEL") {
+        return format!("`%{name}%`: expressions are not supported; write the operator for what the expression tells");
+    }
+    let others = WITH_ARGUMENTS.iter().chain(UNSET).map(|(name, _)| *name);
+    let mut known: Vec<&str> = PLAIN.iter().map(|(name, _)| *name).chain(others).collect();
     known.sort_unstable();
     format!("`%{name}%` is no operator that is supported; there are {}", known.join(", "))
 }

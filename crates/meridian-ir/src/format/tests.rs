@@ -104,6 +104,18 @@ fn errors_say_where_what_and_what_else() {
         ("%PROTOCOL(a)%", 1, "takes no arguments"),
         ("%PROTOCOL:5%", 1, "takes no length, found `:5`"),
         ("%RESPONSE_CODE_DETAILS(x)%", 1, "the only argument is ALLOW_WHITESPACES"),
+        ("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(129)%", 1, "the argument is a number of bits"),
+        ("%DOWNSTREAM_REMOTE_ADDRESS(16)%", 1, "takes no arguments"),
+        ("%PATH(XX)%", 1, "expected PATH or PATH(WQ|NQ:"),
+        ("%REQUESTED_SERVER_NAME(FIRST)%", 1, "expected SNI_ONLY, SNI_FIRST or HOST_FIRST"),
+        ("%GRPC_STATUS(x)%", 1, "expected GRPC_STATUS or GRPC_STATUS(CAMEL_STRING"),
+        ("%QUERY_PARAMS(x)%", 1, "ORIG or DECODED"),
+        ("%DYNAMIC_METADATA%", 1, "needs an argument: DYNAMIC_METADATA(NAMESPACE:KEY)"),
+        ("%TRACE_ID(x)%", 1, "takes no arguments"),
+        ("%COALESCE([])%", 1, "is not JSON of the form"),
+        (r#"%COALESCE({"operators": []})%"#, 1, "names no operators"),
+        (r#"%COALESCE({"operators": ["NOPE"]})%"#, 1, "`%NOPE%` is no operator"),
+        ("%CEL(response.code)%", 1, "expressions are not supported"),
         ("%START_TIME(%Q)%", 13, "`%Q` is no conversion of a time format; there are %A, %B"),
         ("%START_TIME(%3s)%", 13, "is followed by `f`"),
     ];
@@ -120,13 +132,48 @@ fn a_format_prints_as_it_is_read() {
         ISTIO_DEFAULT_FORMAT,
         "100%% %REQ(:PATH?X-A):7% %RESP(SERVER)% %TRAILER(T)% %REQ_WITHOUT_QUERY(:PATH)%",
         "%QUERY_PARAM(Ab):2% %ENVIRONMENT(HOME)% %RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%",
+        "%QUERY_PARAMS(DECODED):9% %PATH(NQ:ORIG_OR_PATH):3% %PATH(WQ:ORIG)% %START_TIME_LOCAL(%H:%M)%",
+        "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(24)% %REQUESTED_SERVER_NAME(SNI_FIRST:HOST)%",
+        "%GRPC_STATUS% %GRPC_STATUS(SNAKE_STRING)% %UPSTREAM_PEER_CERT_V_END(%s)% %DOWNSTREAM_PEER_CERT_V_START%",
+        "%DYNAMIC_METADATA(a.b:c):3% %FILTER_STATE(k:PLAIN)% %TRACE_ID%",
+        r#"%COALESCE({"operators": ["REQUESTED_SERVER_NAME", {"command": "REQ", "param": ":authority"}]}):50%"#,
         "%COMMON_DURATION(DS_RX_BEG:US_RX_BEG:us)% %START_TIME(%Y-%m-%d %s.%3f%%%f)% %EMIT_TIME%",
     ] {
         let format = Format::parse(text).unwrap();
         assert_eq!(format.to_string(), text);
         assert_eq!(Format::parse(&format.to_string()), Ok(format));
     }
-    for (name, operator) in operator::PLAIN {
+    for (name, operator) in names::PLAIN {
         assert_eq!(&operator.to_string(), name);
     }
+}
+
+#[test]
+fn operators_have_other_names_and_optional_arguments() {
+    for (text, same) in [
+        ("%REQUEST_HEADER(A?B):2%", "%REQ(A?B):2%"),
+        ("%RESPONSE_HEADER(A)%", "%RESP(A)%"),
+        ("%RESPONSE_TRAILER(A)%", "%TRAILER(A)%"),
+        ("%GRPC_STATUS(CAMEL_STRING)%", "%GRPC_STATUS%"),
+        ("%GRPC_STATUS(NUMBER)%", "%GRPC_STATUS_NUMBER%"),
+        ("%PATH%", "%PATH(WQ:ORIG_OR_PATH)%"),
+        ("%PATH(NQ)%", "%PATH(NQ:ORIG_OR_PATH)%"),
+        ("%QUERY_PARAMS%", "%QUERY_PARAMS(ORIG)%"),
+        ("%REQUESTED_SERVER_NAME(SNI_ONLY)%", "%REQUESTED_SERVER_NAME%"),
+        ("%REQUESTED_SERVER_NAME(SNI_FIRST)%", "%REQUESTED_SERVER_NAME(SNI_FIRST:ORIG_OR_HOST)%"),
+    ] {
+        assert_eq!(parse(text), parse(same), "{text}");
+    }
+}
+
+#[test]
+fn the_tables_are_in_order_and_have_no_name_twice() {
+    let names: Vec<&str> = names::PLAIN.iter().map(|(name, _)| *name).collect();
+    assert!(names.is_sorted(), "{names:?}");
+    let others = names::WITH_ARGUMENTS.iter().chain(names::UNSET).map(|(name, _)| *name);
+    let mut all: Vec<&str> = names.into_iter().chain(others).collect();
+    let count = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), count);
 }
