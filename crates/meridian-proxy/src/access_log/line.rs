@@ -160,6 +160,7 @@ fn value(operator: &Operator, record: &Record<'_>, out: &mut Vec<u8>) -> Option<
         | Operator::DownstreamTransportFailureReason
         | Operator::RequestedServerName
         | Operator::ConnectionId => downstream_value(operator, record, out),
+        _ => None,
     }
 }
 
