@@ -287,6 +287,7 @@ fn point(record: &Record<'_>, point: Point) -> Option<Duration> {
         Point::UpstreamRxEnd => timeline.upstream_rx_end,
         Point::DownstreamTxBegin => timeline.downstream_tx_begin,
         Point::DownstreamTxEnd => timeline.downstream_tx_end,
+        _ => None,
     }
 }
 
