@@ -65,10 +65,12 @@ impl Hosts {
         hosts
     }
 
-    /// The ports of `host` as an object in `namespace` sees it.
-    pub(crate) fn ports(&self, namespace: &str, host: &str) -> Option<&[u32]> {
+    /// The ports of `host` as an object in `namespace` with this `exportTo` means it.
+    pub(crate) fn ports(&self, namespace: &str, export_to: &[String], host: &str) -> Option<&[u32]> {
         let host = qualified(namespace, host);
-        let exact = ["*", namespace].iter().find_map(|scope| self.ports.get(&((*scope).to_owned(), host.clone())));
+        let own = if export_to.is_empty() { vec![namespace.to_owned()] } else { scopes(export_to, namespace) };
+        let mut visible = std::iter::once("*".to_owned()).chain(own);
+        let exact = visible.find_map(|scope| self.ports.get(&(scope, host.clone())));
         let wildcard = || {
             let found = self.ports.iter().find(|((scope, wide), _)| {
                 (scope == "*" || scope == namespace)

@@ -3,7 +3,7 @@
 use meridian_resources::core::{Namespace, Pod, Secret, Service};
 use meridian_resources::istio::{DestinationRule, Gateway, ServiceEntry, VirtualService};
 use meridian_resources::yaml::ParsedObject;
-use meridian_resources::{FieldError, Object, ObjectRef, Resource, Source, Spec, validate, warnings};
+use meridian_resources::{FieldError, Object, ObjectRef, Resource, Source, Spec, warnings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,12 +28,13 @@ pub struct Objects {
 pub(crate) type Map<T> = BTreeMap<(Arc<str>, Arc<str>), Arc<Object<T>>>;
 
 impl Objects {
-    /// Adds an object of a file.
-    pub fn put_written(&mut self, object: ParsedObject) {
-        let (Some(name), Ok(resource)) = (object.object_ref(), object.decode()) else { return };
-        let found = (validate(object.kind, &object.value), warnings(object.kind, &object.value));
-        self.findings.insert(name.clone(), found);
-        self.put(resource);
+    /// Adds an object of a file, of which `errors` are known.
+    pub fn put_written(&mut self, object: ParsedObject, errors: Vec<FieldError>) {
+        let Some(name) = object.object_ref() else { return };
+        self.note(name.clone(), errors, warnings(object.kind, &object.value));
+        if let Ok(resource) = object.decode() {
+            self.put(resource);
+        }
         self.written.insert(name, object);
     }
 

@@ -3,11 +3,13 @@
 use crate::message::{EXTERNAL_NAME_PORT_NAME, PORT_NAME_CONVENTION};
 use crate::objects::Objects;
 use crate::report::Report;
+use meridian_resources::Meta;
+use meridian_resources::core::Protocol as Transport;
 use meridian_resources::core::service::{ServicePort, ServiceType};
 use meridian_resources::istio::protocol::Protocol;
 
 pub(crate) fn analyze(objects: &Objects, report: &mut Report<'_>) {
-    for service in objects.services.values().filter(|service| !is_control_plane(&service.meta.labels)) {
+    for service in objects.services.values().filter(|service| !is_exempt(&service.meta)) {
         for (index, port) in service.spec.ports.iter().enumerate() {
             let field = format!("spec.ports[{index}].name");
             let is_alias = service.spec.type_ == ServiceType::ExternalName;
@@ -27,9 +29,12 @@ pub(crate) fn analyze(objects: &Objects, report: &mut Report<'_>) {
     }
 }
 
-fn is_control_plane(labels: &meridian_resources::StringMap) -> bool {
-    labels.get("istio").is_some_and(|value| value == "pilot" || value.ends_with("gateway"))
-        || labels.contains_key("operator.istio.io/component")
+/// Services that no user wrote: of system namespaces, of the control plane, of gateways that a controller manages.
+fn is_exempt(meta: &Meta) -> bool {
+    const SYSTEM: [&str; 4] = ["istio-system", "kube-node-lease", "kube-public", "kube-system"];
+    SYSTEM.contains(&&*meta.namespace)
+        || meta.labels.contains_key("operator.istio.io/component")
+        || meta.labels.contains_key("gateway.istio.io/managed")
 }
 
 /// Whether the protocol is known without looking at the bytes: by `appProtocol`, by the name, or by the port.
@@ -40,14 +45,9 @@ fn tells_protocol(port: &ServicePort) -> bool {
         Protocol::parse(prefix).is_some() || name.to_ascii_lowercase().starts_with("grpc-web")
     };
     let app = port.app_protocol.as_deref().unwrap_or_default();
-    let is_udp = serde_name(port) == "UDP";
-    is_udp
+    port.protocol == Transport::Udp
         || matches!(app, "kubernetes.io/h2c" | "kubernetes.io/ws" | "kubernetes.io/wss")
         || by_name(app)
         || by_name(&port.name)
         || SERVER_FIRST.contains(&port.port)
-}
-
-fn serde_name(port: &ServicePort) -> String {
-    format!("{:?}", port.protocol).to_ascii_uppercase()
 }

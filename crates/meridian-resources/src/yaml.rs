@@ -75,7 +75,7 @@ impl ParsedObject {
     /// The typed form.
     ///
     /// # Errors
-    /// When the object does not have the shape of its kind; an object that [`parse`] returned has.
+    /// When the object does not have the shape of its kind; a valid one has.
     pub fn decode(&self) -> Result<Resource, Vec<Diagnostic>> {
         let resource = object::decode(self.kind, &self.value);
         resource
@@ -89,18 +89,50 @@ impl ParsedObject {
 /// Documents without content are left out, the items of Lists are documents of their own. `file` is only a name, for
 /// the diagnostics. Unknown fields are mistakes.
 pub fn parse(text: &str, file: &str) -> Vec<Document> {
+    read(text, file).into_iter().map(Document::from).collect()
+}
+
+/// Reads one text as [`parse`] does, but keeps objects that are not valid, for those who have more to say of them.
+pub fn read(text: &str, file: &str) -> Vec<Reading> {
     let file: Arc<str> = file.into();
-    let mut documents = Vec::new();
+    let mut readings = Vec::new();
     for document in split::split(text).iter().flat_map(load::load) {
         match document {
             Ok(node) if node.is_null() => {}
-            Ok(node) => unfold(&file, node, &mut documents),
-            Err(error) => {
-                documents.push(Document { line: error.at.line, object: Err(vec![syntax(&file, error)]) });
+            Ok(node) => unfold(&file, node, &mut readings),
+            Err(error) => readings.push(Reading::Broken(syntax(&file, error))),
+        }
+    }
+    readings
+}
+
+/// One document, or one item of a List, as it was read.
+#[derive(Clone, Debug)]
+pub enum Reading {
+    /// An object of a known kind, and what is wrong with it.
+    Object(ParsedObject, Vec<FieldError>),
+    /// An object of a kind that is not known.
+    UnknownKind(Diagnostic),
+    /// Not an object.
+    Broken(Diagnostic),
+}
+
+impl From<Reading> for Document {
+    fn from(reading: Reading) -> Self {
+        match reading {
+            Reading::Object(object, errors) if errors.is_empty() => {
+                Document { line: object.source.line, object: Ok(object) }
+            }
+            Reading::Object(object, errors) => {
+                let mut diagnostics: Vec<Diagnostic> = errors.iter().map(|error| object.diagnostic(error)).collect();
+                diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+                Document { line: object.source.line, object: Err(diagnostics) }
+            }
+            Reading::UnknownKind(diagnostic) | Reading::Broken(diagnostic) => {
+                Document { line: diagnostic.line, object: Err(vec![diagnostic]) }
             }
         }
     }
-    documents
 }
 
 /// The documents of a text as JSON, whatever they hold; documents without content are left out.
@@ -161,11 +193,10 @@ fn object_ref(kind: &'static Kind, node: &Node) -> Option<ObjectRef> {
 }
 
 /// Appends the document, or the items of the List that it is.
-fn unfold(file: &Arc<str>, node: Node, documents: &mut Vec<Document>) {
-    let line = node.at.line;
+fn unfold(file: &Arc<str>, node: Node, readings: &mut Vec<Reading>) {
     let is_list = node.text("kind").is_some_and(is_list_kind);
     if !is_list {
-        documents.push(Document { line, object: object(file, node) });
+        readings.push(object(file, node));
         return;
     }
     let items = match node.content {
@@ -173,11 +204,11 @@ fn unfold(file: &Arc<str>, node: Node, documents: &mut Vec<Document>) {
         _ => None,
     };
     match items.map(|entry| (entry.key_at, entry.value.content)) {
-        Some((_, Content::Sequence(items))) => items.into_iter().for_each(|item| unfold(file, item, documents)),
+        Some((_, Content::Sequence(items))) => items.into_iter().for_each(|item| unfold(file, item, readings)),
         Some((_, Content::Scalar(Value::Null))) | None => {}
         Some((at, _)) => {
             let message = "found something else, allowed: a list of objects";
-            documents.push(Document { line, object: Err(vec![at_place(file, at, "items", message.to_owned())]) });
+            readings.push(Reading::Broken(at_place(file, at, "items", message.to_owned())));
         }
     }
 }
@@ -191,33 +222,30 @@ fn at_place(file: &Arc<str>, at: Position, path: &str, message: String) -> Diagn
     Diagnostic { file: file.clone(), line: at.line, column: at.column, object: None, path, message }
 }
 
-fn object(file: &Arc<str>, node: Node) -> Result<ParsedObject, Vec<Diagnostic>> {
-    let (kind, api_version) = kind_of(file, &node).map_err(|diagnostic| vec![diagnostic])?;
+fn object(file: &Arc<str>, node: Node) -> Reading {
+    let (kind, api_version) = match kind_of(file, &node) {
+        Ok(known) => known,
+        Err(reading) => return reading,
+    };
     let value = node.to_value();
     let mut errors = unknown_fields(kind, &value);
     errors.extend(validate(kind, &value));
-    if errors.is_empty() {
-        let source = Source { file: file.clone(), line: node.at.line };
-        return Ok(ParsedObject { kind, api_version, value, source, node });
-    }
-    let object = object_ref(kind, &node);
-    let mut diagnostics: Vec<Diagnostic> =
-        errors.iter().map(|error| diagnostic(file, &node, object.clone(), error)).collect();
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
-    Err(diagnostics)
+    let source = Source { file: file.clone(), line: node.at.line };
+    Reading::Object(ParsedObject { kind, api_version, value, source, node }, errors)
 }
 
-fn kind_of(file: &Arc<str>, node: &Node) -> Result<(&'static Kind, String), Diagnostic> {
+/// The kind of a document and its `apiVersion`; what it is instead of an object of a known kind.
+fn kind_of(file: &Arc<str>, node: &Node) -> Result<(&'static Kind, String), Reading> {
     if !matches!(node.content, Content::Mapping(_)) {
         let found = crate::error::json_type(&node.to_value());
         let message = format!("found {found}, allowed: an object with apiVersion, kind and metadata");
-        return Err(at_place(file, node.at, "", message));
+        return Err(Reading::Broken(at_place(file, node.at, "", message)));
     }
     for field in ["apiVersion", "kind"] {
         if node.text(field).is_none_or(str::is_empty) {
             let example = if field == "kind" { "Gateway" } else { "networking.istio.io/v1" };
             let message = format!("required value is missing: say what the object is, for example {field}: {example}");
-            return Err(at_place(file, node.locate(field, false), field, message));
+            return Err(Reading::Broken(at_place(file, node.locate(field, false), field, message)));
         }
     }
     let (api_version, name) = (node.text("apiVersion").unwrap_or_default(), node.text("kind").unwrap_or_default());
@@ -225,7 +253,7 @@ fn kind_of(file: &Arc<str>, node: &Node) -> Result<(&'static Kind, String), Diag
         Some(kind) => Ok((kind, api_version.to_owned())),
         None => {
             let (field, message) = unknown_kind(api_version, name);
-            Err(at_place(file, node.locate(field, false), field, message))
+            Err(Reading::UnknownKind(at_place(file, node.locate(field, false), field, message)))
         }
     }
 }

@@ -11,7 +11,7 @@ use meridian_resources::{Object, StringMap};
 pub(crate) fn analyze(objects: &Objects, report: &mut Report<'_>) {
     let hosts = Hosts::new(objects);
     for rule in objects.destination_rules.values() {
-        if hosts.ports(&rule.meta.namespace, &rule.spec.host).is_none() {
+        if hosts.ports(&rule.meta.namespace, &rule.spec.export_to, &rule.spec.host).is_none() {
             let text = format!(
                 "The host {} defined in the DestinationRule does not match any services in the mesh.",
                 rule.spec.host

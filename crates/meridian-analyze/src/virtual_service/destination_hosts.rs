@@ -22,7 +22,7 @@ pub(crate) fn analyze(objects: &Objects, report: &mut Report<'_>) {
 fn hosts_and_ports(hosts: &Hosts, service: &Object<VirtualService>, report: &mut Report<'_>) {
     for named in destinations(&service.spec) {
         let host = &named.destination.host;
-        let Some(ports) = hosts.ports(&service.meta.namespace, host) else {
+        let Some(ports) = hosts.ports(&service.meta.namespace, &service.spec.export_to, host) else {
             let what = if named.is_mirror { "mirror host" } else { "host" };
             let text = format!("Referenced {what} not found: {}", quoted(host));
             report.about(service, &named.field, REFERENCED_RESOURCE_NOT_FOUND, text);

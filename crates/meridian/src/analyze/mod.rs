@@ -11,7 +11,7 @@ use crate::client::output;
 use crate::input;
 use args::Format;
 use meridian_analyze::{Level, Message, Objects, analyze};
-use meridian_resources::yaml;
+use meridian_resources::yaml::{self, Reading};
 use std::process::ExitCode;
 
 /// What istioctl exits with when there are messages at the threshold.
@@ -34,10 +34,12 @@ pub(crate) async fn run(args: AnalyzeArgs) -> anyhow::Result<ExitCode> {
     }
     let inputs = input::read(&args.files)?;
     let mut unreadable = Vec::new();
-    for document in inputs.iter().flat_map(|input| yaml::parse(&input.text, &input.name)) {
-        match document.object {
-            Ok(object) => objects.put_written(object),
-            Err(diagnostics) => unreadable.extend(diagnostics.iter().map(ToString::to_string)),
+    for document in inputs.iter().flat_map(|input| yaml::read(&input.text, &input.name)) {
+        match document {
+            Reading::Object(object, errors) => objects.put_written(object, errors),
+            // Of these there is nothing to say, as istioctl says nothing of them.
+            Reading::UnknownKind(_) => {}
+            Reading::Broken(diagnostic) => unreadable.push(diagnostic.to_string()),
         }
     }
     let messages = analyze(&objects, |analyzer| args.analyzers.is_empty() || args.takes(analyzer.name));

@@ -1,6 +1,6 @@
 //! Warnings of rules that no request reaches, because an earlier rule takes all of theirs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -81,25 +81,42 @@ fn analyze<M>(findings: &mut Findings, path: &Path<'_>, rules: &[Rule<'_, M>], k
     }
 }
 
-/// Matches of a longer prefix behind one of a shorter prefix that asks for nothing else.
+/// Matches of a longer prefix behind one of a shorter prefix that asks for nothing that they do not ask for.
 fn analyze_prefixes(findings: &mut Findings, path: &Path<'_>, rules: &[Rule<'_, HttpMatchRequest>]) {
-    // By all other conditions, then by prefix: where the prefix comes first.
-    let mut seen: HashMap<String, HashMap<&str, String>> = HashMap::new();
+    let mut seen: HashMap<&str, Vec<(&HttpMatchRequest, String)>> = HashMap::new();
     for (index, rule) in rules.iter().enumerate() {
         let path = path.index(index);
         let matches = path.field("match");
         for (number, (name, matcher)) in rule.matches.iter().enumerate() {
             let Some(StringMatch::Prefix(prefix)) = &matcher.uri else { continue };
-            let others = key(&HttpMatchRequest { name: String::new(), uri: None, ..(*matcher).clone() });
-            let alike = seen.entry(others).or_default();
-            let mut shorter = prefix.char_indices().skip(1).map(|(end, _)| &prefix[..end]);
-            if let Some(earlier) = shorter.find_map(|shorter| alike.get(shorter)) {
+            let mut shorter = prefix.char_indices().skip(1).filter_map(|(end, _)| seen.get(&prefix[..end])).flatten();
+            if let Some((_, earlier)) = shorter.find(|(earlier, _)| asks_no_more(earlier, matcher)) {
                 let name = format!("{name} of prefix {prefix}");
                 ineffective(findings, &matches.index(number), &rule.name, &name, earlier);
             }
-            alike.entry(prefix).or_insert_with(|| format!("{name} of prefix {prefix} on {}", rule.name));
+            let place = format!("{name} of prefix {prefix} on {}", rule.name);
+            seen.entry(prefix).or_default().push((matcher, place));
         }
     }
+}
+
+/// Whether each condition of `earlier`, but for the path, is one of `later` too.
+fn asks_no_more(earlier: &HttpMatchRequest, later: &HttpMatchRequest) -> bool {
+    fn within<K: Ord, V: PartialEq>(earlier: &BTreeMap<K, V>, later: &BTreeMap<K, V>) -> bool {
+        earlier.iter().all(|(name, value)| later.get(name) == Some(value))
+    }
+    let same_or_unset = |earlier: &Option<StringMatch>, later| earlier.is_none() || earlier == later;
+    same_or_unset(&earlier.method, &later.method)
+        && same_or_unset(&earlier.authority, &later.authority)
+        && same_or_unset(&earlier.scheme, &later.scheme)
+        && (earlier.port == 0 || earlier.port == later.port)
+        && (earlier.gateways.is_empty() || earlier.gateways == later.gateways)
+        && (earlier.source_namespace.is_empty() || earlier.source_namespace == later.source_namespace)
+        && (earlier.ignore_uri_case || !later.ignore_uri_case)
+        && within(&earlier.headers, &later.headers)
+        && within(&earlier.without_headers, &later.without_headers)
+        && within(&earlier.query_params, &later.query_params)
+        && within(&earlier.source_labels, &later.source_labels)
 }
 
 fn unreachable(findings: &mut Findings, path: &Path<'_>, rule: &str, reason: &str) {
