@@ -6,9 +6,9 @@ use crate::objects::Objects;
 use crate::report::{Report, quoted};
 use crate::selector;
 use meridian_resources::core::Secret;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use meridian_tls::Certificate;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) fn analyze(objects: &Objects, report: &mut Report<'_>) {
     for gateway in objects.gateways.values() {
@@ -45,10 +45,13 @@ pub(crate) fn analyze(objects: &Objects, report: &mut Report<'_>) {
     }
 }
 
-/// Whether there are a certificate and a key, in either of the forms that gateways take.
+/// Whether a gateway can serve with it, and clients take the certificate: a pair, in either of the forms that gateways
+/// read, whose certificate is valid now.
 fn is_usable(secret: &Secret) -> bool {
     let value = |names: [&str; 2]| names.into_iter().find_map(|name| secret.get(name)).unwrap_or_default();
-    let mut certificates = CertificateDer::pem_slice_iter(&value(["cert", "tls.crt"])).collect::<Vec<_>>().into_iter();
-    let key = PrivateKeyDer::from_pem_slice(&value(["key", "tls.key"]));
-    certificates.len() > 0 && certificates.all(|certificate| certificate.is_ok()) && key.is_ok()
+    let chain = value(["cert", "tls.crt"]);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs() as i64);
+    let is_valid = |certificate: Certificate| (certificate.not_before..=certificate.not_after).contains(&now);
+    meridian_tls::check_pair(&chain, &value(["key", "tls.key"])).is_ok()
+        && meridian_tls::certificate::first_of_pem(&chain).is_some_and(is_valid)
 }
