@@ -22,20 +22,20 @@ const SETTLE: Duration = Duration::from_millis(20);
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigDirError {
     /// It cannot be read.
-    #[error("--config {dir}: {source}; name a folder that exists and can be read")]
+    #[error("--config {dir}: {reason}; name a folder that exists and can be read")]
     Unreadable {
         /// The folder.
         dir: PathBuf,
         /// The operating system's reason.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// It cannot be watched.
-    #[error("--config {dir} cannot be watched: {source}")]
+    #[error("--config {dir} cannot be watched: {reason}")]
     Unwatchable {
         /// The folder.
         dir: PathBuf,
         /// The watcher's reason.
-        source: notify::Error,
+        reason: notify::Error,
     },
 }
 
@@ -54,8 +54,8 @@ impl ConfigDir {
     /// # Errors
     /// The folder does not exist or cannot be read or watched.
     pub fn open(dir: &Path, api: Api) -> Result<Self, ConfigDirError> {
-        let unreadable = |source| ConfigDirError::Unreadable { dir: dir.to_owned(), source };
-        let unwatchable = |source| ConfigDirError::Unwatchable { dir: dir.to_owned(), source };
+        let unreadable = |reason| ConfigDirError::Unreadable { dir: dir.to_owned(), reason };
+        let unwatchable = |reason| ConfigDirError::Unwatchable { dir: dir.to_owned(), reason };
         std::fs::read_dir(dir).map_err(unreadable)?;
         let changed = Arc::new(Notify::new());
         let signal = changed.clone();

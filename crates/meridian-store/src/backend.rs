@@ -50,7 +50,7 @@ impl Backend {
     pub(crate) fn open(dir: &Path) -> Result<(Backend, Loaded), OpenError> {
         let io = |path: &Path| {
             let path = path.to_path_buf();
-            move |source| OpenError::Io { path, source }
+            move |reason| OpenError::Io { path, reason }
         };
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io(dir))?;
         let file = dir.join(FILE);
@@ -248,7 +248,7 @@ impl Failure {
             Failure::InUse => OpenError::InUse { dir: dir.to_path_buf() },
             Failure::Damaged(reason) => OpenError::Damaged { file, reason },
             Failure::Newer(found) => OpenError::NewerFormat { file, found, supported: FORMAT },
-            Failure::Io(source) => OpenError::Io { path: file, source },
+            Failure::Io(reason) => OpenError::Io { path: file, reason },
         }
     }
 }

@@ -36,12 +36,12 @@ pub enum OpenError {
         supported: u64,
     },
     /// The operating system refused.
-    #[error("cannot open the store {path}: {source}")]
+    #[error("cannot open the store {path}: {reason}")]
     Io {
         /// The path that could not be used.
         path: PathBuf,
         /// The system's answer.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
 }
 

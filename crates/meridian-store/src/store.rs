@@ -52,7 +52,7 @@ impl Store {
     pub fn open(dir: impl AsRef<Path>) -> Result<Store, OpenError> {
         let dir = dir.as_ref();
         let (backend, loaded) = Backend::open(dir)?;
-        Store::start(Some(backend), loaded, MAX_EVENTS).map_err(|source| OpenError::Io { path: dir.into(), source })
+        Store::start(Some(backend), loaded, MAX_EVENTS).map_err(|reason| OpenError::Io { path: dir.into(), reason })
     }
 
     /// A store that lives in memory and is gone when it is dropped.
@@ -68,7 +68,7 @@ impl Store {
     /// # Errors
     /// As [`Store::memory`].
     pub fn memory_with_history(events: usize) -> Result<Store, OpenError> {
-        Store::start(None, Loaded::default(), events).map_err(|source| OpenError::Io { path: "memory".into(), source })
+        Store::start(None, Loaded::default(), events).map_err(|reason| OpenError::Io { path: "memory".into(), reason })
     }
 
     fn start(backend: Option<Backend>, loaded: Loaded, events: usize) -> std::io::Result<Store> {

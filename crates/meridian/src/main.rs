@@ -55,34 +55,14 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("meridian: {}", explanation(&error));
+            // An error that quotes its reason does not name it as its source, so nothing is told twice.
+            eprintln!("meridian: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// The error and its causes, without those that an error's own message quotes.
-fn explanation(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.is_empty() {
-        true => cause,
-        false if text.contains(&cause) => text,
-        false => format!("{text}: {cause}"),
-    })
-}
-
 /// Runs a command on a runtime of its own.
 fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::explanation;
-    use anyhow::anyhow;
-
-    #[test]
-    fn a_cause_is_told_once() {
-        let error = anyhow!("no such file").context("a.yaml: no such file; name another").context("--config");
-        assert_eq!(explanation(&error), "--config: a.yaml: no such file; name another");
-    }
 }

@@ -54,7 +54,7 @@ impl Server {
         let mut bound = [None; 3];
         for (position, (purpose, address, answer)) in asked.into_iter().enumerate() {
             let Some(address) = address else { continue };
-            let socket = listen(address).map_err(|source| ProxyError::Endpoint { purpose, address, source })?;
+            let socket = listen(address).map_err(|reason| ProxyError::Endpoint { purpose, address, reason })?;
             bound[position] = Some(socket.local_addr().unwrap_or(address));
             sockets.push((socket, answer));
         }
@@ -65,7 +65,7 @@ impl Server {
         let thread = std::thread::Builder::new()
             .name("admin".to_owned())
             .spawn(move || run(context, sockets, stopped))
-            .map_err(|source| ProxyError::Thread { thread: "admin".to_owned(), source })?;
+            .map_err(|reason| ProxyError::Thread { thread: "admin".to_owned(), reason })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }

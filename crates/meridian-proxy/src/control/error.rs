@@ -11,16 +11,16 @@ pub enum ProxyError {
     #[error("a proxy needs at least one thread, and 0 were asked for")]
     NoThreads,
     /// A thread could not be started.
-    #[error("cannot start the thread {thread}: {source}")]
+    #[error("cannot start the thread {thread}: {reason}")]
     Thread {
         /// Its name.
         thread: String,
         /// The operating system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// An endpoint of the proxy itself cannot listen.
     #[error(
-        "cannot listen on {address} for the proxy's {purpose} endpoint: {source}; choose another address or free this one"
+        "cannot listen on {address} for the proxy's {purpose} endpoint: {reason}; choose another address or free this one"
     )]
     Endpoint {
         /// `admin`, `readiness` or `metrics`.
@@ -28,22 +28,21 @@ pub enum ProxyError {
         /// The address.
         address: SocketAddr,
         /// The operating system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
 /// Why one listener of a configuration does not listen. All others do, and this one is tried again with the next
 /// configuration.
 #[derive(Debug, thiserror::Error)]
-#[error("listener {name} cannot listen on {address}: {source}; free the address or change the port")]
+#[error("listener {name} cannot listen on {address}: {reason}; free the address or change the port")]
 pub struct ListenerError {
     /// Its name.
     pub name: Name,
     /// Its address.
     pub address: SocketAddr,
     /// The operating system's reason.
-    #[source]
-    pub source: io::Error,
+    pub reason: io::Error,
 }
 
 /// Why a configuration was not applied.

@@ -56,15 +56,15 @@ impl Control {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|source| ProxyError::Thread { thread: "control".into(), source })?;
+            .map_err(|reason| ProxyError::Thread { thread: "control".into(), reason })?;
         let threads = options.threads;
         let logs = Writer::start(&options)
-            .map_err(|source| ProxyError::Thread { thread: "access-log writer".into(), source })?;
+            .map_err(|reason| ProxyError::Thread { thread: "access-log writer".into(), reason })?;
         let resolver = Resolver::start(move || {
             // Nobody listens any more when the proxy has stopped.
             let _ = commands.send(Command::Resolved);
         });
-        let resolver = resolver.map_err(|source| ProxyError::Thread { thread: "dns".into(), source })?;
+        let resolver = resolver.map_err(|reason| ProxyError::Thread { thread: "dns".into(), reason })?;
         let stats = Stats::new(&options);
         let shared = Arc::new(Shared::new(options, stats.clone()));
         let mut control = Self {
@@ -119,7 +119,7 @@ impl Control {
         std::thread::Builder::new()
             .name("control".into())
             .spawn(main)
-            .map_err(|source| ProxyError::Thread { thread: "control".into(), source })
+            .map_err(|reason| ProxyError::Thread { thread: "control".into(), reason })
     }
 
     fn run(&mut self, inbox: &mut mpsc::UnboundedReceiver<Command>) {
@@ -225,8 +225,8 @@ impl Control {
                         change.listeners.push((name.clone(), self.compiler.listener(name).cloned()));
                     }
                 }
-                Err(source) => {
-                    let error = ListenerError { name: name.clone(), address, source };
+                Err(reason) => {
+                    let error = ListenerError { name: name.clone(), address, reason };
                     tracing::debug!(%error, "a listener does not listen");
                     self.bound.remove(name);
                     self.errors.insert(name.clone(), Arc::new(error));

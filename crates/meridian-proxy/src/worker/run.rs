@@ -52,7 +52,7 @@ impl WorkerThread {
     /// No thread, or no event queue, can be had.
     pub fn spawn(index: usize, shared: Arc<Shared>, stats: Arc<Stats>, logs: Arc<Writer>) -> Result<Self, ProxyError> {
         let name = format!("worker-{index}");
-        let error = |source| ProxyError::Thread { thread: name.clone(), source };
+        let error = |reason| ProxyError::Thread { thread: name.clone(), reason };
         let (commands, inbox) = mpsc::unbounded_channel();
         let (ready, built) = std::sync::mpsc::channel();
         let main = move || match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {

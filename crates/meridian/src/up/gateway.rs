@@ -19,6 +19,7 @@ pub(super) struct Gateway {
 
 /// Starts the proxy of a gateway. It listens nowhere but on its own endpoints until its first configuration.
 pub(super) fn start(plan: GatewayPlan, args: &UpArgs) -> anyhow::Result<(Gateway, ProxyFeed)> {
+    let identity = plan.identity();
     let mut options = ProxyOptions::new(&plan.name);
     if let Some(threads) = args.threads {
         options.threads = threads.into();
@@ -29,11 +30,10 @@ pub(super) fn start(plan: GatewayPlan, args: &UpArgs) -> anyhow::Result<(Gateway
     options.metrics = Some(plan.metrics);
     options.access_log_file = args.access_logs.as_ref().map(|dir| dir.join(format!("{}.log", plan.name)));
     options.drain_time = args.drain_time;
-    options.metric_labels = metric_labels(&plan.name);
+    options.metric_labels = metric_labels(&identity);
     options.config_dump = Arc::new(meridian_xds::config_dump);
     let handle = Proxy::start(options).with_context(|| format!("gateway {}", plan.name))?;
 
-    let identity = plan.identity();
     let node = ProxyNode {
         ip_addresses: vec![identity.reachable()],
         ..ProxyNode::gateway(plan.name.as_str(), standalone::NAMESPACE, identity.labels())
@@ -42,8 +42,8 @@ pub(super) fn start(plan: GatewayPlan, args: &UpArgs) -> anyhow::Result<(Gateway
     Ok((Gateway { plan, handle, configs }, ProxyFeed { node, sender }))
 }
 
-fn metric_labels(name: &str) -> Vec<(String, String)> {
-    let workload = format!("istio-{name}");
+fn metric_labels(gateway: &standalone::Gateway) -> Vec<(String, String)> {
+    let workload = gateway.service();
     [
         ("source_workload", workload.as_str()),
         ("source_workload_namespace", standalone::NAMESPACE),
