@@ -1,7 +1,16 @@
 //! Choosing one of several: weighted clusters and endpoints. Functions of values; random numbers are passed in.
 
+pub mod maglev;
+mod picture;
+pub mod priority;
+pub mod ring_hash;
+mod slow_start;
+
+pub use picture::{Candidate, Choice, Picture, Settings};
+
 use crate::route::{Forward, WeightedCluster};
 use crate::tcp::{TcpProxy, WeightedName};
+use std::net::SocketAddr;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +58,16 @@ impl TcpProxy {
             several => &several[pick(several.iter().map(|cluster| cluster.weight), random).unwrap_or(0)],
         }
     }
+}
+
+/// What one endpoint gets of a ring or table.
+#[derive(Debug, Clone, PartialEq)]
+struct Share {
+    /// Its position among the endpoints.
+    index: u32,
+    address: SocketAddr,
+    /// Its weight as a part of one.
+    part: f64,
 }
 
 /// The weights of a cluster's endpoints, prepared so that a choice is fast however many there are.

@@ -25,6 +25,7 @@ pub mod header_edit;
 pub mod http;
 pub mod listener;
 pub mod origin;
+pub mod outlier;
 pub mod path_rewrite;
 pub mod port_match;
 pub mod proxy;
