@@ -126,6 +126,9 @@ pub struct RetryPolicy {
     pub per_try_timeout: Option<Duration>,
     /// Hosts that failed are avoided (`envoy.retry_host_predicates.previous_hosts`), for up to five picks.
     pub avoid_previous_hosts: bool,
+    /// Priorities that failed are avoided, every second try anew (`envoy.retry_priorities.previous_priorities`,
+    /// `retryRemoteLocalities`).
+    pub avoid_previous_priorities: bool,
     /// First pause of the exponential back-off (Envoy: 25 ms).
     pub backoff_base: Duration,
     /// Longest pause (Envoy: ten times the base).

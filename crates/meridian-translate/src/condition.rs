@@ -31,8 +31,6 @@ pub(crate) enum Topic {
     PortNotFound,
     /// No DestinationRule has such a subset.
     SubsetNotFound,
-    /// The service speaks a protocol that is not supported.
-    UnsupportedProtocol,
     /// No Secret of this name.
     SecretNotFound,
     /// The Secret cannot be used.
@@ -58,7 +56,6 @@ impl Topic {
             Self::BackendNotFound => "BackendNotFound",
             Self::PortNotFound => "PortNotFound",
             Self::SubsetNotFound => "SubsetNotFound",
-            Self::UnsupportedProtocol => "UnsupportedProtocol",
             Self::SecretNotFound => "SecretNotFound",
             Self::InvalidSecret => "InvalidSecret",
             Self::NotProgrammed => "NotProgrammed",

@@ -4,6 +4,8 @@ use meridian_ir::Name;
 use meridian_ir::access_log::ISTIO_DEFAULT_FORMAT;
 use meridian_ir::format::Format;
 use meridian_ir::http::PathNormalization;
+use meridian_resources::istio::destination_rule::{LocalityLoadBalancerSetting, TcpKeepalive};
+use meridian_resources::istio::virtual_service::HttpRetry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +22,15 @@ pub struct MeshConfig {
     pub cluster_domain: Name,
     /// How long connecting to an endpoint may take where no DestinationRule says otherwise.
     pub connect_timeout: Duration,
+    /// Whether HTTP services are spoken to in HTTP/2 where no DestinationRule says otherwise (`h2UpgradePolicy`).
+    pub h2_upgrade: bool,
+    /// Keep-alive of connections to endpoints where no DestinationRule says otherwise (`tcpKeepalive`).
+    pub tcp_keepalive: Option<TcpKeepalive>,
+    /// Preferences among localities where no DestinationRule has its own (`localityLbSetting`).
+    pub locality_lb_setting: LocalityLoadBalancerSetting,
+    /// Retries of VirtualServices that have no policy of their own, instead of Istio's default
+    /// (`defaultHttpRetryPolicy`).
+    pub default_http_retry_policy: Option<HttpRetry>,
     /// How request paths are made canonical.
     pub path_normalization: PathNormalization,
     /// How many proxies in front of a gateway are trusted to have extended `x-forwarded-for`
@@ -41,6 +52,10 @@ impl Default for MeshConfig {
             root_namespace: "istio-system".into(),
             cluster_domain: "cluster.local".into(),
             connect_timeout: Duration::from_secs(10),
+            h2_upgrade: false,
+            tcp_keepalive: None,
+            locality_lb_setting: LocalityLoadBalancerSetting::default(),
+            default_http_retry_policy: None,
             path_normalization: PathNormalization::Base,
             num_trusted_proxies: 0,
             http10: false,

@@ -72,12 +72,17 @@ pub fn retry_policy(policy: &RetryPolicy) -> Value {
         "name": "envoy.retry_host_predicates.previous_hosts",
         "typedConfig": {"@type": type_url::PREVIOUS_HOSTS},
     }]);
+    let avoid_previous_priorities = json!({
+        "name": "envoy.retry_priorities.previous_priorities",
+        "typedConfig": {"@type": type_url::PREVIOUS_PRIORITIES, "updateFrequency": 2},
+    });
     Message::new()
         .with_text("retryOn", &retry_on(policy))
         .with("numRetries", policy.attempts)
         .with_some("perTryTimeout", policy.per_try_timeout.map(duration))
         .with_some("retryHostPredicate", policy.avoid_previous_hosts.then_some(avoid_previous_hosts))
         .with_some("hostSelectionRetryMaxAttempts", policy.avoid_previous_hosts.then_some(HOST_SELECTION_ATTEMPTS))
+        .with_some("retryPriority", policy.avoid_previous_priorities.then_some(avoid_previous_priorities))
         .with_list("retriableStatusCodes", policy.statuses.iter().map(|status| Value::from(*status)))
         .with_some("retryBackOff", back_off(policy))
         .into()

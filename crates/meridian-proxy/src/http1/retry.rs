@@ -79,6 +79,7 @@ mod tests {
             grpc_statuses: Vec::new(),
             per_try_timeout: None,
             avoid_previous_hosts: true,
+            avoid_previous_priorities: false,
             backoff_base: Duration::from_millis(25),
             backoff_max: Duration::from_millis(250),
         }

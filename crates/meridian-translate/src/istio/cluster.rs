@@ -1,13 +1,18 @@
 //! Clusters: `outbound|port|subset|host`.
 
 use crate::istio::destination_rule::{Policy, Rules};
+use crate::istio::{load_balancer, outlier, upstream_tls};
 use crate::mesh::MeshConfig;
 use crate::pool::Pool;
-use crate::registry::service::Service;
-use meridian_ir::cluster::{CircuitBreakers, LbPolicy};
+use crate::registry::service::{Port, Service};
+use meridian_ir::cluster::{
+    CircuitBreakers, Discovery, LbPolicy, ProxyProtocolVersion, TcpKeepalive, UpstreamProtocol,
+};
 use meridian_ir::{Cluster, Name, Origin};
 use meridian_resources::StringMap;
-use meridian_resources::istio::destination_rule::SimpleLb;
+use meridian_resources::istio::Protocol;
+use meridian_resources::istio::destination_rule::{self, ClientTlsMode, H2UpgradePolicy, HttpSettings};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// When an unused connection is closed where no DestinationRule says otherwise.
@@ -38,28 +43,45 @@ impl ClusterId {
     }
 }
 
-/// The cluster and the labels of its endpoints; `None` when the service has no such port or subset, or when its
-/// DestinationRule asks for something without which nothing may be sent.
-pub(crate) fn build<'r>(
-    mesh: &MeshConfig,
-    id: &ClusterId,
-    service: &Service,
-    rules: &Rules<'r>,
-) -> Option<(Cluster, &'r StringMap)> {
+/// What a cluster is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts<'a, 'r> {
+    pub(crate) mesh: &'a MeshConfig,
+    pub(crate) id: &'a ClusterId,
+    pub(crate) service: &'a Service,
+    pub(crate) rules: &'a Rules<'r>,
+}
+
+/// A cluster, and which endpoints it has.
+pub(crate) struct Built<'r> {
+    pub(crate) cluster: Cluster,
+    /// Labels that its endpoints have.
+    pub(crate) labels: &'r StringMap,
+}
+
+/// `None` when the service has no such port or subset, or when its DestinationRule asks for something without which
+/// nothing may be sent.
+pub(crate) fn build<'r>(parts: Parts<'_, 'r>) -> Option<Built<'r>> {
     static ALL: StringMap = StringMap::new();
-    service.port(id.port)?;
+    let Parts { id, service, rules, .. } = parts;
+    let port = service.port(id.port)?;
     let subset = match &*id.subset {
         "" => None,
         name => Some(rules.subset(name)?),
     };
     let policy = rules.policy(id.port, subset);
-    if policy.unusable {
+    if policy.tunnel.is_some() {
         return None;
     }
-    Some((cluster(mesh, id, service, rules, &policy), subset.map_or(&ALL, |subset| &subset.labels)))
+    let mut cluster = cluster(parts, &policy, port);
+    if let Some(tls) = policy.tls.filter(|tls| tls.mode != ClientTlsMode::Disable) {
+        cluster.tls = Some(Arc::new(upstream_tls::compile(tls, id, service, cluster.protocol)?));
+    }
+    Some(Built { cluster, labels: subset.map_or(&ALL, |subset| &subset.labels) })
 }
 
-fn cluster(mesh: &MeshConfig, id: &ClusterId, service: &Service, rules: &Rules<'_>, policy: &Policy<'_>) -> Cluster {
+fn cluster(parts: Parts<'_, '_>, policy: &Policy<'_>, port: &Port) -> Cluster {
+    let Parts { mesh, id, service, rules } = parts;
     let tcp = policy.connection_pool.and_then(|pool| pool.tcp.as_ref());
     let http = policy.connection_pool.and_then(|pool| pool.http.as_ref());
     let origin = |kind, meta: &meridian_resources::Meta| Origin {
@@ -69,17 +91,13 @@ fn cluster(mesh: &MeshConfig, id: &ClusterId, service: &Service, rules: &Rules<'
     };
     let mut origins = vec![origin(service.kind(), service.meta())];
     origins.extend(rules.objects().iter().map(|rule| origin("DestinationRule", &rule.meta)));
+    let lb_policy = load_balancer::policy(policy.load_balancer);
+    let protocol = protocol(mesh, port, http);
+    let idle_timeout = http.and_then(|http| http.idle_timeout).or(tcp.and_then(|tcp| tcp.idle_timeout));
     Cluster {
         name: id.name.clone(),
-        discovery: service.discovery,
-        lb_policy: match policy.load_balancer.and_then(|balancer| balancer.simple).unwrap_or_default() {
-            SimpleLb::RoundRobin => LbPolicy::RoundRobin,
-            SimpleLb::Random => LbPolicy::Random,
-            // PASSTHROUGH is refused in the DestinationRule's status.
-            SimpleLb::Unspecified | SimpleLb::LeastConn | SimpleLb::LeastRequest | SimpleLb::Passthrough => {
-                LbPolicy::LeastRequest
-            }
-        },
+        discovery: if lb_policy == LbPolicy::ClusterProvided { Discovery::OriginalDst } else { service.discovery },
+        lb_policy,
         connect_timeout: tcp.and_then(|tcp| tcp.connect_timeout).map_or(mesh.connect_timeout, |d| d.to_std()),
         circuit_breakers: CircuitBreakers {
             max_connections: limit(tcp.map(|tcp| tcp.max_connections)),
@@ -87,16 +105,67 @@ fn cluster(mesh: &MeshConfig, id: &ClusterId, service: &Service, rules: &Rules<'
             max_requests: limit(http.map(|http| http.http2_max_requests)),
             max_retries: limit(http.map(|http| http.max_retries)),
         },
-        max_requests_per_connection: http
-            .and_then(|http| u32::try_from(http.max_requests_per_connection).ok())
-            .unwrap_or_default(),
-        idle_timeout: http.and_then(|http| http.idle_timeout).map_or(IDLE_TIMEOUT, |d| d.to_std()),
+        max_requests_per_connection: positive(http.map(|http| http.max_requests_per_connection)).unwrap_or_default(),
+        idle_timeout: idle_timeout.map_or(IDLE_TIMEOUT, |d| d.to_std()),
+        max_connection_duration: tcp.and_then(|tcp| tcp.max_connection_duration).map(|d| d.to_std()),
+        tcp_keepalive: keepalive(mesh.tcp_keepalive.as_ref(), tcp.and_then(|tcp| tcp.tcp_keepalive.as_ref())),
+        protocol,
+        max_concurrent_streams: positive(http.map(|http| http.max_concurrent_streams))
+            .filter(|_| protocol == UpstreamProtocol::Http2),
+        proxy_protocol: policy.proxy_protocol.map(|proxy_protocol| match proxy_protocol.version {
+            destination_rule::ProxyProtocolVersion::V1 => ProxyProtocolVersion::V1,
+            destination_rule::ProxyProtocolVersion::V2 => ProxyProtocolVersion::V2,
+        }),
+        outlier_detection: policy.outlier_detection.map(outlier::compile),
+        healthy_panic_percent: outlier::panic_percent(policy.outlier_detection),
+        warm_up: load_balancer::warm_up(policy.load_balancer),
         origins,
         ..Cluster::default()
     }
 }
 
+/// HTTP/2 where the port's protocol is, or where it is asked for: by the rule on any port, by the mesh on those of HTTP.
+fn protocol(mesh: &MeshConfig, port: &Port, http: Option<&HttpSettings>) -> UpstreamProtocol {
+    let is_http = port.protocol.is_some_and(Protocol::is_http);
+    let upgraded = match http.map(|http| http.h2_upgrade_policy).unwrap_or_default() {
+        H2UpgradePolicy::Upgrade => true,
+        H2UpgradePolicy::DoNotUpgrade => false,
+        H2UpgradePolicy::Default => mesh.h2_upgrade && is_http,
+    };
+    if upgraded {
+        UpstreamProtocol::Http2
+    } else if http.is_some_and(|http| http.use_client_protocol) {
+        UpstreamProtocol::Downstream
+    } else if port.protocol.is_some_and(Protocol::is_http2) {
+        UpstreamProtocol::Http2
+    } else {
+        UpstreamProtocol::Http1
+    }
+}
+
+/// The keep-alive of the mesh with the fields that the rule gives; times count in whole seconds.
+fn keepalive(
+    mesh: Option<&destination_rule::TcpKeepalive>,
+    rule: Option<&destination_rule::TcpKeepalive>,
+) -> Option<TcpKeepalive> {
+    let mut keepalive = None;
+    for layer in [mesh, rule].into_iter().flatten() {
+        let seconds = |given: Option<meridian_resources::Duration>| {
+            given.map(|given| Duration::from_secs(given.to_std().as_secs())).filter(|given| !given.is_zero())
+        };
+        let made: &mut TcpKeepalive = keepalive.get_or_insert_default();
+        made.probes = Some(layer.probes).filter(|probes| *probes > 0).or(made.probes);
+        made.time = seconds(layer.time).or(made.time);
+        made.interval = seconds(layer.interval).or(made.interval);
+    }
+    keepalive
+}
+
 /// A limit of Istio, where zero and nothing mean none.
 fn limit(value: Option<i32>) -> u32 {
-    value.and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0).unwrap_or(u32::MAX)
+    positive(value).unwrap_or(u32::MAX)
+}
+
+fn positive(value: Option<i32>) -> Option<u32> {
+    value.and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0)
 }

@@ -3,6 +3,7 @@
 use crate::condition::{Finding, Topic};
 use crate::istio::cluster::ClusterId;
 use crate::istio::destination_rule::DestinationRules;
+use crate::istio::hash_policy;
 use crate::mesh::MeshConfig;
 use crate::pool::Pool;
 use crate::proxy::node::ProxyNode;
@@ -10,8 +11,10 @@ use crate::registry::Registry;
 use crate::registry::service::Service;
 use crate::suggest;
 use meridian_ir::Name;
+use meridian_ir::hash_policy::HashPolicy;
 use meridian_resources::istio::virtual_service::Destination;
 use std::cell::Cell;
+use std::sync::Arc;
 
 /// What the routes of one proxy can see while they are compiled, and what is collected on the way.
 pub(crate) struct Scope<'a> {
@@ -59,14 +62,10 @@ impl Scope<'_> {
     ) -> Name {
         let host = self.mesh.resolve_host(&destination.host, namespace);
         let service = self.registry.service(&host, &self.node.namespace);
-        let port = match (&destination.port, service.map(|service| &service.ports[..])) {
-            (Some(port), _) => u16::try_from(port.number).unwrap_or_default(),
-            (None, Some([only])) => only.number,
-            (None, _) => {
-                collected.depends_on_server = true;
-                server_port
-            }
-        };
+        let port = port_of(destination, service).unwrap_or_else(|| {
+            collected.depends_on_server = true;
+            server_port
+        });
         match service {
             Some(service) => self.check(service, destination, port, path, collected),
             None => {
@@ -77,17 +76,24 @@ impl Scope<'_> {
         collected.cluster(ClusterId::new(self.pool, &host, port, &destination.subset))
     }
 
+    /// What the DestinationRules for `destination` hash of its requests, if they balance by hash.
+    pub(crate) fn hash_policy(
+        &self,
+        destination: &Destination,
+        namespace: &Name,
+        server_port: u16,
+    ) -> Option<HashPolicy> {
+        let host = self.mesh.resolve_host(&destination.host, namespace);
+        let service = self.registry.service(&host, &self.node.namespace)?;
+        let port = port_of(destination, Some(service)).unwrap_or(server_port);
+        let rules = self.rules.of_service(service, self.node, self.mesh);
+        let policy = rules.policy(port, rules.subset(&destination.subset));
+        hash_policy::compile(policy.load_balancer)
+    }
+
     fn check(&self, service: &Service, destination: &Destination, port: u16, path: &str, collected: &mut Collected) {
         let findings = &mut collected.findings;
         match service.port(port) {
-            Some(port) if port.http2 => {
-                let message = format!(
-                    "port {} of {} speaks HTTP/2 only, which is not supported towards services yet; requests are sent \
-                     to it in HTTP/1.1",
-                    port.number, service.host
-                );
-                findings.push(Finding::at(Topic::UnsupportedProtocol, &format!("{path}.port"), message));
-            }
             Some(_) => {}
             None if destination.port.is_some() => {
                 let message = format!("{} has no port {port}; it has {}", service.host, service.list_ports());
@@ -150,6 +156,15 @@ impl Scope<'_> {
     fn elsewhere(&self, name: &str) -> Option<String> {
         let first_label = |host: &&Name| host.split('.').next() == Some(name);
         self.registry.hosts(&self.node.namespace).filter(first_label).min().map(|host| host.to_string())
+    }
+}
+
+/// The port that a destination names, or the only one that its service has; `None`: that on which requests arrive.
+fn port_of(destination: &Destination, service: Option<&Arc<Service>>) -> Option<u16> {
+    match (&destination.port, service.map(|service| &service.ports[..])) {
+        (Some(port), _) => Some(u16::try_from(port.number).unwrap_or_default()),
+        (None, Some([only])) => Some(only.number),
+        (None, _) => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! DestinationRules: which of them speak for a service, and the traffic policy that they add up to.
 
-use crate::condition::{Finding, Topic};
+mod findings;
+
 use crate::host;
 use crate::key::Age;
 use crate::mesh::MeshConfig;
@@ -10,11 +11,13 @@ use meridian_ir::Name;
 use meridian_resources::Object;
 use meridian_resources::istio::DestinationRule;
 use meridian_resources::istio::destination_rule::{
-    ClientTlsMode, ConnectionPoolSettings, H2UpgradePolicy, LoadBalancerSettings, PortTrafficPolicy, SimpleLb, Subset,
-    TrafficPolicy,
+    ClientTlsSettings, ConnectionPoolSettings, LoadBalancerSettings, OutlierDetection, PortTrafficPolicy,
+    ProxyProtocol, Subset, TrafficPolicy, TunnelSettings,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+
+pub(crate) use findings::findings;
 
 /// All DestinationRules, by namespace and host.
 #[derive(Debug, Default)]
@@ -145,118 +148,28 @@ impl<'r> Rules<'r> {
 pub(crate) struct Policy<'r> {
     pub(crate) connection_pool: Option<&'r ConnectionPoolSettings>,
     pub(crate) load_balancer: Option<&'r LoadBalancerSettings>,
-    /// Whether something is asked for without which nothing may be sent: TLS, a tunnel, the PROXY protocol.
-    pub(crate) unusable: bool,
+    pub(crate) outlier_detection: Option<&'r OutlierDetection>,
+    pub(crate) tls: Option<&'r ClientTlsSettings>,
+    pub(crate) proxy_protocol: Option<&'r ProxyProtocol>,
+    /// Not supported: nothing may be sent without it.
+    pub(crate) tunnel: Option<&'r TunnelSettings>,
 }
 
 impl<'r> Policy<'r> {
-    /// Fields that `layer` gives replace those below; a policy for this port replaces all of them.
+    /// Fields that `layer` gives replace those below; a policy for this port replaces all of those that it could have.
     fn lay_over(&mut self, layer: &'r TrafficPolicy, port: u16) {
         self.connection_pool = layer.connection_pool.as_ref().or(self.connection_pool);
         self.load_balancer = layer.load_balancer.as_ref().or(self.load_balancer);
-        if let Some(tls) = &layer.tls {
-            self.unusable = tls.mode != ClientTlsMode::Disable;
-        }
+        self.outlier_detection = layer.outlier_detection.as_ref().or(self.outlier_detection);
+        self.tls = layer.tls.as_ref().or(self.tls);
+        self.proxy_protocol = layer.proxy_protocol.as_ref().or(self.proxy_protocol);
+        self.tunnel = layer.tunnel.as_ref().or(self.tunnel);
         let for_port = |settings: &&PortTrafficPolicy| settings.port.is_some_and(|p| p.number == u32::from(port));
         if let Some(settings) = layer.port_level_settings.iter().find(for_port) {
             self.connection_pool = settings.connection_pool.as_ref();
             self.load_balancer = settings.load_balancer.as_ref();
-            self.unusable = settings.tls.as_ref().is_some_and(|tls| tls.mode != ClientTlsMode::Disable);
+            self.outlier_detection = settings.outlier_detection.as_ref();
+            self.tls = settings.tls.as_ref();
         }
-        self.unusable |= layer.tunnel.is_some() || layer.proxy_protocol.is_some();
-    }
-}
-
-/// What is to be said of a rule by itself: fields that are not supported.
-pub(crate) fn findings(object: &Object<DestinationRule>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Some(policy) = &object.spec.traffic_policy {
-        of_policy(policy, "spec.trafficPolicy", &mut findings);
-    }
-    for (index, subset) in object.spec.subsets.iter().enumerate() {
-        if let Some(policy) = &subset.traffic_policy {
-            of_policy(policy, &format!("spec.subsets[{index}].trafficPolicy"), &mut findings);
-        }
-    }
-    findings
-}
-
-fn of_policy(policy: &TrafficPolicy, path: &str, findings: &mut Vec<Finding>) {
-    let closed = "is not supported yet; rather than without it, requests are answered 503 (NC) until it is removed";
-    let mut fail_closed =
-        |field: &str| findings.push(Finding::at(Topic::Unsupported, &format!("{path}.{field}"), closed));
-    if policy.tls.as_ref().is_some_and(|tls| tls.mode != ClientTlsMode::Disable) {
-        fail_closed("tls.mode");
-    }
-    if policy.tunnel.is_some() {
-        fail_closed("tunnel");
-    }
-    if policy.proxy_protocol.is_some() {
-        fail_closed("proxyProtocol");
-    }
-    for (index, settings) in policy.port_level_settings.iter().enumerate() {
-        let path = format!("portLevelSettings[{index}]");
-        if settings.tls.as_ref().is_some_and(|tls| tls.mode != ClientTlsMode::Disable) {
-            fail_closed(&format!("{path}.tls.mode"));
-        }
-    }
-    let without = "is not supported yet and has no effect";
-    let mut note = |path: String, present: bool| {
-        if present {
-            findings.push(Finding::at(Topic::Unsupported, &path, without));
-        }
-    };
-    note(format!("{path}.outlierDetection"), policy.outlier_detection.is_some());
-    note(format!("{path}.retryBudget"), policy.retry_budget.is_some());
-    of_parts(policy.connection_pool.as_ref(), policy.load_balancer.as_ref(), path, &mut note);
-    for (index, settings) in policy.port_level_settings.iter().enumerate() {
-        let path = format!("{path}.portLevelSettings[{index}]");
-        note(format!("{path}.outlierDetection"), settings.outlier_detection.is_some());
-        of_parts(settings.connection_pool.as_ref(), settings.load_balancer.as_ref(), &path, &mut note);
-    }
-}
-
-fn of_parts(
-    pool: Option<&ConnectionPoolSettings>,
-    balancer: Option<&LoadBalancerSettings>,
-    path: &str,
-    note: &mut impl FnMut(String, bool),
-) {
-    let mut fields = |path: &str, fields: &[(&str, bool)]| {
-        fields.iter().for_each(|(field, present)| note(format!("{path}.{field}"), *present));
-    };
-    if let Some(balancer) = balancer {
-        fields(
-            &format!("{path}.loadBalancer"),
-            &[
-                ("consistentHash", balancer.consistent_hash.is_some()),
-                ("localityLbSetting", balancer.locality_lb_setting.is_some()),
-                ("zoneAwareLbSetting", balancer.zone_aware_lb_setting.is_some()),
-                ("warmup", balancer.warmup.is_some()),
-                ("warmupDurationSecs", balancer.warmup_duration_secs.is_some()),
-                ("simple (PASSTHROUGH)", balancer.simple == Some(SimpleLb::Passthrough)),
-            ],
-        );
-    }
-    if let Some(tcp) = pool.and_then(|pool| pool.tcp.as_ref()) {
-        fields(
-            &format!("{path}.connectionPool.tcp"),
-            &[
-                ("tcpKeepalive", tcp.tcp_keepalive.is_some()),
-                ("maxConnectionDuration", tcp.max_connection_duration.is_some()),
-                ("idleTimeout", tcp.idle_timeout.is_some()),
-            ],
-        );
-    }
-    if let Some(http) = pool.and_then(|pool| pool.http.as_ref()) {
-        fields(
-            &format!("{path}.connectionPool.http"),
-            &[
-                ("h2UpgradePolicy", http.h2_upgrade_policy == H2UpgradePolicy::Upgrade),
-                ("useClientProtocol", http.use_client_protocol),
-                ("maxConcurrentStreams", http.max_concurrent_streams != 0),
-                ("http2KeepAlive", http.http2_keep_alive.is_some()),
-            ],
-        );
     }
 }

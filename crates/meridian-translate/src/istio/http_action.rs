@@ -1,9 +1,12 @@
-//! What an HTTP rule does: forward, redirect, answer; and the fields that are not supported yet.
+//! What an HTTP rule does: forward, redirect, answer; with its faults and its cross-origin policy.
 
 use crate::condition::{Finding, Topic};
 use crate::istio::destination::{Collected, Scope};
 use crate::istio::headers::{self, Operations};
-use crate::istio::retry;
+use crate::istio::{cors, fault, mirror, retry};
+use meridian_ir::cors::Cors;
+use meridian_ir::fault::Fault;
+use meridian_ir::hash_policy::HashPolicy;
 use meridian_ir::route::{
     DirectResponse, Forward, PathMatch, PathRewrite, Redirect, RedirectPath, RegexRewrite, WeightedCluster,
 };
@@ -11,6 +14,7 @@ use meridian_ir::{Action, HeaderEdits, Name};
 use meridian_resources::istio::virtual_service::{
     HttpDirectResponse, HttpRedirect, HttpRewrite, HttpRoute, HttpRouteDestination, RedirectPortSelection,
 };
+use std::sync::Arc;
 
 /// The largest body of a direct response (Istio's `max_direct_response_body_size_bytes`).
 const MAX_DIRECT_BODY: usize = 1 << 20;
@@ -28,15 +32,30 @@ pub(crate) struct Place<'p> {
     pub(crate) path: &'p str,
 }
 
-/// An action with the header edits that go with it.
+/// An action with what goes with it.
 pub(crate) struct Compiled {
     pub(crate) action: Action,
     pub(crate) request_headers: HeaderEdits,
     pub(crate) response_headers: HeaderEdits,
+    pub(crate) fault: Option<Arc<Fault>>,
+    pub(crate) cors: Option<Arc<Cors>>,
 }
 
-/// Compiles what `rule` does with the requests that `matched` takes. When the rule asks for something that is not
-/// supported, it is refused: its requests are answered 501, and the findings tell why.
+impl Compiled {
+    /// The answer to all requests of a rule that cannot be served as it is written.
+    pub(crate) fn refused(findings: &[Finding]) -> Self {
+        Self {
+            action: Action::Direct(refusal(findings)),
+            request_headers: HeaderEdits::default(),
+            response_headers: HeaderEdits::default(),
+            fault: None,
+            cors: None,
+        }
+    }
+}
+
+/// Compiles what `rule` does with the requests that `matched` takes. When the rule asks for something that cannot be
+/// done, it is refused: its requests are answered 501, and the findings tell why.
 pub(crate) fn compile(
     scope: &mut Scope<'_>,
     rule: &HttpRoute,
@@ -44,7 +63,7 @@ pub(crate) fn compile(
     place: Place<'_>,
     collected: &mut Collected,
 ) -> Compiled {
-    let mut refused = unsupported_fields(rule, place.path);
+    let mut refused = Vec::new();
     let operations = Operations::new(rule.headers.as_ref(), place.path, scope.pool);
     refused.extend(operations.findings);
     let (mut request_headers, mut response_headers) = (operations.request, operations.response);
@@ -60,43 +79,29 @@ pub(crate) fn compile(
             Action::Forward(forward)
         })
     };
+    let cors = rule.cors_policy.as_ref().map(|policy| cors::compile(policy, place.path, scope.pool, &mut refused));
+    let fault = rule.fault.as_ref().and_then(|fault| {
+        let mut findings = fault::Findings { refused: &mut refused, noted: &mut collected.findings };
+        fault::compile(fault, place.path, &mut findings)
+    });
     match action {
-        Some(action) if refused.is_empty() => Compiled { action, request_headers, response_headers },
+        Some(action) if refused.is_empty() => Compiled { action, request_headers, response_headers, fault, cors },
         _ => {
-            let refusal = refusal(&refused);
+            let compiled = Compiled::refused(&refused);
             collected.findings.extend(refused);
-            Compiled {
-                action: Action::Direct(refusal),
-                request_headers: HeaderEdits::default(),
-                response_headers: HeaderEdits::default(),
-            }
+            compiled
         }
     }
 }
 
 /// What a rule that cannot be served as it is written answers.
-pub(crate) fn refusal(findings: &[Finding]) -> DirectResponse {
+fn refusal(findings: &[Finding]) -> DirectResponse {
     let mut body = String::from("This route is not served as it is configured.\n");
     for finding in findings {
         body.push_str(&finding.message);
         body.push('\n');
     }
     DirectResponse { status: 501, body: body.into_bytes() }
-}
-
-fn unsupported_fields(rule: &HttpRoute, path: &str) -> Vec<Finding> {
-    let message = "is not supported yet; requests of this rule are answered 501 until it is removed";
-    [
-        ("fault", rule.fault.is_some()),
-        ("mirror", rule.mirror.is_some()),
-        ("mirrors", !rule.mirrors.is_empty()),
-        ("corsPolicy", rule.cors_policy.is_some()),
-        ("delegate", rule.delegate.is_some()),
-    ]
-    .into_iter()
-    .filter(|(_, present)| *present)
-    .map(|(field, _)| Finding::at(Topic::Unsupported, &format!("{path}.{field}"), message))
-    .collect()
 }
 
 /// Forwarding, and the header edits of a single destination, which come after those of the rule as in Istio.
@@ -109,27 +114,32 @@ fn forward(
     collected: &mut Collected,
     refused: &mut Vec<Finding>,
 ) -> Option<(Forward, HeaderEdits, HeaderEdits)> {
-    let retry = retry::policy(rule.retries.as_ref(), place.path, refused);
     let rewrite = rule.rewrite.as_ref();
     let path_rewrite = rewrite.and_then(|rewrite| path_rewrite(rewrite, matched, place.path, refused));
     let rewritten = rewrite.map(|rewrite| &rewrite.authority).filter(|authority| !authority.is_empty());
     let mut host_rewrite = rewritten.map(|authority| Name::from(authority.as_str())).or(authority);
 
     let mut clusters = Vec::with_capacity(rule.route.len());
+    let mut hash_policies: Vec<HashPolicy> = Vec::new();
     let single = rule.route.len() == 1;
     for (index, destination) in rule.route.iter().enumerate() {
         if destination.weight != 0 || single {
             let path = format!("{}.route[{index}]", place.path);
-            clusters.push(weighted_cluster(scope, destination, place, &path, collected, refused));
+            let mut cluster = weighted_cluster(scope, destination, place, &path, collected, refused);
+            // The authority that the rule itself sets goes before those of its destinations.
+            cluster.host_rewrite = cluster.host_rewrite.filter(|_| host_rewrite.is_none());
+            clusters.push(cluster);
+            hash_policies.extend(scope.hash_policy(&destination.destination, place.namespace, place.server_port));
         }
     }
     if clusters.is_empty() {
-        if rule.delegate.is_none() {
-            let message = "one of route, redirect and directResponse is needed, with a weight above 0";
-            refused.push(Finding::at(Topic::Unsupported, place.path, message));
-        }
+        let message = "one of route, redirect and directResponse is needed, with a weight above 0";
+        refused.push(Finding::at(Topic::Unsupported, place.path, message));
         return None;
     }
+    let retries = rule.retries.as_ref().or(scope.mesh.default_http_retry_policy.as_ref());
+    let retry = retry::policy(retries, single && !hash_policies.is_empty(), place.path, refused);
+    let mirrors = mirror::compile(scope, rule, place, collected);
     let (mut request_headers, mut response_headers) = (HeaderEdits::default(), HeaderEdits::default());
     if let ([only], true) = (&mut clusters[..], single) {
         request_headers = std::mem::take(&mut only.request_headers);
@@ -139,7 +149,7 @@ fn forward(
     }
     let timeout = rule.timeout.map(|timeout| timeout.to_std()).filter(|timeout| !timeout.is_zero());
     Some((
-        Forward { clusters, timeout, retry, path_rewrite, host_rewrite, ..Forward::default() },
+        Forward { clusters, timeout, retry, path_rewrite, host_rewrite, mirrors, hash_policies },
         request_headers,
         response_headers,
     ))

@@ -1,10 +1,10 @@
 //! The HTTP rules of a VirtualService as routes, in Istio's order (`BuildHTTPRoutesForVirtualService`).
 
 use crate::istio::destination::{Collected, Scope};
-use crate::istio::http_action::{self, Place, refusal};
+use crate::istio::http_action::{self, Compiled, Place};
 use crate::istio::http_match::{self, is_catch_all};
 use crate::proxy::node::selects;
-use meridian_ir::{Action, HeaderEdits, Name, Origin, Route, RouteMatch};
+use meridian_ir::{Name, Origin, Route, RouteMatch};
 use meridian_resources::Object;
 use meridian_resources::istio::VirtualService;
 use meridian_resources::istio::virtual_service::{HttpMatchRequest, HttpRoute};
@@ -75,8 +75,7 @@ impl Compiler<'_, '_> {
             let matcher = http_match::compile(alternative, &place, self.scope.pool, &mut broken);
             if !broken.is_empty() {
                 // A condition that cannot be evaluated must not hand its requests to another rule.
-                let action = Action::Direct(refusal(&broken));
-                self.push(name, matcher, action, HeaderEdits::default(), HeaderEdits::default());
+                self.push(name, matcher, Compiled::refused(&broken));
                 self.collected.findings.extend(broken);
                 continue;
             }
@@ -115,32 +114,21 @@ impl Compiler<'_, '_> {
             path,
         };
         let compiled = http_action::compile(self.scope, rule, &matcher.path, place, &mut self.collected);
-        self.push(name, matcher, compiled.action, compiled.request_headers, compiled.response_headers);
+        self.push(name, matcher, compiled);
     }
 
-    fn push(
-        &mut self,
-        name: String,
-        matcher: RouteMatch,
-        action: Action,
-        request_headers: HeaderEdits,
-        response_headers: HeaderEdits,
-    ) {
-        let origin = Some(Origin {
-            kind: "VirtualService",
-            namespace: self.object.meta.namespace.clone(),
-            name: self.object.meta.name.clone(),
-        });
-        let name = self.scope.pool.name(&name);
+    fn push(&mut self, name: String, matcher: RouteMatch, compiled: Compiled) {
+        let meta = &self.object.meta;
+        let origin = Origin { kind: "VirtualService", namespace: meta.namespace.clone(), name: meta.name.clone() };
         self.routes.push(Arc::new(Route {
-            name,
+            name: self.scope.pool.name(&name),
             matcher,
-            action,
-            request_headers,
-            response_headers,
-            origin,
-            fault: None,
-            cors: None,
+            action: compiled.action,
+            request_headers: compiled.request_headers,
+            response_headers: compiled.response_headers,
+            fault: compiled.fault,
+            cors: compiled.cors,
+            origin: Some(origin),
         }));
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn default_policy() -> RetryPolicy {
         grpc_statuses: vec![GRPC_UNAVAILABLE, GRPC_CANCELLED],
         per_try_timeout: None,
         avoid_previous_hosts: true,
+        avoid_previous_priorities: false,
         backoff_base: BACKOFF_BASE,
         backoff_max: BACKOFF_BASE * 10,
     }
@@ -35,9 +36,15 @@ const GRPC_RESOURCE_EXHAUSTED: u16 = 8;
 const GRPC_INTERNAL: u16 = 13;
 const GRPC_UNAVAILABLE: u16 = 14;
 
-/// The policy of a rule; `None`: never.
-pub(crate) fn policy(retries: Option<&HttpRetry>, path: &str, findings: &mut Vec<Finding>) -> Option<RetryPolicy> {
-    let mut policy = default_policy();
+/// The policy of a rule; `None`: never. Under consistent hashing (`is_hashed`) tries stay with their host unless the
+/// rule says otherwise.
+pub(crate) fn policy(
+    retries: Option<&HttpRetry>,
+    is_hashed: bool,
+    path: &str,
+    findings: &mut Vec<Finding>,
+) -> Option<RetryPolicy> {
+    let mut policy = RetryPolicy { avoid_previous_hosts: !is_hashed, ..default_policy() };
     let Some(retries) = retries else { return Some(policy) };
     let path = format!("{path}.retries");
     policy.attempts = u32::try_from(retries.attempts).ok().filter(|attempts| *attempts > 0)?;
@@ -52,10 +59,7 @@ pub(crate) fn policy(retries: Option<&HttpRetry>, path: &str, findings: &mut Vec
         policy.backoff_base = base.to_std();
         policy.backoff_max = base.to_std() * 10;
     }
-    if retries.retry_remote_localities == Some(true) {
-        let message = "is not supported yet; leave it out";
-        findings.push(Finding::at(Topic::Unsupported, &format!("{path}.retryRemoteLocalities"), message));
-    }
+    policy.avoid_previous_priorities = retries.retry_remote_localities == Some(true);
     Some(policy)
 }
 
@@ -78,8 +82,9 @@ fn retry_on(policy: &mut RetryPolicy, text: &str, path: &str, findings: &mut Vec
             "resource-exhausted" => policy.grpc_statuses.push(GRPC_RESOURCE_EXHAUSTED),
             "internal" => policy.grpc_statuses.push(GRPC_INTERNAL),
             "unavailable" => policy.grpc_statuses.push(GRPC_UNAVAILABLE),
-            // The codes themselves are named by number; towards services there is no HTTP/3 that could fail.
-            "retriable-status-codes" | "http3-post-connect-failure" => {}
+            // The codes themselves are named by number, headers cannot be named in a VirtualService, and towards
+            // services there is no HTTP/3 that could fail.
+            "retriable-status-codes" | "retriable-headers" | "http3-post-connect-failure" => {}
             other => match other.parse() {
                 Ok(status @ 100..=599) => policy.statuses.push(status),
                 _ => {
@@ -103,9 +108,9 @@ mod tests {
     #[test]
     fn istio_retries_twice_by_default_and_never_with_no_attempts() {
         let mut findings = Vec::new();
-        assert_eq!(policy(None, "spec.http[0]", &mut findings), Some(default_policy()));
+        assert_eq!(policy(None, false, "spec.http[0]", &mut findings), Some(default_policy()));
         let none = HttpRetry { attempts: 0, retry_on: "5xx".into(), ..Default::default() };
-        assert_eq!(policy(Some(&none), "spec.http[0]", &mut findings), None);
+        assert_eq!(policy(Some(&none), false, "spec.http[0]", &mut findings), None);
         assert!(findings.is_empty());
     }
 
@@ -120,7 +125,7 @@ mod tests {
             ..Default::default()
         };
         let mut findings = Vec::new();
-        let policy = policy(Some(&retries), "spec.http[0]", &mut findings).expect("retries");
+        let policy = policy(Some(&retries), false, "spec.http[0]", &mut findings).expect("retries");
         assert_eq!((policy.attempts, policy.statuses.as_slice(), policy.on_reset), (3, &[503][..], true));
         assert!(!policy.on_connect_failure && !policy.on_5xx && policy.grpc_statuses.is_empty());
         assert_eq!(policy.per_try_timeout, Some(Duration::from_millis(1500)));
@@ -129,11 +134,25 @@ mod tests {
     }
 
     #[test]
+    fn hashed_requests_stay_with_their_host_unless_told_otherwise() {
+        let mut findings = Vec::new();
+        let mut avoids = |given: Option<bool>| {
+            let retries = HttpRetry { attempts: 1, retry_ignore_previous_hosts: given, ..Default::default() };
+            policy(Some(&retries), true, "spec.http[0]", &mut findings).expect("retries").avoid_previous_hosts
+        };
+        assert_eq!((avoids(None), avoids(Some(true)), avoids(Some(false))), (false, true, false));
+        assert!(!policy(None, true, "spec.http[0]", &mut findings).expect("retries").avoid_previous_hosts);
+        let remote = HttpRetry { attempts: 1, retry_remote_localities: Some(true), ..Default::default() };
+        let remote = policy(Some(&remote), false, "spec.http[0]", &mut findings).expect("retries");
+        assert!(remote.avoid_previous_priorities && remote.avoid_previous_hosts && findings.is_empty());
+    }
+
+    #[test]
     fn unknown_conditions_are_refused() {
         for (text, expected) in [("503,bogus", "\"bogus\" is not supported"), ("700", "\"700\""), ("0x1", "\"0x1\"")] {
             let retries = HttpRetry { attempts: 1, retry_on: text.into(), ..Default::default() };
             let mut findings = Vec::new();
-            policy(Some(&retries), "spec.http[0]", &mut findings);
+            policy(Some(&retries), false, "spec.http[0]", &mut findings);
             assert!(findings[0].message.starts_with("spec.http[0].retries.retryOn: "), "{findings:?}");
             assert!(findings[0].message.contains(expected), "{findings:?}");
         }

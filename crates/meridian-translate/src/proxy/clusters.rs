@@ -1,12 +1,13 @@
 //! The clusters that a proxy's routes and chains can reach, counted, and kept in its configuration.
 
-use crate::istio::cluster::{self, ClusterId};
+use crate::istio::cluster::{self, Built, ClusterId, Parts};
 use crate::istio::destination_rule::DestinationRules;
 use crate::mesh::MeshConfig;
 use crate::proxy::node::ProxyNode;
 use crate::registry::Registry;
 use crate::registry::endpoints::endpoints;
 use crate::resources::Resources;
+use meridian_ir::cluster::Discovery;
 use meridian_ir::{Cluster, Endpoints, Name, ProxyConfig};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -122,7 +123,10 @@ impl Clusters {
 fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
     let service = sources.registry.service(&id.host, &sources.node.namespace)?;
     let rules = sources.rules.of_service(service, sources.node, sources.mesh);
-    let (cluster, labels) = cluster::build(sources.mesh, id, service, &rules)?;
-    let endpoints = endpoints(sources.resources, service, service.port(id.port)?, labels);
+    let Built { cluster, labels, .. } = cluster::build(Parts { mesh: sources.mesh, id, service, rules: &rules })?;
+    let endpoints = match cluster.discovery {
+        Discovery::OriginalDst => Endpoints::default(),
+        _ => endpoints(sources.resources, service, service.port(id.port)?, labels),
+    };
     Some((cluster, endpoints))
 }

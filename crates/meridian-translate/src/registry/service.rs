@@ -6,8 +6,8 @@ use meridian_ir::Name;
 use meridian_ir::cluster::Discovery;
 use meridian_resources::core::service::ServiceType;
 use meridian_resources::core::{self, Protocol as Transport};
-use meridian_resources::istio::ServiceEntry;
 use meridian_resources::istio::service_entry::ServiceEntryResolution;
+use meridian_resources::istio::{Protocol, ServiceEntry};
 use meridian_resources::{IntOrString, Object};
 use std::sync::Arc;
 
@@ -41,8 +41,8 @@ pub(crate) enum Source {
 pub(crate) struct Port {
     pub(crate) number: u16,
     pub(crate) name: Name,
-    /// Spoken over HTTP/2 only: `http2`, `grpc`, `grpc-web`, `kubernetes.io/h2c`.
-    pub(crate) http2: bool,
+    /// What is spoken on it, as its `appProtocol`, protocol or name says; `None`: nobody says.
+    pub(crate) protocol: Option<Protocol>,
     pub(crate) target: TargetPort,
 }
 
@@ -104,8 +104,8 @@ impl Service {
                 },
                 _ => TargetPort::Number(number),
             };
-            let http2 = is_http2(port.app_protocol.as_deref().unwrap_or(&port.name));
-            Some(Port { number, name: port.name.as_str().into(), http2, target })
+            let protocol = protocol(port.app_protocol.as_deref(), &port.name);
+            Some(Port { number, name: port.name.as_str().into(), protocol, target })
         });
         let export_to = meta.annotations.get(EXPORT_TO_ANNOTATION).map_or("", String::as_str);
         Some(Self {
@@ -126,8 +126,8 @@ impl Service {
                 let number = u16::try_from(port.number).ok()?;
                 let target = u16::try_from(port.target_port).ok().filter(|target| *target != 0).unwrap_or(number);
                 let protocol = if port.protocol.is_empty() { &port.name } else { &port.protocol };
-                let (name, http2) = (port.name.as_str().into(), is_http2(protocol));
-                Some(Port { number, name, http2, target: TargetPort::Number(target) })
+                let (name, protocol) = (port.name.as_str().into(), self::protocol(None, protocol));
+                Some(Port { number, name, protocol, target: TargetPort::Number(target) })
             })
             .collect();
         let discovery = match object.spec.resolution {
@@ -203,11 +203,19 @@ impl Service {
     }
 }
 
-/// Whether a protocol, or a port's name that begins with one, means HTTP/2 without TLS.
-fn is_http2(protocol: &str) -> bool {
-    let protocol = protocol.to_ascii_lowercase();
-    let family = protocol.split('-').next().unwrap_or_default();
-    matches!(family, "http2" | "grpc" | "kubernetes.io/h2c")
+/// The protocol that `appProtocol`, or else the port's name up to its first hyphen, stands for.
+fn protocol(app_protocol: Option<&str>, name: &str) -> Option<Protocol> {
+    match app_protocol {
+        Some("kubernetes.io/h2c") => return Some(Protocol::Http2),
+        Some("kubernetes.io/ws") => return Some(Protocol::Http),
+        Some("kubernetes.io/wss") => return Some(Protocol::Https),
+        _ => {}
+    }
+    let name = app_protocol.unwrap_or(name).to_ascii_lowercase();
+    if name.starts_with("grpc-web") {
+        return Some(Protocol::GrpcWeb);
+    }
+    Protocol::parse(name.split('-').next().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -230,16 +238,20 @@ mod tests {
     }
 
     #[test]
-    fn protocols_of_http2() {
-        for (protocol, expected) in [
-            ("http2", true),
-            ("grpc-web", true),
-            ("GRPC", true),
-            ("http", false),
-            ("kubernetes.io/h2c", true),
-            ("", false),
+    fn protocols_are_in_names() {
+        for (app_protocol, name, expected) in [
+            (None, "http2", Some(Protocol::Http2)),
+            (None, "grpc-web", Some(Protocol::GrpcWeb)),
+            (None, "GRPC-a", Some(Protocol::Grpc)),
+            (None, "http-web", Some(Protocol::Http)),
+            (None, "web", None),
+            (None, "", None),
+            (Some("kubernetes.io/h2c"), "http", Some(Protocol::Http2)),
+            (Some("kubernetes.io/ws"), "grpc", Some(Protocol::Http)),
+            (Some("grpc"), "http", Some(Protocol::Grpc)),
+            (Some("mine.example.com/x"), "http2", None),
         ] {
-            assert_eq!(is_http2(protocol), expected, "{protocol}");
+            assert_eq!(protocol(app_protocol, name), expected, "{app_protocol:?} {name}");
         }
     }
 }

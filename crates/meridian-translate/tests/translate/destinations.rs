@@ -61,19 +61,13 @@ fn what_is_missing_is_named_with_a_remedy() {
             "SubsetNotFound",
             "destination.subset: \"v1\" is not defined: no DestinationRule for httpbin.default.svc.cluster.local",
         ),
-        (
-            "host: two, port: {number: 9000}",
-            "outbound|9000||two.default.svc.cluster.local",
-            "UnsupportedProtocol",
-            "port 9000 of two.default.svc.cluster.local speaks HTTP/2 only",
-        ),
     ] {
         let mut lab = lab("host: httpbin");
         lab.apply(second);
         lab.apply(&virtual_service("vs", "[h.test]", &format!("[{{route: [{{destination: {{{destination}}}}}]}}]")));
         // The route names its cluster all the same: 503 NC.
         assert_eq!(lab.get("h.test", "/"), cluster);
-        assert_eq!(lab.config.clusters.contains_key(cluster), reason == "UnsupportedProtocol");
+        assert!(!lab.config.clusters.contains_key(cluster));
         lab.assert_false("VirtualService default/vs", "ResolvedRefs", reason, &[expected]);
         assert!(lab.condition("VirtualService default/vs", "Programmed").status);
     }
@@ -165,31 +159,6 @@ fn policies_are_laid_over_each_other() {
     assert_eq!((cluster.lb_policy, cluster.connect_timeout), (LbPolicy::LeastRequest, Duration::from_secs(10)));
     assert_eq!(cluster.circuit_breakers.max_connections, 6);
     assert_eq!(cluster.origins.len(), 2);
-}
-
-#[test]
-fn tls_that_is_not_supported_has_no_cluster() {
-    for policy in [
-        "tls: {mode: SIMPLE}",
-        "tls: {mode: ISTIO_MUTUAL}",
-        "portLevelSettings: [{port: {number: 8000}, tls: {mode: SIMPLE}}]",
-        "tunnel: {targetHost: proxy, targetPort: 3128}",
-        "proxyProtocol: {version: V2}",
-    ] {
-        let mut lab = lab("host: httpbin");
-        assert!(lab.config.clusters.contains_key(HTTPBIN));
-        lab.apply(&rule("dr", &format!("trafficPolicy: {{{policy}}}")));
-        assert!(lab.config.clusters.is_empty() && lab.config.endpoints.is_empty(), "{policy}");
-        let expected = &["is not supported yet", "503"];
-        lab.assert_false("DestinationRule default/dr", "Accepted", "PartiallyInvalid", expected);
-        lab.delete("DestinationRule default/dr");
-        assert!(lab.config.clusters.contains_key(HTTPBIN));
-    }
-    let mut lab = lab("host: httpbin");
-    lab.apply(&rule("dr", "trafficPolicy: {tls: {mode: DISABLE}, outlierDetection: {consecutive5xxErrors: 1}}"));
-    assert!(lab.config.clusters.contains_key(HTTPBIN));
-    let expected = &["spec.trafficPolicy.outlierDetection: is not supported yet and has no effect"];
-    lab.assert_false("DestinationRule default/dr", "Accepted", "PartiallyInvalid", expected);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod destinations;
 mod gateways;
+mod http_policies;
 mod incremental;
 mod lab;
 mod routing_decisions;
@@ -9,4 +10,5 @@ mod secrets;
 mod shared;
 mod simulation;
 mod statuses;
+mod traffic_policies;
 mod virtual_services;

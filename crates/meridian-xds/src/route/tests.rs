@@ -22,6 +22,7 @@ fn default_retries() -> RetryPolicy {
         grpc_statuses: vec![14, 1],
         per_try_timeout: None,
         avoid_previous_hosts: true,
+        avoid_previous_priorities: false,
         backoff_base: Duration::from_millis(25),
         backoff_max: Duration::from_millis(250),
     }
@@ -145,6 +146,7 @@ fn weights_rewrites_and_timeouts() {
             statuses: vec![503],
             grpc_statuses: vec![],
             avoid_previous_hosts: false,
+            avoid_previous_priorities: false,
             per_try_timeout: Some(Duration::from_secs(1)),
             backoff_base: Duration::from_millis(100),
             backoff_max: Duration::from_secs(1),

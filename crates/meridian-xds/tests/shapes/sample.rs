@@ -97,6 +97,7 @@ pub(crate) fn retry_policy() -> RetryPolicy {
         grpc_statuses: vec![14, 1],
         per_try_timeout: None,
         avoid_previous_hosts: true,
+        avoid_previous_priorities: false,
         backoff_base: Duration::from_millis(25),
         backoff_max: Duration::from_millis(250),
     }
@@ -223,6 +224,7 @@ fn matching_route() -> Route {
             statuses: vec![503, 429],
             per_try_timeout: Some(Duration::from_secs(2)),
             avoid_previous_hosts: false,
+            avoid_previous_priorities: false,
             backoff_base: Duration::from_millis(100),
             backoff_max: Duration::from_millis(400),
             ..retry_policy()

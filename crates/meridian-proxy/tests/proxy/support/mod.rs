@@ -136,6 +136,7 @@ pub(crate) fn istio_retries() -> RetryPolicy {
         grpc_statuses: vec![14, 1],
         per_try_timeout: None,
         avoid_previous_hosts: true,
+        avoid_previous_priorities: false,
         backoff_base: Duration::from_millis(25),
         backoff_max: Duration::from_millis(250),
     }
