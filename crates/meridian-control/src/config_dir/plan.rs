@@ -13,6 +13,8 @@ pub(super) struct Folder {
     files: BTreeMap<PathBuf, File>,
     /// What was handed on, by object.
     current: BTreeMap<ObjectRef, Value>,
+    /// Which objects two files have, as it was said.
+    twice: BTreeSet<String>,
 }
 
 /// One file: its text, and the objects that it says, or last said.
@@ -80,9 +82,10 @@ impl Folder {
     /// Finds what differs from what was handed on.
     fn compare(&mut self, plan: &mut Plan) {
         let mut seen: BTreeMap<&ObjectRef, &Source> = BTreeMap::new();
+        let mut twice = BTreeSet::new();
         for (object, written) in self.files.values().flat_map(|file| &file.objects) {
             if let Some(first) = seen.get(object) {
-                plan.problems.push(defined_twice(object, &written.source, first));
+                twice.insert(defined_twice(object, &written.source, first));
                 continue;
             }
             seen.insert(object, &written.source);
@@ -97,6 +100,8 @@ impl Folder {
             self.current.insert(object.clone(), value.clone());
         }
         plan.delete.extend(gone);
+        plan.problems.extend(twice.difference(&self.twice).cloned());
+        self.twice = twice;
     }
 
     /// An object could not be handed on: the next change of the folder tries again.

@@ -58,6 +58,11 @@ fn of_two_files_the_first_counts() {
     let plan = folder.take(&scan(&[("x.yaml", map("a", "one")), ("y.yaml", map("a", "two"))]));
     assert_eq!(put(&plan), [r#"ConfigMap default/a="one" x.yaml:1"#]);
     assert!(plan.problems[0].contains("y.yaml:1") && plan.problems[0].contains("x.yaml:1"), "{:?}", plan.problems);
+    // Said once, for as long as it is so.
+    let with_another = [("x.yaml", map("a", "one")), ("y.yaml", map("a", "two")), ("z.yaml", map("b", "one"))];
+    assert!(folder.take(&scan(&with_another)).problems.is_empty());
+    folder.take(&scan(&with_another[..1]));
+    assert_eq!(folder.take(&scan(&with_another)).problems.len(), 1);
 }
 
 #[test]
