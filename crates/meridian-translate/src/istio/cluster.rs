@@ -57,6 +57,7 @@ pub(crate) struct Built<'r> {
     pub(crate) cluster: Cluster,
     /// Labels that its endpoints have.
     pub(crate) labels: &'r StringMap,
+    pub(crate) policy: Policy<'r>,
 }
 
 /// `None` when the service has no such port or subset, or when its DestinationRule asks for something without which
@@ -77,7 +78,7 @@ pub(crate) fn build<'r>(parts: Parts<'_, 'r>) -> Option<Built<'r>> {
     if let Some(tls) = policy.tls.filter(|tls| tls.mode != ClientTlsMode::Disable) {
         cluster.tls = Some(Arc::new(upstream_tls::compile(tls, id, service, cluster.protocol)?));
     }
-    Some(Built { cluster, labels: subset.map_or(&ALL, |subset| &subset.labels) })
+    Some(Built { cluster, labels: subset.map_or(&ALL, |subset| &subset.labels), policy })
 }
 
 fn cluster(parts: Parts<'_, '_>, policy: &Policy<'_>, port: &Port) -> Cluster {

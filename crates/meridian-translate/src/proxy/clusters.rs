@@ -6,6 +6,7 @@ use crate::mesh::MeshConfig;
 use crate::proxy::node::ProxyNode;
 use crate::registry::Registry;
 use crate::registry::endpoints::endpoints;
+use crate::registry::locality::Preference;
 use crate::resources::Resources;
 use meridian_ir::cluster::Discovery;
 use meridian_ir::{Cluster, Endpoints, Name, ProxyConfig};
@@ -123,10 +124,16 @@ impl Clusters {
 fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
     let service = sources.registry.service(&id.host, &sources.node.namespace)?;
     let rules = sources.rules.of_service(service, sources.node, sources.mesh);
-    let Built { cluster, labels, .. } = cluster::build(Parts { mesh: sources.mesh, id, service, rules: &rules })?;
+    let Built { mut cluster, labels, policy } =
+        cluster::build(Parts { mesh: sources.mesh, id, service, rules: &rules })?;
     let endpoints = match cluster.discovery {
         Discovery::OriginalDst => Endpoints::default(),
-        _ => endpoints(sources.resources, service, service.port(id.port)?, labels),
+        _ => {
+            let detects_outliers = cluster.outlier_detection.is_some();
+            let preference = Preference::new(policy.load_balancer, detects_outliers, sources.node, sources.mesh);
+            cluster.locality_weighted = preference.is_weighted();
+            preference.apply(endpoints(sources.resources, service, service.port(id.port)?, labels))
+        }
     };
     Some((cluster, endpoints))
 }

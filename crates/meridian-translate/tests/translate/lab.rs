@@ -82,6 +82,11 @@ pub(crate) struct Lab {
 impl Lab {
     /// With nothing in it but the gateway.
     pub(crate) fn empty() -> Self {
+        Self::with_gateway([("istio".to_owned(), "ingressgateway".to_owned())].into())
+    }
+
+    /// With nothing in it but a gateway that has these labels.
+    pub(crate) fn with_gateway(labels: BTreeMap<String, String>) -> Self {
         let mesh = MeshConfig { access_log_file: "/dev/stdout".into(), ..MeshConfig::default() };
         let mut lab = Self {
             translator: Translator::new(mesh),
@@ -89,7 +94,6 @@ impl Lab {
             statuses: BTreeMap::new(),
             references: HashMap::new(),
         };
-        let labels = [("istio".to_owned(), "ingressgateway".to_owned())].into();
         lab.translator.add_proxy(ProxyNode::gateway("ingressgateway", "istio-system", labels));
         lab.translate();
         lab

@@ -5,6 +5,7 @@ mod gateways;
 mod http_policies;
 mod incremental;
 mod lab;
+mod localities;
 mod routing_decisions;
 mod secrets;
 mod shared;
