@@ -2,6 +2,7 @@
 
 use crate::condition::Condition;
 use crate::host;
+use crate::istio::delegate::{self, Delegations};
 use crate::istio::destination_rule::{DestinationRules, host_of};
 use crate::istio::http_route::resolve_gateway;
 use crate::key::{Age, Key};
@@ -33,6 +34,7 @@ pub struct Translator {
     registry: Registry,
     rules: DestinationRules,
     bindings: Bindings,
+    delegations: Delegations,
     proxies: Vec<ProxyState>,
     pool: Pool,
     changes: Changes,
@@ -103,6 +105,7 @@ impl Translator {
             registry: Registry::default(),
             rules: DestinationRules::default(),
             bindings: Bindings::default(),
+            delegations: Delegations::default(),
             proxies: Vec::new(),
             pool: Pool::default(),
             changes: Changes::default(),
@@ -203,6 +206,9 @@ impl Translator {
             "VirtualService" => {
                 if let Some(before) = self.resources.virtual_services.remove(&key) {
                     self.bindings.remove(&before);
+                    self.delegations.remove(&before);
+                    self.changes.virtual_services.extend(delegate::leaves_of(&before));
+                    self.changes.virtual_services.extend(self.delegations.roots_of(&key).cloned());
                     self.changes.virtual_services.insert(key);
                 }
             }
@@ -264,8 +270,16 @@ impl Translator {
         }
         stale.gateways.append(&mut changes.gateways);
         stale.virtual_services.append(&mut changes.virtual_services);
-        let reporter =
-            Reporter { mesh: &self.mesh, resources: &self.resources, registry: &self.registry, proxies: &self.proxies };
+        let objects = stale.virtual_services.iter().filter_map(|key| self.resources.virtual_services.get(key));
+        let leaves: Vec<Key> = objects.flat_map(|object| delegate::leaves_of(object)).collect();
+        stale.virtual_services.extend(leaves);
+        let reporter = Reporter {
+            mesh: &self.mesh,
+            resources: &self.resources,
+            registry: &self.registry,
+            delegations: &self.delegations,
+            proxies: &self.proxies,
+        };
         output.statuses = self.reports.update(&reporter, &stale, &changes);
         output
     }
@@ -275,8 +289,13 @@ impl Translator {
         let Put::Changed { before } = put(&mut self.resources.virtual_services, object.clone()) else { return };
         if let Some(before) = before {
             self.bindings.remove(&before);
+            self.delegations.remove(&before);
+            self.changes.virtual_services.extend(delegate::leaves_of(&before));
         }
         self.bindings.add(&object, &mut self.pool);
+        self.delegations.add(&object);
+        // Rules that are delegated to it stand in other VirtualServices.
+        self.changes.virtual_services.extend(self.delegations.roots_of(&key).cloned());
         self.changes.virtual_services.insert(key);
     }
 

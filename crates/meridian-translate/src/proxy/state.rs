@@ -91,6 +91,15 @@ struct Compiled {
     routes: Arc<[Arc<Route>]>,
     clusters: Vec<ClusterId>,
     findings: Vec<Finding>,
+    /// VirtualServices that it delegates to, with what is to be said of them.
+    delegates: BTreeMap<Key, Vec<Finding>>,
+}
+
+impl Compiled {
+    /// What is to be said of the VirtualService and of those that it delegates to.
+    fn all_findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().chain(self.delegates.values().flatten())
+    }
 }
 
 impl ProxyState {
@@ -238,7 +247,7 @@ impl ProxyState {
         self.clusters.release(&old.clusters);
         self.remember_hosts(key, &old.clusters, &new.clusters);
         let unresolved = |finding: &Finding| finding.topic == Topic::BackendNotFound;
-        if new.compiled.iter().flat_map(|compiled| &compiled.findings).any(unresolved) {
+        if new.compiled.iter().flat_map(|compiled| compiled.all_findings()).any(unresolved) {
             self.unresolved.insert(key.clone());
         } else {
             self.unresolved.remove(key);
@@ -325,6 +334,7 @@ impl ProxyState {
                 routes: made.routes.into(),
                 clusters: made.collected.clusters,
                 findings: made.collected.findings,
+                delegates: made.collected.delegates,
             })
         });
         bound.compiled.push(compiled.clone());
@@ -439,6 +449,15 @@ impl ProxyState {
         (findings, programmed)
     }
 
+    /// What is to be said of the VirtualService `leaf` because `root` delegates to it, and whether the proxy serves any
+    /// of it so.
+    pub(crate) fn delegate_findings(&self, root: &Key, leaf: &Key) -> (Vec<Finding>, bool) {
+        let Some(bound) = self.bound.get(root) else { return (Vec::new(), false) };
+        let of_leaf: Vec<_> = bound.compiled.iter().filter_map(|compiled| compiled.delegates.get(leaf)).collect();
+        let programmed = !of_leaf.is_empty() && !bound.places.is_empty();
+        (of_leaf.into_iter().flatten().cloned().collect(), programmed)
+    }
+
     /// Whether a Gateway selects this proxy.
     pub(crate) fn is_selected_by(&self, key: &Key) -> bool {
         self.merged.findings.contains_key(key)
@@ -466,6 +485,7 @@ fn scope<'a>(inputs: &'a mut Inputs<'_>, node: &'a ProxyNode) -> Scope<'a> {
         node,
         registry: inputs.registry,
         rules: inputs.rules,
+        virtual_services: &inputs.resources.virtual_services,
         pool: inputs.pool,
         suggestions: inputs.suggestions,
     }
