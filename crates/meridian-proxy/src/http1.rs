@@ -29,3 +29,4 @@ mod tunnel;
 
 pub use client::Downstream;
 pub use connection::{Start, serve};
+pub(crate) use request::write_uuid;
