@@ -1,6 +1,7 @@
 //! The registry: services by host name, from Kubernetes Services and from ServiceEntries.
 
 pub(crate) mod endpoints;
+pub(crate) mod locality;
 pub(crate) mod service;
 
 use crate::key::Key;

@@ -29,6 +29,9 @@ pub(crate) struct ClusterId {
     pub(crate) port: u16,
     /// The subset; empty for all endpoints.
     pub(crate) subset: Name,
+    /// Whether its connections carry the client's own TLS of the mesh (mode `AUTO_PASSTHROUGH`): the bytes are passed
+    /// on as they are.
+    pub(crate) sni_dnat: bool,
 }
 
 impl ClusterId {
@@ -39,7 +42,15 @@ impl ClusterId {
             host: pool.name(host),
             port,
             subset: pool.name(subset),
+            sni_dnat: false,
         }
+    }
+
+    /// Names the cluster of a server with mode `AUTO_PASSTHROUGH`: `outbound_.port_.subset_.host`, which is also the
+    /// server name that leads there.
+    pub(crate) fn sni_dnat(pool: &mut Pool, host: &str, port: u16, subset: &str) -> Self {
+        let name = pool.name(&format!("outbound_.{port}_.{subset}_.{host}"));
+        Self { name, sni_dnat: true, ..Self::new(pool, host, port, subset) }
     }
 }
 
@@ -57,6 +68,7 @@ pub(crate) struct Built<'r> {
     pub(crate) cluster: Cluster,
     /// Labels that its endpoints have.
     pub(crate) labels: &'r StringMap,
+    pub(crate) policy: Policy<'r>,
 }
 
 /// `None` when the service has no such port or subset, or when its DestinationRule asks for something without which
@@ -77,7 +89,7 @@ pub(crate) fn build<'r>(parts: Parts<'_, 'r>) -> Option<Built<'r>> {
     if let Some(tls) = policy.tls.filter(|tls| tls.mode != ClientTlsMode::Disable) {
         cluster.tls = Some(Arc::new(upstream_tls::compile(tls, id, service, cluster.protocol)?));
     }
-    Some(Built { cluster, labels: subset.map_or(&ALL, |subset| &subset.labels) })
+    Some(Built { cluster, labels: subset.map_or(&ALL, |subset| &subset.labels), policy })
 }
 
 fn cluster(parts: Parts<'_, '_>, policy: &Policy<'_>, port: &Port) -> Cluster {

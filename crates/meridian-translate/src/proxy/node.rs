@@ -1,5 +1,6 @@
 //! The proxies that are configured.
 
+use crate::registry::locality;
 use meridian_ir::Name;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,6 +25,9 @@ pub struct ProxyNode {
     pub kind: ProxyKind,
     /// The address that its listeners bind to; it is part of their names (`0.0.0.0_8080`).
     pub address: IpAddr,
+    /// Where it is, `region/zone/subzone`; empty when that is not known. Endpoints near by are preferred
+    /// (`localityLbSetting`).
+    pub locality: Name,
     /// Addresses of its workload. A Service or ServiceEntry of the proxy's namespace that has an endpoint at one of
     /// them leads to this proxy, as does a Service that selects its labels: its ports say on which target ports the
     /// proxy listens.
@@ -31,11 +35,13 @@ pub struct ProxyNode {
 }
 
 impl ProxyNode {
-    /// A gateway that binds to all IPv4 addresses.
+    /// A gateway that binds to all IPv4 addresses. Its locality is what its labels say: `istio-locality`, or those of
+    /// Kubernetes' topology.
     pub fn gateway(name: impl Into<Name>, namespace: impl Into<Name>, labels: BTreeMap<String, String>) -> Self {
         Self {
             name: name.into(),
             namespace: namespace.into(),
+            locality: locality::of_labels(&labels).into(),
             labels,
             kind: ProxyKind::Gateway,
             address: Ipv4Addr::UNSPECIFIED.into(),

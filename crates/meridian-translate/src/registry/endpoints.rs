@@ -1,12 +1,13 @@
 //! The endpoints of a service's port, for all of it or for a subset.
 
+use super::locality::{self, Located};
 use super::service::{Port, Service, Source, TargetPort};
 use crate::key::Key;
 use crate::proxy::node::selects;
 use crate::resources::Resources;
+use meridian_ir::Name;
 use meridian_ir::endpoint::{Address, Endpoint, Health};
-use meridian_ir::{Endpoints, Name};
-use meridian_resources::core::endpoint_slice::{AddressType, EndpointConditions};
+use meridian_resources::core::endpoint_slice::{self, AddressType, EndpointConditions};
 use meridian_resources::core::{self, ObjectReference, Pod};
 use meridian_resources::istio::service_entry::ServiceEntryResolution;
 use meridian_resources::istio::{ServiceEntry, WorkloadEntry};
@@ -21,40 +22,46 @@ static NO_LABELS: StringMap = StringMap::new();
 ///
 /// Endpoints that are not ready are left out, as Istio does. A port of a Service whose endpoints have no such port has
 /// none; see Istio's `endpoints[].ports` before `targetPort` before `number` for ServiceEntries.
-pub(crate) fn endpoints(resources: &Resources, service: &Service, port: &Port, labels: &StringMap) -> Endpoints {
-    let mut found = Found { labels, seen: HashSet::new(), endpoints: Vec::new() };
+pub(crate) fn endpoints<'r>(
+    resources: &'r Resources,
+    service: &'r Service,
+    port: &Port,
+    labels: &StringMap,
+) -> Located<'r> {
+    let mut found = Found { labels, seen: HashSet::new(), located: Located::default() };
     match &service.source {
         Source::Service(object) => of_service(resources, object, port, &mut found),
         Source::ServiceEntry(object) => of_service_entry(resources, &service.host, object, port, &mut found),
     }
-    Endpoints { endpoints: found.endpoints, locality_weights: Vec::new() }
+    found.located
 }
 
 /// Endpoints that were found, each address once.
-struct Found<'l> {
+struct Found<'l, 'r> {
     labels: &'l StringMap,
     seen: HashSet<Address>,
-    endpoints: Vec<Endpoint>,
+    located: Located<'r>,
 }
 
-impl Found<'_> {
-    fn add(&mut self, address: Address, labels: &StringMap, weight: u32, locality: &str) {
+impl<'r> Found<'_, 'r> {
+    fn add(&mut self, address: Address, labels: &'r StringMap, weight: u32, locality: &str) {
         if selects(self.labels, labels) && self.seen.insert(address.clone()) {
             let (weight, locality) = (weight.max(1), locality.into());
-            self.endpoints.push(Endpoint { address, weight, health: Health::Healthy, locality, priority: 0 });
+            self.located.endpoints.push(Endpoint { address, weight, health: Health::Healthy, locality, priority: 0 });
+            self.located.labels.push(labels);
         }
     }
 
-    fn add_ip(&mut self, ip: &str, port: u16, labels: &StringMap) {
+    fn add_ip(&mut self, ip: &str, port: u16, labels: &'r StringMap, locality: &str) {
         if let Ok(ip) = ip.parse::<IpAddr>() {
-            self.add(Address::Socket(SocketAddr::new(ip, port)), labels, 1, "");
+            self.add(Address::Socket(SocketAddr::new(ip, port)), labels, 1, locality);
         }
     }
 }
 
 /// A Kubernetes Service: its EndpointSlices; without any, its Endpoints; without these, the pods that it selects.
 /// WorkloadEntries that it selects come on top, as in Istio.
-fn of_service(resources: &Resources, object: &Object<core::Service>, port: &Port, found: &mut Found<'_>) {
+fn of_service<'r>(resources: &'r Resources, object: &'r Object<core::Service>, port: &Port, found: &mut Found<'_, 'r>) {
     let key = Key::of(&object.meta);
     let mut slices = resources.slices_of(&key).peekable();
     if slices.peek().is_some() {
@@ -77,7 +84,12 @@ fn of_service(resources: &Resources, object: &Object<core::Service>, port: &Port
     }
 }
 
-fn of_slice(resources: &Resources, slice: &Object<core::EndpointSlice>, port: &Port, found: &mut Found<'_>) {
+fn of_slice<'r>(
+    resources: &'r Resources,
+    slice: &'r Object<core::EndpointSlice>,
+    port: &Port,
+    found: &mut Found<'_, 'r>,
+) {
     if slice.spec.address_type == AddressType::Fqdn {
         return;
     }
@@ -90,22 +102,38 @@ fn of_slice(resources: &Resources, slice: &Object<core::EndpointSlice>, port: &P
     for endpoint in slice.spec.endpoints.iter().filter(|endpoint| is_ready(&endpoint.conditions)) {
         if let Some(ip) = endpoint.addresses.first() {
             let labels = labels_of(resources, &slice.meta.namespace, endpoint.target_ref.as_ref(), ip);
-            found.add_ip(ip, number, labels);
+            let locality = match locality::of_labels(labels) {
+                known if !known.is_empty() => known,
+                _ => of_topology(endpoint),
+            };
+            found.add_ip(ip, number, labels, &locality);
         }
     }
+}
+
+/// The locality that a slice says itself. A zone without its region says nothing.
+fn of_topology(endpoint: &endpoint_slice::Endpoint) -> String {
+    let topology = |label: &str| endpoint.deprecated_topology.get(label).map_or("", String::as_str);
+    let zone = endpoint.zone.as_deref().unwrap_or(topology(locality::ZONE_LABEL));
+    locality::join([topology(locality::REGION_LABEL), zone, ""])
 }
 
 fn is_ready(conditions: &EndpointConditions) -> bool {
     conditions.ready.unwrap_or(true)
 }
 
-fn of_endpoints(resources: &Resources, object: &Object<core::Endpoints>, port: &Port, found: &mut Found<'_>) {
+fn of_endpoints<'r>(
+    resources: &'r Resources,
+    object: &'r Object<core::Endpoints>,
+    port: &Port,
+    found: &mut Found<'_, 'r>,
+) {
     for subset in &object.spec.subsets {
         let Some(number) = subset.ports.iter().find(|candidate| *candidate.name == *port.name) else { continue };
         let Ok(number) = u16::try_from(number.port) else { continue };
         for address in &subset.addresses {
             let labels = labels_of(resources, &object.meta.namespace, address.target_ref.as_ref(), &address.ip);
-            found.add_ip(&address.ip, number, labels);
+            found.add_ip(&address.ip, number, labels, &locality::of_labels(labels));
         }
     }
 }
@@ -130,7 +158,7 @@ fn labels_of<'r>(
     pod.map_or(&NO_LABELS, |pod| &pod.meta.labels)
 }
 
-fn add_pod(pod: &Object<Pod>, port: &Port, found: &mut Found<'_>) {
+fn add_pod<'r>(pod: &'r Object<Pod>, port: &Port, found: &mut Found<'_, 'r>) {
     let number = match &port.target {
         TargetPort::Number(number) => Some(*number),
         TargetPort::Name(name) => (pod.spec.containers.iter().flat_map(|container| &container.ports))
@@ -138,17 +166,18 @@ fn add_pod(pod: &Object<Pod>, port: &Port, found: &mut Found<'_>) {
             .and_then(|container_port| u16::try_from(container_port.container_port).ok()),
     };
     if let Some(number) = number {
-        found.add_ip(&pod.status.pod_ip, number, &pod.meta.labels);
+        let labels = &pod.meta.labels;
+        found.add_ip(&pod.status.pod_ip, number, labels, &locality::of_labels(labels));
     }
 }
 
 /// A ServiceEntry: its own endpoints, or what it selects; with DNS and neither, its host.
-fn of_service_entry(
-    resources: &Resources,
+fn of_service_entry<'r>(
+    resources: &'r Resources,
     host: &Name,
-    object: &Object<ServiceEntry>,
+    object: &'r Object<ServiceEntry>,
     port: &Port,
-    found: &mut Found<'_>,
+    found: &mut Found<'_, 'r>,
 ) {
     let dns = match object.spec.resolution {
         ServiceEntryResolution::Static | ServiceEntryResolution::None => false,
@@ -176,7 +205,7 @@ fn of_service_entry(
     }
 }
 
-fn add_workload(entry: &WorkloadEntry, port: &Port, dns: bool, found: &mut Found<'_>) {
+fn add_workload<'r>(entry: &'r WorkloadEntry, port: &Port, dns: bool, found: &mut Found<'_, 'r>) {
     let own = entry.ports.get(&*port.name).and_then(|number| u16::try_from(*number).ok());
     let Some(number) = own.or(port.target_number()) else { return };
     let address = match entry.address.parse::<IpAddr>() {
@@ -185,7 +214,11 @@ fn add_workload(entry: &WorkloadEntry, port: &Port, dns: bool, found: &mut Found
         Err(_) if !dns || entry.address.starts_with("unix://") || entry.address.is_empty() => return,
         Err(_) => Address::Dns(entry.address.as_str().into(), number),
     };
-    found.add(address, &entry.labels, entry.weight, &entry.locality);
+    let locality = match &*entry.locality {
+        "" => locality::of_labels(&entry.labels),
+        locality => locality.to_owned(),
+    };
+    found.add(address, &entry.labels, entry.weight, &locality);
 }
 
 impl Port {

@@ -1,10 +1,12 @@
 //! Translation as a user sees it: objects in, routes, clusters and conditions out.
 
+mod delegation;
 mod destinations;
 mod gateways;
 mod http_policies;
 mod incremental;
 mod lab;
+mod localities;
 mod routing_decisions;
 mod secrets;
 mod shared;
