@@ -65,4 +65,6 @@ pub struct ResponseTo<'a> {
     pub method: Method,
     /// The Upgrade value that was sent with the request, if any. Only then is a 101 acceptable, and only to it.
     pub upgrade: Option<&'a [u8]>,
+    /// The head was written from HTTP/2 frames; see [`RequestOptions::http2`](crate::RequestOptions::http2).
+    pub http2: bool,
 }

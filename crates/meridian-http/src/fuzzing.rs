@@ -135,8 +135,8 @@ fn same_fields(theirs: &[httparse::Header<'_>], ours: &Fields, buf: &[u8]) {
 pub fn response_head(bytes: &[u8]) {
     for to in [
         ResponseTo::default(),
-        ResponseTo { method: Method::Head, upgrade: None },
-        ResponseTo { method: Method::Get, upgrade: Some(b"websocket") },
+        ResponseTo { method: Method::Head, upgrade: None, http2: false },
+        ResponseTo { method: Method::Get, upgrade: Some(b"websocket"), http2: false },
     ] {
         let outcomes = splits(bytes).map(|pieces| {
             let mut head = ResponseHead::new();

@@ -138,9 +138,11 @@ impl Facts {
         !matches!(self.transfer_encoding, TransferEncoding::Absent)
     }
 
-    /// The framing that the fields declare.
-    pub(crate) const fn declared(&self) -> Result<Declared, HeadError> {
+    /// The framing that the fields declare. In a head that was written from HTTP/2 frames (`http2`) chunks may stand
+    /// beside a length: they are how the frames are told.
+    pub(crate) const fn declared(&self, http2: bool) -> Result<Declared, HeadError> {
         match (self.transfer_encoding, self.content_length) {
+            (TransferEncoding::Chunked, Some(_)) if http2 => Ok(Declared::Chunked),
             (TransferEncoding::Absent, None) => Ok(Declared::Nothing),
             (TransferEncoding::Absent, Some(length)) => Ok(Declared::Length(length)),
             (_, Some(_)) => Err(HeadError::LengthAndTransferEncoding),

@@ -20,6 +20,9 @@ pub struct RequestOptions {
     pub allow_custom_methods: bool,
     /// Whether the connection has TLS; a target `https://` without TLS is answered with 403.
     pub scheme: Scheme,
+    /// The head was written from HTTP/2 frames, which delimit the body whatever its Content-Length says: beside
+    /// `chunked` it is the announced length of the content and goes on as it is.
+    pub http2: bool,
 }
 
 /// The head of a request, parsed in place from a buffer that may grow between calls.
@@ -168,7 +171,7 @@ impl RequestHead {
 
     /// What only the whole head tells.
     fn finish(&mut self, buf: &[u8], options: &RequestOptions) -> Result<(), HeadError> {
-        if self.facts.is_ambiguous() {
+        if self.facts.is_ambiguous() && !options.http2 {
             return Err(HeadError::LengthAndTransferEncoding);
         }
         if self.version == Version::Http10 {
@@ -179,7 +182,7 @@ impl RequestHead {
                 return Err(HeadError::TransferEncodingInHttp10);
             }
         }
-        self.framing = match self.facts.declared()? {
+        self.framing = match self.facts.declared(options.http2)? {
             Declared::Nothing => Framing::None,
             Declared::Length(length) => Framing::Length(length),
             Declared::Chunked => Framing::Chunked,
@@ -249,6 +252,12 @@ impl RequestHead {
     #[must_use]
     pub const fn framing(&self) -> Framing {
         self.framing
+    }
+
+    /// The Content-Length; beside chunks only in a request that came by HTTP/2.
+    #[must_use]
+    pub const fn content_length(&self) -> Option<u64> {
+        self.facts.content_length
     }
 
     /// Whether the client wants to keep the connection (RFC 9112 section 9.3).

@@ -140,7 +140,7 @@ impl ResponseHead {
             // RFC 9110 section 9.3.6: framing fields of a tunnel have no meaning.
             self.fields.remove_known(KnownHeader::ContentLength);
         } else {
-            let declared = self.facts.declared()?;
+            let declared = self.facts.declared(to.http2)?;
             self.declares_chunked = declared == Declared::Chunked;
             let has_no_body = to.method == Method::Head || self.status == 304;
             self.framing = match declared {

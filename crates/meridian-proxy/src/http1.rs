@@ -28,5 +28,6 @@ mod timer;
 mod tunnel;
 
 pub use client::Downstream;
+pub(crate) use connection::serve_stream;
 pub use connection::{Start, serve};
-pub(crate) use request::write_uuid;
+pub(crate) use timer::Timer;

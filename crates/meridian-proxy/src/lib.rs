@@ -1,4 +1,4 @@
-//! The data plane: workers, listeners, HTTP/1.1 and TCP forwarding, pools, access log, stats, admin.
+//! The data plane: workers, listeners, HTTP and TCP forwarding, pools, access log, stats, admin.
 //!
 //! A [`Proxy`] runs one [`meridian_ir::ProxyConfig`] after another. [`Proxy::start`] spawns the threads,
 //! [`ProxyHandle::apply`] swaps a configuration in place on all of them, [`ProxyHandle::drain_and_stop`] ends them.
@@ -45,6 +45,7 @@ pub mod control;
 pub mod dns;
 pub mod grpc;
 pub mod http1;
+pub mod http2;
 pub mod inspect;
 pub mod listener;
 pub mod options;

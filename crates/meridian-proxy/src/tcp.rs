@@ -8,7 +8,7 @@ use crate::http1::Downstream;
 use crate::listener::{ConnectionInfo, TcpRuntime};
 use crate::outcome::{Ending, Flag, Flags, TransportFailure};
 use crate::pool::ActiveConnection;
-use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
+use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream};
 use crate::worker::{ConnectionHandle, Worker, WorkerCluster};
 use connect::{ConnectError, connect};
 use relay::{RelayEnd, Traffic};
@@ -76,13 +76,6 @@ pub async fn serve(start: Start) {
         bytes_sent: progress.traffic.sent.get(),
         request_head_bytes: 0,
         response_head_bytes: 0,
-        wire: WireBytes {
-            downstream_received: progress.traffic.received.get(),
-            downstream_sent: progress.traffic.sent.get(),
-            upstream_sent: progress.traffic.received.get(),
-            upstream_received: progress.traffic.sent.get(),
-            ..WireBytes::default()
-        },
         downstream: info.record(info.remote),
         upstream: Upstream::default(),
         route_name: "",
@@ -94,9 +87,6 @@ pub async fn serve(start: Start) {
         local: progress.local,
         attempts: progress.attempts,
         failure: progress.failure,
-        endpoints: progress.cluster.as_ref().and_then(|cluster| cluster.plan.endpoints.as_deref()),
-        attempted: progress.host.as_slice(),
-        ..Upstream::default()
     };
     for log in &tcp.logs {
         worker.logs.write(log, &record);
@@ -166,6 +156,8 @@ async fn exchange(io: Downstream, upstream: &TcpStream, idle: Duration, traffic:
             end
         }
         Downstream::Tls(client) => relay::copy_tls(*client, upstream, idle, traffic).await,
+        // A stream is made of a connection that went to an HTTP filter.
+        Downstream::Stream(_) => RelayEnd::Closed,
     }
 }
 

@@ -27,8 +27,6 @@ pub(crate) enum Topic {
     GatewayNotFound,
     /// No service of this host.
     BackendNotFound,
-    /// No VirtualService of this name that rules can be delegated to.
-    DelegateNotFound,
     /// The service has no such port.
     PortNotFound,
     /// No DestinationRule has such a subset.
@@ -56,7 +54,6 @@ impl Topic {
             Self::Conflicted => "Conflicted",
             Self::GatewayNotFound => "GatewayNotFound",
             Self::BackendNotFound => "BackendNotFound",
-            Self::DelegateNotFound => "DelegateNotFound",
             Self::PortNotFound => "PortNotFound",
             Self::SubsetNotFound => "SubsetNotFound",
             Self::SecretNotFound => "SecretNotFound",

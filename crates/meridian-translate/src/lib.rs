@@ -27,7 +27,6 @@ mod suggest;
 mod translator;
 
 pub use condition::Condition;
-pub use mesh::{GatewayTopology, MeshConfig, TlsDefaults};
-pub use proxy::credentials::WorkloadIdentity;
+pub use mesh::MeshConfig;
 pub use proxy::node::{ProxyKind, ProxyNode};
 pub use translator::{Output, Translator};

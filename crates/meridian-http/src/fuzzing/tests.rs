@@ -145,7 +145,7 @@ fn the_pieces_make_messages_that_are_taken() {
     for start in &RESPONSE_STARTS[1..] {
         let end = if start.ends_with("\r\n") { "X-A: 1\r\n\r\n" } else { "X-A: 1\n\n" };
         let mut buf = format!("{start}{end}").into_bytes();
-        let to = ResponseTo { method: Method::Get, upgrade: Some(b"websocket") };
+        let to = ResponseTo { method: Method::Get, upgrade: Some(b"websocket"), http2: false };
         let result = ResponseHead::new().parse(&mut buf, &HeadLimits::default(), &to);
         assert!(matches!(result, Ok(Progress::Complete { .. })), "{start}: {result:?}");
     }

@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<(ResponseHead, Vec<u8>), HeadError> {
     parse_to(text, &ResponseTo::default())
 }
 
-const HEAD: ResponseTo<'_> = ResponseTo { method: Method::Head, upgrade: None };
+const HEAD: ResponseTo<'_> = ResponseTo { method: Method::Head, upgrade: None, http2: false };
 
 #[test]
 fn status_lines() {
@@ -79,8 +79,8 @@ fn framing_in_the_order_of_the_rfc() {
         (204, "", ResponseTo::default(), Framing::None),
         (204, "Content-Length: 0\r\n", ResponseTo::default(), Framing::None),
         (103, "", ResponseTo::default(), Framing::None),
-        (200, length, ResponseTo { method: Method::Connect, upgrade: None }, Framing::None),
-        (403, length, ResponseTo { method: Method::Connect, upgrade: None }, Framing::Length(5)),
+        (200, length, ResponseTo { method: Method::Connect, upgrade: None, http2: false }, Framing::None),
+        (403, length, ResponseTo { method: Method::Connect, upgrade: None, http2: false }, Framing::Length(5)),
     ] {
         let (head, _) = parse_to(&format!("HTTP/1.1 {status} X\r\n{fields}\r\n"), &to).unwrap();
         assert_eq!(head.framing(), framing, "{status} {fields:?} to {:?}", to.method);
@@ -112,7 +112,7 @@ fn what_head_and_304_say_of_a_body_goes_on() {
 
 #[test]
 fn a_switch_must_have_been_asked_for() {
-    let websocket = ResponseTo { method: Method::Get, upgrade: Some(b"websocket") };
+    let websocket = ResponseTo { method: Method::Get, upgrade: Some(b"websocket"), http2: false };
     let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nX-A: 1\r\n\r\n";
     let (head, buf) = parse_to(answer, &websocket).unwrap();
     assert_eq!((head.kind(), head.is_reusable()), (ResponseKind::Switch, false));

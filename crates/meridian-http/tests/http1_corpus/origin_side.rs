@@ -30,7 +30,7 @@ pub(crate) fn judge(case: &Case, piece: usize) -> Vec<String> {
     let mut asked = RequestHead::new();
     assert!(matches!(asked.parse(&mut request, &RequestOptions::default()), Ok(Progress::Complete { .. })));
     let mut upstream = Upstream {
-        to: ResponseTo { method: asked.method(), upgrade: None },
+        to: ResponseTo { method: asked.method(), upgrade: None, http2: false },
         buf: Vec::new(),
         head: ResponseHead::new(),
         body: None,

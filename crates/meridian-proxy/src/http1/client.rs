@@ -2,6 +2,7 @@
 
 use super::buffer::{Filled, ReadBuffer};
 use super::timer::Timer;
+use crate::http2::ServerStream;
 use crate::worker::{Buffers, ConnectionHandle};
 use meridian_http::{HeadError, Progress, RequestHead, RequestOptions};
 use std::io::{self, IoSlice};
@@ -27,6 +28,8 @@ pub enum Downstream {
     Plain(TcpStream),
     /// With TLS that is terminated here.
     Tls(Box<TlsStream<TcpStream>>),
+    /// One stream of an HTTP/2 connection.
+    Stream(Box<ServerStream>),
 }
 
 impl AsyncRead for Downstream {
@@ -34,6 +37,7 @@ impl AsyncRead for Downstream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Stream(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -43,6 +47,7 @@ impl AsyncWrite for Downstream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Stream(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -54,12 +59,13 @@ impl AsyncWrite for Downstream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Stream(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Plain(_) | Self::Stream(_) => Poll::Ready(Ok(())),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -68,6 +74,7 @@ impl AsyncWrite for Downstream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Stream(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
@@ -127,6 +134,11 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(io: Downstream, handle: Rc<ConnectionHandle>) -> Self {
         Self { io, input: ReadBuffer::default(), handle, timer: Timer::default(), ended: false }
+    }
+
+    /// Whether this is a stream of HTTP/2: there is one request on it, and no connection to keep.
+    pub(super) fn is_stream(&self) -> bool {
+        matches!(self.io, Downstream::Stream(_))
     }
 
     /// Whether the connection is asked to end.

@@ -7,11 +7,14 @@ use super::leg::Leg;
 use super::record::Progress;
 use super::request::Request;
 use super::response::Response;
+use crate::http2::{self, ServerStream};
 use crate::listener::{ConnectionInfo, FilterRuntime, HttpRuntime, OpenConnection, WorkerChain};
 use crate::outcome::Ending;
-use crate::worker::Worker;
-use meridian_http::{HeadError, HeadLimits, Span};
+use crate::worker::{ConnectionHandle, Worker};
+use meridian_http::{HeadError, HeadLimits, Method, Span};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// What a connection starts with.
@@ -33,6 +36,8 @@ pub struct Start {
 /// What becomes of a connection after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
+    /// It is HTTP/2 after all; nothing of it was consumed.
+    Http2,
     /// The next request.
     KeepAlive,
     /// It is closed in order.
@@ -52,7 +57,7 @@ pub(super) struct TimeLimits {
 pub(super) struct Connection {
     pub(super) worker: Rc<Worker>,
     pub(super) http: Rc<HttpRuntime>,
-    pub(super) info: ConnectionInfo,
+    pub(super) info: Rc<ConnectionInfo>,
     pub(super) client: Client,
     pub(super) request: Request,
     pub(super) response: Response,
@@ -71,50 +76,97 @@ pub(super) struct Connection {
     /// The connection ends after this request.
     pub(super) ends: bool,
     pub(super) scratch: Vec<u8>,
-    open: OpenConnection,
-    chain: Rc<WorkerChain>,
+    open: Rc<OpenConnection>,
+    pub(super) chain: Rc<WorkerChain>,
     generation: u64,
 }
 
 /// Serves a connection to its end.
 pub async fn serve(start: Start) {
     let Start { worker, open, chain, http, io, info } = start;
+    let (open, info) = (Rc::new(open), Rc::new(info));
     open.watch().await;
-    let mut connection = Connection {
-        request: Request::new(&info),
-        client: Client::new(io, open.handle.clone()),
-        generation: open.listener.generation(),
-        response: Response::default(),
-        response_input: ReadBuffer::default(),
-        upload: Leg::default(),
-        upload_state: Upload::default(),
-        download: Leg::default(),
-        progress: Progress::default(),
-        limits: TimeLimits::default(),
-        deadlines: Deadlines::default(),
-        head_at: Duration::ZERO,
-        upgrade: None,
-        is_tunnel: false,
-        ends: false,
-        scratch: Vec::new(),
-        worker,
-        http,
-        info,
-        open,
-        chain,
-    };
+    let client = Client::new(io, open.handle.clone());
+    let mut connection = Connection::new(&worker, &open, (chain, http), &info, client);
     let stats = connection.http.stats().clone();
     stats.connection_opened();
-    if connection.run().await == After::Close {
-        let worker = connection.worker.clone();
-        connection.client.close(&worker.buffers).await;
-    } else {
-        connection.client.input.clear(&connection.worker.buffers);
+    let after = if is_http2(&info) { After::Http2 } else { connection.run().await };
+    match after {
+        After::Close => connection.client.close(&worker.buffers).await,
+        After::Http2 => serve_http2(connection).await,
+        After::Abort | After::KeepAlive => connection.client.input.clear(&worker.buffers),
     }
     stats.connection_closed();
 }
 
+/// Whether client and gateway have agreed on HTTP/2.
+fn is_http2(info: &ConnectionInfo) -> bool {
+    info.tls.as_ref().is_some_and(|tls| tls.is_http2)
+}
+
+/// Goes on in HTTP/2 with all that was read. A future of its own, so that those of HTTP/1.1 connections do not have its
+/// size.
+fn serve_http2(connection: Connection) -> Pin<Box<impl Future<Output = ()>>> {
+    let Connection { worker, open, chain, http, info, mut client, .. } = connection;
+    let received = client.input.message().to_vec();
+    client.input.clear(&worker.buffers);
+    Box::pin(http2::serve(worker, open, (chain, http), info, (client.io, received)))
+}
+
+/// Serves one stream of an HTTP/2 connection, and gives it back.
+pub(crate) async fn serve_stream(
+    shared: &http2::Shared,
+    handle: &Rc<ConnectionHandle>,
+    stream: ServerStream,
+) -> Option<ServerStream> {
+    std::future::poll_fn(|cx| {
+        handle.watch(cx);
+        Poll::Ready(())
+    })
+    .await;
+    let client = Client::new(Downstream::Stream(Box::new(stream)), handle.clone());
+    let mut connection = Connection::new(&shared.worker, &shared.open, shared.chain(), &shared.info, client);
+    connection.run().await;
+    connection.client.input.clear(&shared.worker.buffers);
+    match connection.client.io {
+        Downstream::Stream(stream) => Some(*stream),
+        Downstream::Plain(_) | Downstream::Tls(_) => None,
+    }
+}
+
 impl Connection {
+    fn new(
+        worker: &Rc<Worker>,
+        open: &Rc<OpenConnection>,
+        (chain, http): (Rc<WorkerChain>, Rc<HttpRuntime>),
+        info: &Rc<ConnectionInfo>,
+        client: Client,
+    ) -> Self {
+        Self {
+            request: Request::new(info),
+            client,
+            generation: open.listener.generation(),
+            response: Response::default(),
+            response_input: ReadBuffer::default(),
+            upload: Leg::default(),
+            upload_state: Upload::default(),
+            download: Leg::default(),
+            progress: Progress::default(),
+            limits: TimeLimits::default(),
+            deadlines: Deadlines::default(),
+            head_at: Duration::ZERO,
+            upgrade: None,
+            is_tunnel: false,
+            ends: false,
+            scratch: Vec::new(),
+            worker: worker.clone(),
+            http,
+            info: info.clone(),
+            open: open.clone(),
+            chain,
+        }
+    }
+
     async fn run(&mut self) -> After {
         let mut is_first = true;
         let mut since = Instant::now();
@@ -129,9 +181,21 @@ impl Connection {
                 *started_at = worker.wall_time(*started);
                 *started
             };
-            let options = &self.http.plan().options;
-            let read = self.client.read_head(head, options, timeouts, &self.worker.buffers, begun).await;
+            let is_stream = self.client.is_stream();
+            let options = self.http.plan().options_for(is_stream);
+            let read = self.client.read_head(head, &options, timeouts, &self.worker.buffers, begun).await;
+            if is_first && !is_stream && !matches!(read, HeadRead::Idle) {
+                if matches!(read, HeadRead::Refused(HeadError::UnsupportedVersion)) && self.is_preface() {
+                    return After::Http2;
+                }
+                self.http.stats().http1_connection();
+            }
             let after = match read {
+                HeadRead::Refused(error) if is_first && self.is_no_http(error) => {
+                    self.begin_refused();
+                    self.log("", Ending::BadHead(error));
+                    After::Abort
+                }
                 HeadRead::Complete(len) => {
                     self.begin(len);
                     self.serve_request().await
@@ -157,17 +221,31 @@ impl Connection {
             };
             since = self.request.started + self.progress.timeline.total;
             self.finish(after == After::KeepAlive);
-            if after != After::KeepAlive {
+            if after != After::KeepAlive || is_stream {
                 return after;
             }
             is_first = false;
         }
     }
 
+    /// Whether HTTP/2 begins, by prior knowledge. What was read may be the beginning of the preface only.
+    fn is_preface(&self) -> bool {
+        let read = self.client.input.message();
+        std::iter::zip(read, http2::PREFACE).all(|(read, preface)| read == preface)
+    }
+
+    /// Whether a connection begins with neither a request line nor HTTP/2's preface: no method that is known, and no
+    /// version. Who is there does not speak HTTP, and is not answered in it (RFC 9113 section 3.4).
+    fn is_no_http(&self, error: HeadError) -> bool {
+        let read = self.client.input.message();
+        let first = read.split(|byte| *byte == b' ').next().unwrap_or_default();
+        error == HeadError::InvalidVersion && Method::from_bytes(first) == Method::Custom
+    }
+
     /// A request of which a head of `len` bytes was read begins.
     fn begin(&mut self, len: usize) {
         self.follow_listener();
-        self.http.stats().request_started();
+        self.http.stats().request_started(self.client.is_stream());
         self.client.input.end_head(len);
         self.request.begin(self.client.input.message(), len);
         self.upload.reset();
@@ -185,7 +263,7 @@ impl Connection {
 
     /// A request begins of which there is no whole and valid head.
     fn begin_refused(&mut self) {
-        self.http.stats().request_started();
+        self.http.stats().request_started(self.client.is_stream());
         self.request.refuse();
         self.upload.reset();
     }

@@ -4,7 +4,7 @@ use super::buffer::Filled;
 use super::client::Interrupt;
 use super::connection::Connection;
 use super::leg::Next;
-use super::response::framing_bytes;
+use crate::http2::reset_reason;
 use crate::outcome::ResetReason;
 use crate::pool::UpstreamConnection;
 use meridian_http::{HeadError, HeadLimits, Method, Progress, ResponseHead, ResponseKind, ResponseTo, Version};
@@ -187,7 +187,7 @@ impl Connection {
                     };
                     return Poll::Ready(Ok(HeadEvent::Reset(reason)));
                 }
-                Poll::Ready(Err(_)) => return Poll::Ready(Ok(HeadEvent::Reset(ResetReason::ConnectionTermination))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Ok(HeadEvent::Reset(reset_reason(&error)))),
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -198,14 +198,11 @@ impl Connection {
         let to = ResponseTo {
             method: self.request.head.method(),
             upgrade: self.upgrade.map(|protocol| protocol.of(self.client.input.message())),
+            http2: false,
         };
         match self.response.head.parse(self.response_input.message_mut(), &HeadLimits::default(), &to)? {
             Progress::Partial => Ok(None),
             Progress::Complete { len } => {
-                let head = &self.response_input.message()[..len];
-                let framing = framing_bytes(head) + self.response.head.fields().received();
-                self.progress.head_received += len as u32;
-                self.progress.headers_received += len.saturating_sub(framing) as u32;
                 self.response_input.end_head(len);
                 Ok(Some(self.response.head.kind()))
             }
@@ -256,8 +253,8 @@ impl Connection {
                                 return Poll::Ready(Ok(BodyEnd::Incomplete(ResetReason::ProtocolError)));
                             }
                         }
-                        Poll::Ready(Err(_)) => {
-                            return Poll::Ready(Ok(BodyEnd::Incomplete(ResetReason::ConnectionTermination)));
+                        Poll::Ready(Err(error)) => {
+                            return Poll::Ready(Ok(BodyEnd::Incomplete(reset_reason(&error))));
                         }
                         Poll::Pending => return Poll::Pending,
                     }

@@ -8,13 +8,13 @@ use tokio::time::Sleep;
 /// A timer of one task that is armed lazily. A deadline that moves away costs nothing: the timer fires at the old one, finds that
 /// there is time left, and arms itself anew. So the requests of a busy connection never touch the runtime's timers.
 #[derive(Debug, Default)]
-pub(super) struct Timer {
+pub(crate) struct Timer {
     sleep: Option<(Pin<Box<Sleep>>, Instant)>,
 }
 
 impl Timer {
     /// Ready when `deadline` has passed; `None` never is. Otherwise the task is woken at `deadline`.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
         let Some(deadline) = deadline else { return Poll::Pending };
         let (sleep, armed) = self.sleep.get_or_insert_with(|| {
             let mut sleep = Box::pin(tokio::time::sleep_until(deadline.into()));

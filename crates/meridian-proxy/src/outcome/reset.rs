@@ -14,8 +14,12 @@ pub enum ResetReason {
     ConnectionTimeout,
     /// The endpoint closed or reset the connection.
     ConnectionTermination,
-    /// What the endpoint sent is not HTTP/1.1.
+    /// What the endpoint sent is not the HTTP that was asked for.
     ProtocolError,
+    /// The endpoint reset the HTTP/2 stream.
+    RemoteReset,
+    /// The endpoint did not look at the request: it refused the HTTP/2 stream, or was going away.
+    RemoteRefusedStream,
     /// A circuit breaker is open.
     Overflow,
 }
@@ -30,6 +34,8 @@ impl ResetReason {
             Self::ConnectionTimeout => "connection timeout",
             Self::ConnectionTermination => "connection termination",
             Self::ProtocolError => "protocol error",
+            Self::RemoteReset => "remote reset",
+            Self::RemoteRefusedStream => "remote refused stream reset",
             Self::Overflow => "overflow",
         }
     }
@@ -43,6 +49,8 @@ impl ResetReason {
             Self::ConnectionTimeout => "connection_timeout",
             Self::ConnectionTermination => "connection_termination",
             Self::ProtocolError => "protocol_error",
+            Self::RemoteReset => "remote_reset",
+            Self::RemoteRefusedStream => "remote_refused_stream_reset",
             Self::Overflow => "overflow",
         }
     }
@@ -65,6 +73,7 @@ impl ResetReason {
             }
             Self::ConnectionTermination => Flag::UpstreamConnectionTermination,
             Self::ProtocolError => Flag::UpstreamProtocolError,
+            Self::RemoteReset | Self::RemoteRefusedStream => Flag::UpstreamRemoteReset,
             Self::Overflow => Flag::UpstreamOverflow,
         }
     }

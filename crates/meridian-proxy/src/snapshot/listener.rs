@@ -144,6 +144,12 @@ impl ChainPlan {
 }
 
 impl HttpPlan {
+    /// What is accepted of requests; of those that come by HTTP/2 any method, as in Envoy.
+    pub fn options_for(&self, is_http2: bool) -> RequestOptions {
+        let allow_custom_methods = self.options.allow_custom_methods || is_http2;
+        RequestOptions { http2: is_http2, allow_custom_methods, ..self.options }
+    }
+
     fn new(manager: &Arc<HttpConnectionManager>, chain: &FilterChain, slots: &mut Slots<'_>) -> Self {
         let routes = match &manager.routes {
             RouteSource::Named(name) => RouteRef::Slot(slots.routes.slot(name)),

@@ -175,8 +175,22 @@ impl HttpStats {
     pub fn connection_opened(&self) {
         let counts = &self.set.counts;
         counts.downstream_cx_total.inc();
-        counts.downstream_cx_http1_total.inc();
         counts.downstream_cx_active.inc();
+    }
+
+    /// It speaks HTTP/1.1, as its first bytes tell.
+    pub fn http1_connection(&self) {
+        self.set.counts.downstream_cx_http1_total.inc();
+    }
+
+    /// It speaks HTTP/2.
+    pub fn http2_connection(&self) {
+        self.set.counts.downstream_cx_http2_total.inc();
+    }
+
+    /// A client broke the rules of HTTP/2, and its connection is ended.
+    pub fn http2_protocol_error(&self) {
+        self.set.counts.downstream_cx_protocol_error.inc();
     }
 
     /// It is over.
@@ -186,10 +200,14 @@ impl HttpStats {
     }
 
     /// A request began.
-    pub fn request_started(&self) {
+    pub fn request_started(&self, is_http2: bool) {
         let counts = &self.set.counts;
         counts.downstream_rq_total.inc();
-        counts.downstream_rq_http1_total.inc();
+        if is_http2 {
+            counts.downstream_rq_http2_total.inc();
+        } else {
+            counts.downstream_rq_http1_total.inc();
+        }
         counts.downstream_rq_active.inc();
     }
 

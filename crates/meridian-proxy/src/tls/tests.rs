@@ -65,7 +65,8 @@ async fn openssl_agrees_on_versions_suites_and_alpn() {
         ("-tls1_2", &["TLSv1.2"]),
         ("-tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256", &["Cipher is ECDHE-RSA-AES128-GCM-SHA256"]),
         ("-tls1_2 -cipher ECDHE-RSA-AES256-GCM-SHA384", &["Cipher is ECDHE-RSA-AES256-GCM-SHA384"]),
-        ("-alpn h2,http/1.1", &["ALPN protocol: http/1.1"]),
+        ("-alpn h2,http/1.1", &["ALPN protocol: h2"]),
+        ("-alpn http/1.1", &["ALPN protocol: http/1.1"]),
         ("-tls1_1 -cipher ALL:@SECLEVEL=0", &["SSL alert number"]),
     ] {
         let output = s_client(config.clone(), arguments).await;

@@ -230,7 +230,7 @@ async fn tls_is_terminated_and_certificates_are_replaced_live() {
     let output = curl(&to("httpbin.example.com", &ca("httpbin.example.com"))).await;
     assert_eq!(String::from_utf8_lossy(&output.stdout), "hi\n", "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("HTTP/1.1 200") && said.contains("server accepted http/1.1"), "{said}");
+    assert!(said.contains("HTTP/2 200") && said.contains("server accepted h2"), "{said}");
 
     // A missing secret fails its own handshakes only, with its name in the log.
     let output = curl(&format!("-k --connect-to missing.test:443:{at} https://missing.test/")).await;

@@ -5,5 +5,6 @@ mod failures;
 mod filters;
 mod forwarding;
 mod http1_corpus;
+mod http2;
 mod support;
 mod swaps;

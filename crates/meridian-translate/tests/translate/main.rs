@@ -1,6 +1,5 @@
 //! Translation as a user sees it: objects in, routes, clusters and conditions out.
 
-mod delegation;
 mod destinations;
 mod gateways;
 mod http_policies;

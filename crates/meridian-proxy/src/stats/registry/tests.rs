@@ -1,6 +1,6 @@
 use super::*;
 use crate::outcome::{Details, Ending, Flag, Flags};
-use crate::record::{Downstream, HeaderView, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
+use crate::record::{Downstream, HeaderView, NoHeaders, Protocol, Record, Timeline, Upstream};
 use crate::stats::{Filter, json, prometheus, text};
 use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy};
 use meridian_ir::{Cluster, Origin};
@@ -49,7 +49,6 @@ fn record<'a>(cluster: Option<&'a Name>, code: u16, millis: u64) -> Record<'a> {
         bytes_sent: 1_000,
         request_head_bytes: 90,
         response_head_bytes: 200,
-        wire: WireBytes::default(),
         downstream: Downstream {
             connection_id: 1,
             local: address,
@@ -59,11 +58,6 @@ fn record<'a>(cluster: Option<&'a Name>, code: u16, millis: u64) -> Record<'a> {
             tls_version: None,
             tls_cipher: None,
             tls_failure: None,
-            direct_local: SocketAddr::from(([127, 0, 0, 1], 80)),
-            tls_group: None,
-            handshake: None,
-            peer: None,
-            local_certificate: None,
         },
         upstream: Upstream { cluster, attempts: u32::from(cluster.is_some()), ..Upstream::default() },
         route_name: "",
@@ -96,7 +90,7 @@ fn workers_are_added_up_under_envoys_names() {
             let http = worker.http(&"outbound_0.0.0.0_8080".into());
             let upstream = worker.cluster(&httpbin);
             listener.connection_opened();
-            http.request_started();
+            http.request_started(false);
             upstream.connection_opened();
             upstream.request_started();
             let record = record(Some(&httpbin.name), 200, 12);
