@@ -5,7 +5,7 @@ use crate::{mesh, source};
 use meridian_ir::ProxyConfig;
 use meridian_resources::{Kind, ObjectRef, Resource, kind};
 use meridian_store::{Event, EventType, GroupResource, Key, Selection, Store, StoredObject, Watch, WatchError};
-use meridian_translate::{Condition, MeshConfig, ProxyNode, Translator};
+use meridian_translate::{Condition, ProxyNode, Translator};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -39,7 +39,7 @@ pub struct ControlPlane {
 impl ControlPlane {
     /// A control plane for these proxies. Statuses are written by a task of the current tokio runtime.
     pub fn new(store: Store, feeds: Vec<ProxyFeed>) -> ControlPlane {
-        let mut translator = Translator::new(MeshConfig::default());
+        let mut translator = Translator::new(mesh::base());
         let mut senders = HashMap::new();
         for feed in feeds {
             senders.insert(feed.node.name.to_string(), feed.sender);
@@ -160,7 +160,7 @@ impl ControlPlane {
         let namespace = (!key.namespace.is_empty()).then(|| key.namespace.clone());
         let object = ObjectRef { kind, namespace, name: key.name.clone() };
         if mesh::is_mesh_config_map(&object) {
-            self.translator.set_mesh(MeshConfig::default());
+            self.translator.set_mesh(mesh::base());
         }
         self.translator.delete(&object);
     }
@@ -173,7 +173,11 @@ impl ControlPlane {
                 feed.send_replace(config);
             }
         }
+        for note in output.notes {
+            tracing::warn!("{note}");
+        }
         for (object, conditions) in output.statuses {
+            log_credentials(&object, &conditions);
             let key =
                 Key::new(GroupResource::of(object.kind), object.namespace.as_deref().unwrap_or_default(), &object.name);
             self.outdated.insert(key.clone());
@@ -184,6 +188,14 @@ impl ControlPlane {
             let conditions = reports.get(&key)?.clone();
             Some((key, conditions))
         }));
+    }
+}
+
+/// Logs what is wrong with the certificates of a Gateway: its clients see no more than failing handshakes.
+fn log_credentials(object: &ObjectRef, conditions: &[Condition]) {
+    let concerned = |condition: &&Condition| matches!(condition.reason, "SecretNotFound" | "InvalidSecret");
+    for condition in conditions.iter().filter(concerned) {
+        tracing::warn!(%object, reason = condition.reason, "{}", condition.message);
     }
 }
 

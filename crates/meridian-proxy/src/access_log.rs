@@ -6,9 +6,15 @@
 //! when the writer cannot keep up, a worker holds back up to 1 MiB for each target; lines beyond that are dropped,
 //! counted and reported.
 
+mod certificate;
+mod duration;
+mod json;
 mod line;
+mod operator;
+mod request;
 mod target;
 mod time;
+mod upstream;
 mod value;
 mod worker;
 mod writer;

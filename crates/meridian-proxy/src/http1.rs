@@ -30,4 +30,5 @@ mod tunnel;
 pub use client::Downstream;
 pub(crate) use connection::serve_stream;
 pub use connection::{Start, serve};
+pub(crate) use request::write_uuid;
 pub(crate) use timer::Timer;

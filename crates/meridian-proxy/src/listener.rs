@@ -4,7 +4,7 @@ mod accept;
 mod connection;
 mod runtime;
 
-pub use connection::{ConnectionInfo, OpenConnection, TlsInfo};
+pub use connection::{ConnectionInfo, Direct, OpenConnection, TlsInfo};
 pub use runtime::{FilterRuntime, HttpRuntime, TcpRuntime};
 
 use crate::access_log::LogHandle;

@@ -1,7 +1,9 @@
 //! What is known of a finished request or connection: the one source of access-log lines, header formats and metrics.
 
 use crate::outcome::{Details, Flags, TransportFailure};
-use meridian_ir::Name;
+use crate::tls::PeerCertificate;
+use meridian_ir::{Endpoints, Name};
+use meridian_tls::Certificate;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +12,11 @@ pub trait HeaderView {
     /// The first value of the header `name` (lowercase). Requests also know `:method`, `:path` (with query),
     /// `:authority` and `:scheme`; responses know `:status`.
     fn first(&self, name: &str) -> Option<&[u8]>;
+
+    /// Bytes of all names and values, those that begin with a colon included.
+    fn byte_size(&self) -> u64 {
+        0
+    }
 }
 
 /// A message without headers: what a response is while there is none.
@@ -63,6 +70,12 @@ pub struct Timeline {
     pub upstream_rx_end: Option<Duration>,
     /// The response began to be sent to the client.
     pub downstream_tx_begin: Option<Duration>,
+    /// A connection to the endpoint began to be made for this request.
+    pub upstream_connect_begin: Option<Duration>,
+    /// That connection was there.
+    pub upstream_connect_end: Option<Duration>,
+    /// How long the last try waited for a connection.
+    pub pool_ready: Option<Duration>,
     /// The last byte was sent to the client.
     pub downstream_tx_end: Option<Duration>,
     /// Everything was over; `%DURATION%`.
@@ -80,14 +93,24 @@ pub struct Downstream<'a> {
     pub remote: SocketAddr,
     /// The peer of the connection.
     pub direct_remote: SocketAddr,
+    /// Our side of that connection.
+    pub direct_local: SocketAddr,
     /// SNI of the client's TLS.
     pub server_name: Option<&'a str>,
     /// `TLSv1.3`, when TLS was terminated here.
     pub tls_version: Option<&'static str>,
     /// The cipher suite by OpenSSL's name, when TLS was terminated here.
     pub tls_cipher: Option<&'static str>,
+    /// The group of the key exchange, when TLS was terminated here.
+    pub tls_group: Option<&'static str>,
     /// Why the client's TLS failed.
     pub tls_failure: Option<&'a str>,
+    /// How long the TLS handshake took.
+    pub handshake: Option<Duration>,
+    /// The client's certificate.
+    pub peer: Option<&'a PeerCertificate>,
+    /// The certificate that it was shown.
+    pub local_certificate: Option<&'a Certificate>,
 }
 
 /// The endpoint's side, of the last try.
@@ -103,6 +126,45 @@ pub struct Upstream<'a> {
     pub attempts: u32,
     /// Why the connection could not be made.
     pub failure: Option<TransportFailure>,
+    /// The cluster's endpoints as configured, for their names.
+    pub endpoints: Option<&'a Endpoints>,
+    /// The endpoints of all tries.
+    pub attempted: &'a [SocketAddr],
+    /// The number of the connection.
+    pub connection_id: Option<u64>,
+    /// `TLSv1.3`, when TLS was originated here.
+    pub tls_version: Option<&'static str>,
+    /// The cipher suite by OpenSSL's name, when TLS was originated here.
+    pub tls_cipher: Option<&'static str>,
+    /// The group of the key exchange, when TLS was originated here.
+    pub tls_group: Option<&'static str>,
+    /// The SNI that was sent.
+    pub server_name: Option<&'a str>,
+    /// The endpoint's certificate.
+    pub peer: Option<&'a PeerCertificate>,
+    /// The certificate that it was shown.
+    pub local_certificate: Option<&'a Certificate>,
+}
+
+/// Bytes as they were on the wire, framing included; those of header lines apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WireBytes {
+    /// From the client.
+    pub downstream_received: u64,
+    /// To the client.
+    pub downstream_sent: u64,
+    /// To endpoints, in all tries.
+    pub upstream_sent: u64,
+    /// From endpoints, in all tries.
+    pub upstream_received: u64,
+    /// Header lines from the client.
+    pub downstream_headers_received: u64,
+    /// Header lines to the client.
+    pub downstream_headers_sent: u64,
+    /// Header lines to endpoints, in all tries.
+    pub upstream_headers_sent: u64,
+    /// Header lines from endpoints, in all tries.
+    pub upstream_headers_received: u64,
 }
 
 /// One request, or one TCP connection, as the log and the metrics see it.
@@ -135,6 +197,8 @@ pub struct Record<'a> {
     pub request_head_bytes: u64,
     /// Bytes of the response's head as sent.
     pub response_head_bytes: u64,
+    /// See [`WireBytes`].
+    pub wire: WireBytes,
     /// The client's side.
     pub downstream: Downstream<'a>,
     /// The endpoint's side.

@@ -8,7 +8,7 @@ use crate::http1::Downstream;
 use crate::listener::{ConnectionInfo, TcpRuntime};
 use crate::outcome::{Ending, Flag, Flags, TransportFailure};
 use crate::pool::ActiveConnection;
-use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream};
+use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::{ConnectionHandle, Worker, WorkerCluster};
 use connect::{ConnectError, connect};
 use relay::{RelayEnd, Traffic};
@@ -76,6 +76,13 @@ pub async fn serve(start: Start) {
         bytes_sent: progress.traffic.sent.get(),
         request_head_bytes: 0,
         response_head_bytes: 0,
+        wire: WireBytes {
+            downstream_received: progress.traffic.received.get(),
+            downstream_sent: progress.traffic.sent.get(),
+            upstream_sent: progress.traffic.received.get(),
+            upstream_received: progress.traffic.sent.get(),
+            ..WireBytes::default()
+        },
         downstream: info.record(info.remote),
         upstream: Upstream::default(),
         route_name: "",
@@ -87,6 +94,9 @@ pub async fn serve(start: Start) {
         local: progress.local,
         attempts: progress.attempts,
         failure: progress.failure,
+        endpoints: progress.cluster.as_ref().and_then(|cluster| cluster.plan.endpoints.as_deref()),
+        attempted: progress.host.as_slice(),
+        ..Upstream::default()
     };
     for log in &tcp.logs {
         worker.logs.write(log, &record);

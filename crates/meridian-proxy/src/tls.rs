@@ -10,7 +10,7 @@ use meridian_tls::{Certificate, PROVIDER, PairError, certificate, load_pair};
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{CipherSuite, ProtocolVersion, ServerConfig, SupportedProtocolVersion};
+use rustls::{CipherSuite, NamedGroup, ProtocolVersion, ServerConfig, SupportedProtocolVersion};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -159,6 +159,19 @@ pub fn version_name(version: ProtocolVersion) -> Option<&'static str> {
         ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
         _ => None,
     }
+}
+
+/// `%DOWNSTREAM_TLS_GROUP%`: the name that OpenSSL and Envoy give to a group of key exchanges.
+#[must_use]
+pub fn group_name(group: NamedGroup) -> Option<&'static str> {
+    Some(match group {
+        NamedGroup::X25519 => "X25519",
+        NamedGroup::secp256r1 => "P-256",
+        NamedGroup::secp384r1 => "P-384",
+        NamedGroup::secp521r1 => "P-521",
+        NamedGroup::X25519MLKEM768 => "X25519MLKEM768",
+        _ => return None,
+    })
 }
 
 /// `%DOWNSTREAM_TLS_CIPHER%`: the name that OpenSSL and Envoy give to a cipher suite.

@@ -27,6 +27,8 @@ pub(crate) enum Topic {
     GatewayNotFound,
     /// No service of this host.
     BackendNotFound,
+    /// No VirtualService of this name that rules can be delegated to.
+    DelegateNotFound,
     /// The service has no such port.
     PortNotFound,
     /// No DestinationRule has such a subset.
@@ -54,6 +56,7 @@ impl Topic {
             Self::Conflicted => "Conflicted",
             Self::GatewayNotFound => "GatewayNotFound",
             Self::BackendNotFound => "BackendNotFound",
+            Self::DelegateNotFound => "DelegateNotFound",
             Self::PortNotFound => "PortNotFound",
             Self::SubsetNotFound => "SubsetNotFound",
             Self::SecretNotFound => "SecretNotFound",

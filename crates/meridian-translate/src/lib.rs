@@ -27,6 +27,7 @@ mod suggest;
 mod translator;
 
 pub use condition::Condition;
-pub use mesh::MeshConfig;
+pub use mesh::{GatewayTopology, MeshConfig, TlsDefaults};
+pub use proxy::credentials::WorkloadIdentity;
 pub use proxy::node::{ProxyKind, ProxyNode};
 pub use translator::{Output, Translator};

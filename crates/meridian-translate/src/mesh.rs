@@ -1,11 +1,15 @@
 //! The part of Istio's MeshConfig that translation reads.
 
+mod read;
+
 use meridian_ir::Name;
-use meridian_ir::access_log::ISTIO_DEFAULT_FORMAT;
+use meridian_ir::access_log::{ISTIO_DEFAULT_FORMAT, LogFormat};
 use meridian_ir::format::Format;
-use meridian_ir::http::PathNormalization;
+use meridian_ir::http::{ClientCertDetails, ClientCertHeader, PathNormalization};
+use meridian_ir::tls::TlsVersion;
 use meridian_resources::istio::destination_rule::{LocalityLoadBalancerSetting, TcpKeepalive};
 use meridian_resources::istio::virtual_service::HttpRetry;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +18,8 @@ use std::time::Duration;
 pub struct MeshConfig {
     /// Where access logs go; empty switches them off.
     pub access_log_file: Name,
-    /// One line of the access log, with its newline.
-    pub access_log_format: Arc<Format>,
+    /// One line of the access log: text with its newline, or JSON (`accessLogEncoding`).
+    pub access_log_format: LogFormat,
     /// The namespace of mesh-wide settings and, by default, of gateways.
     pub root_namespace: Name,
     /// The suffix of Kubernetes services: `NAME.NAMESPACE.svc.DOMAIN`. Empty leaves out `.svc` and the domain.
@@ -33,14 +37,72 @@ pub struct MeshConfig {
     pub default_http_retry_policy: Option<HttpRetry>,
     /// How request paths are made canonical.
     pub path_normalization: PathNormalization,
-    /// How many proxies in front of a gateway are trusted to have extended `x-forwarded-for`
-    /// (`gatewayTopology.numTrustedProxies`).
-    pub num_trusted_proxies: u32,
-    /// Whether gateways serve HTTP/1.0 (`PILOT_HTTP10`).
+    /// What is in front of gateways, where the annotation `proxy.istio.io/config` of a gateway's Pod does not say
+    /// otherwise (`defaultConfig.gatewayTopology`).
+    pub gateway_topology: GatewayTopology,
+    /// TLS settings of servers that leave them out.
+    pub tls_defaults: TlsDefaults,
+    /// The trust domain of the mesh's identities: `spiffe://TRUST_DOMAIN/ns/NAMESPACE/sa/ACCOUNT`.
+    pub trust_domain: Name,
+    /// Whether gateways serve HTTP/1.0 (`PILOT_HTTP10`, `defaultConfig.proxyMetadata.ISTIO_META_HTTP10`).
     pub http10: bool,
     /// Whether TLS servers offer HTTP/2 by ALPN, before HTTP/1.1, as Istio does; a data plane that does not speak it
     /// must not.
     pub downstream_http2: bool,
+}
+
+/// What is in front of a gateway (Istio's `Topology`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayTopology {
+    /// How many proxies in front of it are trusted to have extended `x-forwarded-for`.
+    pub num_trusted_proxies: u32,
+    /// What becomes of `x-forwarded-client-cert`; `SANITIZE_SET` by default.
+    pub forward_client_cert_details: ClientCertHeader,
+    /// Whether connections begin with a PROXY protocol header.
+    pub proxy_protocol: bool,
+}
+
+impl Default for GatewayTopology {
+    fn default() -> Self {
+        Self {
+            num_trusted_proxies: 0,
+            forward_client_cert_details: ClientCertHeader::SanitizeSet,
+            proxy_protocol: false,
+        }
+    }
+}
+
+impl GatewayTopology {
+    /// Lays the settings of a `proxy.istio.io/config` annotation over these; what of it is not understood or has no
+    /// effect is returned, a line each.
+    pub(crate) fn with_annotation(&mut self, annotation: &str) -> Vec<String> {
+        read::proxy_config_annotation(self, annotation)
+    }
+
+    /// What `x-forwarded-client-cert` tells, where it is written at all.
+    pub(crate) fn client_cert_details(&self) -> ClientCertDetails {
+        match self.forward_client_cert_details {
+            ClientCertHeader::SanitizeSet | ClientCertHeader::AppendForward => {
+                ClientCertDetails { subject: true, cert: true, chain: false, dns: true, uri: true }
+            }
+            _ => ClientCertDetails::default(),
+        }
+    }
+}
+
+/// TLS settings of servers and clients outside the mesh's own mutual TLS (`meshConfig.tlsDefaults`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsDefaults {
+    /// Lowest version.
+    pub min_version: TlsVersion,
+    /// TLS 1.2 cipher suites by OpenSSL's names; empty: the library's own.
+    pub cipher_suites: Vec<Name>,
+}
+
+impl Default for TlsDefaults {
+    fn default() -> Self {
+        Self { min_version: TlsVersion::Tls12, cipher_suites: Vec::new() }
+    }
 }
 
 impl Default for MeshConfig {
@@ -48,7 +110,7 @@ impl Default for MeshConfig {
         let format = Format::parse(ISTIO_DEFAULT_FORMAT).expect("Istio's default format is a format");
         Self {
             access_log_file: "".into(),
-            access_log_format: Arc::new(format),
+            access_log_format: LogFormat::Text(Arc::new(format)),
             root_namespace: "istio-system".into(),
             cluster_domain: "cluster.local".into(),
             connect_timeout: Duration::from_secs(10),
@@ -57,7 +119,9 @@ impl Default for MeshConfig {
             locality_lb_setting: LocalityLoadBalancerSetting::default(),
             default_http_retry_policy: None,
             path_normalization: PathNormalization::Base,
-            num_trusted_proxies: 0,
+            gateway_topology: GatewayTopology::default(),
+            tls_defaults: TlsDefaults::default(),
+            trust_domain: "cluster.local".into(),
             http10: false,
             downstream_http2: true,
         }
@@ -65,6 +129,13 @@ impl Default for MeshConfig {
 }
 
 impl MeshConfig {
+    /// These settings with those of a MeshConfig document laid over them, and what of it is not understood or not
+    /// supported, a line each; the rest counts.
+    pub fn with_document(mut self, document: &Value) -> (Self, Vec<String>) {
+        let problems = read::mesh_config(&mut self, document);
+        (self, problems)
+    }
+
     /// The host name of a Kubernetes Service.
     pub(crate) fn service_host(&self, name: &str, namespace: &str) -> String {
         if self.cluster_domain.is_empty() {

@@ -3,7 +3,7 @@
 use crate::key::Key;
 use meridian_ir::Name;
 use meridian_resources::core::endpoint_slice::SERVICE_NAME_LABEL;
-use meridian_resources::core::{EndpointSlice, Endpoints, Pod, Secret};
+use meridian_resources::core::{ConfigMap, EndpointSlice, Endpoints, Pod, Secret};
 use meridian_resources::istio::{DestinationRule, Gateway, VirtualService, WorkloadEntry};
 use meridian_resources::{Meta, Object, Spec};
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +19,7 @@ pub(crate) struct Resources {
     pub(crate) virtual_services: Objects<VirtualService>,
     pub(crate) destination_rules: Objects<DestinationRule>,
     pub(crate) secrets: Objects<Secret>,
+    pub(crate) config_maps: Objects<ConfigMap>,
     pub(crate) endpoints: Objects<Endpoints>,
     pub(crate) workload_entries: BTreeMap<Key, Arc<Object<WorkloadEntry>>>,
     pub(crate) pods: BTreeMap<Key, Arc<Object<Pod>>>,

@@ -1,6 +1,7 @@
 //! What is said of objects: the conditions of each, told again only when they are others.
 
 use crate::condition::{Condition, Finding, Topic, conditions};
+use crate::istio::delegate::Delegations;
 use crate::istio::{destination_rule, http_route, service_entry};
 use crate::key::Key;
 use crate::mesh::MeshConfig;
@@ -72,6 +73,7 @@ pub(crate) struct Reporter<'a> {
     pub(crate) mesh: &'a MeshConfig,
     pub(crate) resources: &'a Resources,
     pub(crate) registry: &'a Registry,
+    pub(crate) delegations: &'a Delegations,
     pub(crate) proxies: &'a [ProxyState],
 }
 
@@ -108,6 +110,9 @@ impl Reporter<'_> {
 
     fn virtual_service(&self, key: &Key) -> Option<Vec<Finding>> {
         let object = self.resources.virtual_services.get(key)?;
+        if object.spec.hosts.is_empty() {
+            return Some(self.delegate(key));
+        }
         let mut findings = Vec::new();
         let mut gateways: Vec<Key> = Vec::new();
         for (index, written) in object.spec.gateways.iter().enumerate() {
@@ -131,6 +136,27 @@ impl Reporter<'_> {
             findings.push(self.not_programmed(object, &gateways));
         }
         Some(findings)
+    }
+
+    /// A VirtualService without hosts, which is there for others to delegate to.
+    fn delegate(&self, key: &Key) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut programmed = false;
+        let roots: Vec<&Key> = self.delegations.roots_of(key).collect();
+        for (root, proxy) in roots.iter().flat_map(|root| self.proxies.iter().map(move |proxy| (*root, proxy))) {
+            let (found, serves) = proxy.delegate_findings(root, key);
+            findings.extend(found);
+            programmed |= serves;
+        }
+        if !programmed {
+            let names: Vec<String> = roots.iter().map(|root| root.to_string()).collect();
+            let message = match &names[..] {
+                [] => "it has none, and no VirtualService delegates to it".to_owned(),
+                names => format!("it has none, and {}, which delegates to it, has no effect", names.join(", ")),
+            };
+            findings.push(Finding::at(Topic::NotProgrammed, "spec.hosts", message));
+        }
+        findings
     }
 
     fn unknown_gateway(&self, written: &str, gateway: &Key) -> String {

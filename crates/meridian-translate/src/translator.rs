@@ -2,11 +2,17 @@
 
 use crate::condition::Condition;
 use crate::host;
+<<<<<<< HEAD
+use crate::istio::delegate::{self, Delegations};
+=======
+use crate::istio::credential::Source as Credential;
+>>>>>>> d4610a7 (Translate every TLS mode of Gateways, their credentials and the mesh's settings)
 use crate::istio::destination_rule::{DestinationRules, host_of};
 use crate::istio::http_route::resolve_gateway;
 use crate::key::{Age, Key};
 use crate::mesh::MeshConfig;
 use crate::pool::Pool;
+use crate::proxy::credentials::WorkloadIdentity;
 use crate::proxy::node::{ProxyNode, selects};
 use crate::proxy::state::{Inputs, ProxyState, Stale};
 use crate::proxy::targets;
@@ -33,6 +39,7 @@ pub struct Translator {
     registry: Registry,
     rules: DestinationRules,
     bindings: Bindings,
+    delegations: Delegations,
     proxies: Vec<ProxyState>,
     pool: Pool,
     changes: Changes,
@@ -46,6 +53,8 @@ pub struct Output {
     pub proxies: Vec<(Name, Arc<ProxyConfig>)>,
     /// The objects of which something else is to be said.
     pub statuses: Vec<(ObjectRef, Arc<[Condition]>)>,
+    /// What is to be said of objects that have no conditions, a line each.
+    pub notes: Vec<String>,
 }
 
 /// Which VirtualServices are bound to which Gateway (`namespace/name`), by age.
@@ -87,7 +96,10 @@ pub(crate) struct Changes {
     pub(crate) virtual_services: BTreeSet<Key>,
     pub(crate) destination_rules: BTreeSet<Key>,
     pub(crate) service_entries: BTreeSet<Key>,
-    pub(crate) secrets: BTreeSet<Key>,
+    /// Secrets and ConfigMaps.
+    pub(crate) credentials: BTreeSet<Credential>,
+    /// Pods of proxies.
+    pub(crate) pods: BTreeSet<Key>,
     /// Services that are others now, or that other DestinationRules speak for.
     pub(crate) hosts: BTreeSet<Name>,
     /// Services whose endpoints changed.
@@ -103,6 +115,7 @@ impl Translator {
             registry: Registry::default(),
             rules: DestinationRules::default(),
             bindings: Bindings::default(),
+            delegations: Delegations::default(),
             proxies: Vec::new(),
             pool: Pool::default(),
             changes: Changes::default(),
@@ -149,6 +162,13 @@ impl Translator {
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
     }
 
+    /// Sets who a proxy is in the mesh: what it shows and trusts where `ISTIO_MUTUAL` is asked for.
+    pub fn set_identity(&mut self, proxy: &str, identity: WorkloadIdentity) {
+        if let Some(proxy) = self.proxies.iter_mut().find(|known| *known.node.name == *proxy) {
+            proxy.set_identity(identity);
+        }
+    }
+
     /// Removes a proxy.
     pub fn remove_proxy(&mut self, name: &str) {
         self.proxies.retain(|proxy| *proxy.node.name != *name);
@@ -186,11 +206,17 @@ impl Translator {
             Resource::Secret(object) => {
                 let key = Key::of(&object.meta);
                 if put(&mut self.resources.secrets, object).changed() {
-                    self.changes.secrets.insert(key);
+                    self.changes.credentials.insert(Credential::Secret(key));
                 }
             }
             Resource::Pod(object) => self.put_pod(object),
-            Resource::Namespace(_) | Resource::ConfigMap(_) => {}
+            Resource::ConfigMap(object) => {
+                let key = Key::of(&object.meta);
+                if put(&mut self.resources.config_maps, object).changed() {
+                    self.changes.credentials.insert(Credential::ConfigMap(key));
+                }
+            }
+            Resource::Namespace(_) => {}
         }
     }
 
@@ -203,6 +229,9 @@ impl Translator {
             "VirtualService" => {
                 if let Some(before) = self.resources.virtual_services.remove(&key) {
                     self.bindings.remove(&before);
+                    self.delegations.remove(&before);
+                    self.changes.virtual_services.extend(delegate::leaves_of(&before));
+                    self.changes.virtual_services.extend(self.delegations.roots_of(&key).cloned());
                     self.changes.virtual_services.insert(key);
                 }
             }
@@ -222,6 +251,7 @@ impl Translator {
             }
             "Pod" => {
                 if let Some(before) = self.resources.pods.remove(&key) {
+                    self.changes.pods.insert(key.clone());
                     self.endpoints_selected(&key.namespace, &before.meta.labels);
                 }
             }
@@ -234,7 +264,14 @@ impl Translator {
                     self.endpoints_of_service(&service);
                 }
             }
-            "Secret" => self.changes.secrets.extend(self.resources.secrets.remove(&key).map(|_| key)),
+            "Secret" => {
+                let before = self.resources.secrets.remove(&key);
+                self.changes.credentials.extend(before.map(|_| Credential::Secret(key)));
+            }
+            "ConfigMap" => {
+                let before = self.resources.config_maps.remove(&key);
+                self.changes.credentials.extend(before.map(|_| Credential::ConfigMap(key)));
+            }
             _ => {}
         }
     }
@@ -264,8 +301,22 @@ impl Translator {
         }
         stale.gateways.append(&mut changes.gateways);
         stale.virtual_services.append(&mut changes.virtual_services);
+<<<<<<< HEAD
+        let objects = stale.virtual_services.iter().filter_map(|key| self.resources.virtual_services.get(key));
+        let leaves: Vec<Key> = objects.flat_map(|object| delegate::leaves_of(object)).collect();
+        stale.virtual_services.extend(leaves);
+        let reporter = Reporter {
+            mesh: &self.mesh,
+            resources: &self.resources,
+            registry: &self.registry,
+            delegations: &self.delegations,
+            proxies: &self.proxies,
+        };
+=======
         let reporter =
             Reporter { mesh: &self.mesh, resources: &self.resources, registry: &self.registry, proxies: &self.proxies };
+        output.notes = std::mem::take(&mut stale.notes);
+>>>>>>> d4610a7 (Translate every TLS mode of Gateways, their credentials and the mesh's settings)
         output.statuses = self.reports.update(&reporter, &stale, &changes);
         output
     }
@@ -275,8 +326,13 @@ impl Translator {
         let Put::Changed { before } = put(&mut self.resources.virtual_services, object.clone()) else { return };
         if let Some(before) = before {
             self.bindings.remove(&before);
+            self.delegations.remove(&before);
+            self.changes.virtual_services.extend(delegate::leaves_of(&before));
         }
         self.bindings.add(&object, &mut self.pool);
+        self.delegations.add(&object);
+        // Rules that are delegated to it stand in other VirtualServices.
+        self.changes.virtual_services.extend(self.delegations.roots_of(&key).cloned());
         self.changes.virtual_services.insert(key);
     }
 
@@ -355,6 +411,9 @@ impl Translator {
             self.endpoints_selected(&key.namespace, &before.meta.labels);
         }
         self.endpoints_selected(&key.namespace, &object.meta.labels);
+        if self.proxies.iter().any(|proxy| proxy.node.name == key.name && proxy.node.namespace == key.namespace) {
+            self.changes.pods.insert(key);
+        }
     }
 
     fn endpoints_of_service(&mut self, service: &Key) {

@@ -1,59 +1,59 @@
 //! `envoy.config.cluster.v3.Cluster`
 
-use crate::load_assignment::load_assignment;
+mod http_protocol_options;
+mod load_balancing;
+mod outlier_detection;
+mod transport_socket;
+
+use crate::load_assignment::{self, load_assignment};
 use crate::message::{Message, ads, duration};
+use crate::read::{Fields, Node, Read, ReadError, label, resource};
 use crate::{metadata, type_url};
-use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy};
+use http_protocol_options::{HttpOptions, http_protocol_options};
+use meridian_ir::cluster::{CircuitBreakers, Discovery, TcpKeepalive};
 use meridian_ir::{Cluster, Endpoints};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Envoy's default.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Names of the kinds of discovery.
+const DISCOVERY: [(&str, Discovery); 5] = [
+    ("EDS", Discovery::Eds),
+    ("STATIC", Discovery::Static),
+    ("STRICT_DNS", Discovery::StrictDns),
+    ("LOGICAL_DNS", Discovery::LogicalDns),
+    ("ORIGINAL_DST", Discovery::OriginalDst),
+];
 
 /// A cluster; `endpoints` are those of clusters that carry them (static and DNS).
 pub fn cluster(cluster: &Cluster, endpoints: Option<&Endpoints>) -> Value {
     let message = Message::new()
         .with("name", &*cluster.name)
-        .with("altStatName", format!("{};", cluster.name))
-        .with("type", discovery_type(cluster.discovery))
+        .with("altStatName", alt_stat_name(&cluster.name))
+        .with_some("type", DISCOVERY.iter().find(|(_, kind)| *kind == cluster.discovery).map(|(name, _)| *name))
         .with("connectTimeout", duration(cluster.connect_timeout))
-        .with_some("lbPolicy", lb_policy(cluster))
         .with("circuitBreakers", circuit_breakers(&cluster.circuit_breakers))
-        // No panic: an endpoint that is not healthy is never asked.
-        .with("commonLbConfig", json!({"healthyPanicThreshold": {}}))
         .with_some("typedExtensionProtocolOptions", http_protocol_options(cluster))
+        .with_some("outlierDetection", cluster.outlier_detection.as_ref().map(outlier_detection::outlier_detection))
+        .with_some("upstreamConnectionOptions", cluster.tcp_keepalive.as_ref().map(connection_options))
+        .with_some("transportSocket", transport_socket::transport_socket(cluster))
         .with_some("metadata", metadata::of_cluster(cluster));
+    let message = load_balancing::with_load_balancing(message, cluster);
     match cluster.discovery {
-        Discovery::Eds => message.with("edsClusterConfig", eds(cluster)),
+        Discovery::Eds => message.with("edsClusterConfig", eds(&cluster.name)),
         Discovery::Static => with_endpoints(message, cluster, endpoints),
         Discovery::StrictDns | Discovery::LogicalDns => dns(with_endpoints(message, cluster, endpoints)),
-        Discovery::OriginalDst => message,
+        Discovery::OriginalDst => message
+            .with_some("originalDstLbConfig", cluster.port_override.map(|port| json!({"upstreamPortOverride": port}))),
     }
     .into()
 }
 
-fn discovery_type(discovery: Discovery) -> &'static str {
-    match discovery {
-        Discovery::Eds => "EDS",
-        Discovery::Static => "STATIC",
-        Discovery::StrictDns => "STRICT_DNS",
-        Discovery::LogicalDns => "LOGICAL_DNS",
-        Discovery::OriginalDst => "ORIGINAL_DST",
-    }
-}
-
-fn lb_policy(cluster: &Cluster) -> Option<&'static str> {
-    match (cluster.discovery, cluster.lb_policy) {
-        (Discovery::OriginalDst, _) => Some("CLUSTER_PROVIDED"),
-        (_, LbPolicy::LeastRequest) => Some("LEAST_REQUEST"),
-        (_, LbPolicy::Random) => Some("RANDOM"),
-        // The default.
-        (_, LbPolicy::RoundRobin) => None,
-        (_, LbPolicy::RingHash { .. }) => Some("RING_HASH"),
-        (_, LbPolicy::Maglev { .. }) => Some("MAGLEV"),
-        (_, LbPolicy::ClusterProvided) => Some("CLUSTER_PROVIDED"),
-    }
+/// The name of its statistics ends with a semicolon, so that it can be told from what follows.
+fn alt_stat_name(name: &str) -> String {
+    format!("{name};")
 }
 
 fn circuit_breakers(limits: &CircuitBreakers) -> Value {
@@ -65,8 +65,8 @@ fn circuit_breakers(limits: &CircuitBreakers) -> Value {
     }]})
 }
 
-fn eds(cluster: &Cluster) -> Message {
-    Message::new().with("edsConfig", ads().with("initialFetchTimeout", "0s")).with("serviceName", &*cluster.name)
+fn eds(name: &str) -> Message {
+    Message::new().with("edsConfig", ads().with("initialFetchTimeout", "0s")).with("serviceName", name)
 }
 
 fn with_endpoints(message: Message, cluster: &Cluster, endpoints: Option<&Endpoints>) -> Message {
@@ -75,30 +75,125 @@ fn with_endpoints(message: Message, cluster: &Cluster, endpoints: Option<&Endpoi
 
 /// Istio's settings for names; Meridian takes IPv4 addresses where a name has any, and otherwise IPv6.
 fn dns(message: Message) -> Message {
-    message
-        .with("dnsRefreshRate", "60s")
-        .with("dnsJitter", "0.100s")
+    DNS.iter()
+        .fold(message, |message, (field, value)| message.with(field, *value))
         .with("respectDnsTtl", true)
-        .with("dnsLookupFamily", "V4_PREFERRED")
-        .with(
-            "typedDnsResolverConfig",
-            json!({
-                "name": "envoy.network.dns_resolver.cares",
-                "typedConfig": {"@type": type_url::CARES_DNS_RESOLVER, "udpMaxQueries": 100},
-            }),
-        )
+        .with("typedDnsResolverConfig", resolver())
 }
 
-/// How HTTP is spoken to the endpoints, where it differs from Envoy's defaults.
-fn http_protocol_options(cluster: &Cluster) -> Option<Value> {
-    let idle = (cluster.idle_timeout != IDLE_TIMEOUT).then(|| duration(cluster.idle_timeout));
-    let requests = cluster.max_requests_per_connection;
-    if idle.is_none() && requests == 0 {
-        return None;
+/// See [`dns`].
+const DNS: [(&str, &str); 3] =
+    [("dnsRefreshRate", "60s"), ("dnsJitter", "0.100s"), ("dnsLookupFamily", "V4_PREFERRED")];
+
+fn resolver() -> Value {
+    json!({
+        "name": "envoy.network.dns_resolver.cares",
+        "typedConfig": {"@type": type_url::CARES_DNS_RESOLVER, "udpMaxQueries": 100},
+    })
+}
+
+fn connection_options(keepalive: &TcpKeepalive) -> Message {
+    let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs());
+    let keepalive = Message::new()
+        .with_some("keepaliveProbes", keepalive.probes)
+        .with_some("keepaliveTime", seconds(keepalive.time))
+        .with_some("keepaliveInterval", seconds(keepalive.interval));
+    Message::new().with("tcpKeepalive", keepalive)
+}
+
+/// Reads a cluster and, where it carries them, its endpoints.
+///
+/// # Errors
+/// See [`crate::read`].
+pub fn read(value: &Value) -> Result<Read<(Cluster, Option<Endpoints>)>, ReadError> {
+    resource(value, &label("cluster", value), |node| node.message(read_fields))
+}
+
+fn read_fields(fields: &Fields<'_>) -> Result<(Cluster, Option<Endpoints>), ReadError> {
+    let name = fields.need("name")?.name()?;
+    if let Some(custom) = fields.get("clusterType") {
+        return Err(custom.error("a cluster with type EDS, STATIC, STRICT_DNS, LOGICAL_DNS or ORIGINAL_DST"));
     }
-    let common = Message::new().with_some("idleTimeout", idle).with_number("maxRequestsPerConnection", requests);
-    let options = Message::any(type_url::HTTP_PROTOCOL_OPTIONS)
-        .with("commonHttpProtocolOptions", common)
-        .with("explicitHttpConfig", json!({"httpProtocolOptions": {}}));
-    Some(json!({"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": Value::from(options)}))
+    fields.known("altStatName", &json!(alt_stat_name(&name)));
+    let discovery = fields.choice("type", &DISCOVERY, Discovery::Static)?;
+    fields.known("edsClusterConfig", &eds(&name).into());
+    DNS.iter().for_each(|(field, value)| fields.known(field, &json!(value)));
+    fields.known("respectDnsTtl", &json!(true));
+    fields.known("typedDnsResolverConfig", &resolver());
+    let http = HttpOptions::read(fields)?;
+    let socket = transport_socket::read(fields, &http)?;
+    let common = load_balancing::read_common(fields)?;
+    let (lb_policy, warm_up) = load_balancing::read_policy(fields, discovery)?;
+    let endpoints = fields.some("loadAssignment", |node| load_assignment::read_node(node, common.locality_weighted))?;
+    let cluster = Cluster {
+        discovery,
+        lb_policy,
+        connect_timeout: fields.some("connectTimeout", Node::duration)?.unwrap_or(CONNECT_TIMEOUT),
+        circuit_breakers: read_circuit_breakers(fields)?,
+        max_requests_per_connection: http.max_requests_per_connection,
+        idle_timeout: http.idle_timeout,
+        max_connection_duration: http.max_connection_duration,
+        tcp_keepalive: read_connection_options(fields)?,
+        protocol: http.protocol,
+        max_concurrent_streams: http.max_concurrent_streams,
+        tls: socket.tls,
+        proxy_protocol: socket.proxy_protocol,
+        outlier_detection: fields.some("outlierDetection", outlier_detection::read)?,
+        healthy_panic_percent: common.healthy_panic_percent,
+        warm_up,
+        locality_weighted: common.locality_weighted,
+        port_override: read_port_override(fields)?,
+        origins: metadata::read_of_cluster(fields, &name)?,
+        name,
+    };
+    Ok((cluster, endpoints))
+}
+
+/// The thresholds of the default priority; what is not there has Envoy's defaults.
+fn read_circuit_breakers(fields: &Fields<'_>) -> Result<CircuitBreakers, ReadError> {
+    let mut limits =
+        CircuitBreakers { max_connections: 1024, max_pending_requests: 1024, max_requests: 1024, max_retries: 3 };
+    let Some(breakers) = fields.get("circuitBreakers") else { return Ok(limits) };
+    breakers.message(|breakers| {
+        for thresholds in breakers.list("thresholds")? {
+            if thresholds.value().get("priority").is_some_and(|priority| priority != "DEFAULT") {
+                thresholds.unsupported();
+                continue;
+            }
+            thresholds.message(|thresholds| {
+                thresholds.known("priority", &json!("DEFAULT"));
+                for (field, limit) in [
+                    ("maxConnections", &mut limits.max_connections),
+                    ("maxPendingRequests", &mut limits.max_pending_requests),
+                    ("maxRequests", &mut limits.max_requests),
+                    ("maxRetries", &mut limits.max_retries),
+                ] {
+                    *limit = thresholds.some(field, Node::u32)?.unwrap_or(*limit);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(limits)
+}
+
+fn read_connection_options(fields: &Fields<'_>) -> Result<Option<TcpKeepalive>, ReadError> {
+    let seconds = |node: &Node<'_>| node.u32().map(|seconds| Duration::from_secs(seconds.into()));
+    let keepalive = |node: &Node<'_>| {
+        node.message(|keepalive| {
+            Ok(TcpKeepalive {
+                probes: keepalive.some("keepaliveProbes", Node::u32)?,
+                time: keepalive.some("keepaliveTime", seconds)?,
+                interval: keepalive.some("keepaliveInterval", seconds)?,
+            })
+        })
+    };
+    let options = |node: &Node<'_>| node.message(|options| options.some("tcpKeepalive", keepalive));
+    Ok(fields.some("upstreamConnectionOptions", options)?.flatten())
+}
+
+fn read_port_override(fields: &Fields<'_>) -> Result<Option<u16>, ReadError> {
+    let port = |node: &Node<'_>| node.message(|config| config.some("upstreamPortOverride", Node::u16));
+    Ok(fields.some("originalDstLbConfig", port)?.flatten())
 }

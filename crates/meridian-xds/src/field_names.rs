@@ -6,8 +6,12 @@
 use serde_json::{Map, Value};
 
 /// Fields whose lowerCamelCase name has lost an underscore before a digit.
-const BEFORE_DIGITS: [(&str, &str); 2] =
-    [("proxy100Continue", "proxy_100_continue"), ("acceptHttp10", "accept_http_10")];
+const BEFORE_DIGITS: [(&str, &str); 4] = [
+    ("proxy100Continue", "proxy_100_continue"),
+    ("acceptHttp10", "accept_http_10"),
+    ("consecutive5xx", "consecutive_5xx"),
+    ("enforcingConsecutive5xx", "enforcing_consecutive_5xx"),
+];
 
 /// What the value of a field is.
 enum Content {

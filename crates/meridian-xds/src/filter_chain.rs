@@ -1,10 +1,18 @@
 //! `envoy.config.listener.v3.FilterChain`
 
 use crate::message::Message;
-use crate::{http_connection_manager, metadata, tcp_proxy, tls};
+use crate::read::{Fields, Node, ReadError};
+use crate::{http_connection_manager, metadata, tcp_proxy, tls, type_url};
+use ipnet::IpNet;
 use meridian_ir::FilterChain;
 use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName, TransportProtocol};
+use meridian_ir::tls::DownstreamTls;
 use serde_json::{Value, json};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// How long a TLS handshake may take, as at Istio's gateways.
+const TRANSPORT_SOCKET_CONNECT_TIMEOUT: &str = "15s";
 
 /// One filter chain of a listener.
 pub fn filter_chain(chain: &FilterChain) -> Value {
@@ -17,7 +25,7 @@ pub fn filter_chain(chain: &FilterChain) -> Value {
         .with_some("filterChainMatch", chain_match(&chain.matcher))
         .with("filters", json!([filter]))
         .with_some("transportSocket", chain.tls.as_deref().map(tls::downstream))
-        .with("transportSocketConnectTimeout", "15s")
+        .with("transportSocketConnectTimeout", TRANSPORT_SOCKET_CONNECT_TIMEOUT)
         .with_some("metadata", metadata::of_origin(chain.origin.as_ref()))
         .into()
 }
@@ -47,4 +55,79 @@ fn server_name(name: &ServerName) -> Value {
         ServerName::Exact(host) => Value::from(&**host),
         ServerName::Suffix(suffix) => format!("*{suffix}").into(),
     }
+}
+
+/// One filter chain of a listener.
+pub(crate) fn read(node: &Node<'_>) -> Result<FilterChain, ReadError> {
+    node.message(|fields| {
+        fields.known("transportSocketConnectTimeout", &json!(TRANSPORT_SOCKET_CONNECT_TIMEOUT));
+        Ok(FilterChain {
+            name: fields.name("name")?,
+            matcher: fields.some("filterChainMatch", read_match)?.unwrap_or_default(),
+            tls: fields.some("transportSocket", read_tls)?.flatten(),
+            filters: read_filters(fields)?,
+            origin: metadata::read_origin(fields)?,
+        })
+    })
+}
+
+/// The last filter, which is what the chain is for; those before it are noted.
+fn read_filters(fields: &Fields<'_>) -> Result<Filters, ReadError> {
+    let filters = fields.list("filters")?;
+    let Some((last, before)) = filters.split_last() else {
+        return Err(fields.error("a filter chain with filters"));
+    };
+    before.iter().for_each(Node::unsupported);
+    match type_of(last) {
+        type_url::HTTP_CONNECTION_MANAGER => last.message(|filter| {
+            filter.known("name", &json!(http_connection_manager::FILTER));
+            let config = filter.any("typedConfig", type_url::HTTP_CONNECTION_MANAGER)?;
+            Ok(Filters::Http(Arc::new(config.message(http_connection_manager::read)?)))
+        }),
+        type_url::TCP_PROXY => last.message(|filter| {
+            filter.known("name", &json!(tcp_proxy::FILTER));
+            let config = filter.any("typedConfig", type_url::TCP_PROXY)?;
+            Ok(Filters::Tcp(Arc::new(config.message(tcp_proxy::read)?)))
+        }),
+        _ => Err(last.error("the HTTP connection manager or the TCP proxy as the last filter")),
+    }
+}
+
+fn read_tls(node: &Node<'_>) -> Result<Option<Arc<DownstreamTls>>, ReadError> {
+    match type_of(node) {
+        type_url::RAW_BUFFER => Ok(None),
+        type_url::DOWNSTREAM_TLS_CONTEXT => Ok(Some(Arc::new(tls::read_downstream(node)?))),
+        _ => Err(node.error("a transport socket for TLS or raw bytes")),
+    }
+}
+
+fn type_of<'v>(node: &Node<'v>) -> &'v str {
+    node.value().pointer("/typedConfig/@type").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The criteria of a chain. One that the model does not have is an error: the chain would take more than it should.
+fn read_match(node: &Node<'_>) -> Result<ChainMatch, ReadError> {
+    const PROTOCOLS: [(&str, Option<TransportProtocol>); 3] =
+        [("", None), ("raw_buffer", Some(TransportProtocol::RawBuffer)), ("tls", Some(TransportProtocol::Tls))];
+    node.whole(|fields| {
+        Ok(ChainMatch {
+            destination_port: fields.some("destinationPort", Node::u16)?,
+            prefix_ranges: fields.each("prefixRanges", read_range)?,
+            server_names: fields.each("serverNames", |name| {
+                ServerName::new(name.text()?).ok_or_else(|| name.error("a server name such as *.example.com"))
+            })?,
+            transport_protocol: fields.choice("transportProtocol", &PROTOCOLS, None)?,
+            application_protocols: fields.each("applicationProtocols", Node::name)?,
+        })
+    })
+}
+
+fn read_range(node: &Node<'_>) -> Result<IpNet, ReadError> {
+    node.whole(|range| {
+        let address = range.need("addressPrefix")?;
+        let ip: IpAddr = address.text()?.parse().map_err(|_| address.error("an IP address"))?;
+        let length = range.some("prefixLen", Node::u32)?.unwrap_or_default();
+        let net = u8::try_from(length).ok().and_then(|length| IpNet::new(ip, length).ok());
+        net.ok_or_else(|| range.error("a prefixLen of at most 32, or 128 for IPv6"))
+    })
 }

@@ -5,6 +5,8 @@
 //! Fields and values are those that Istio generates for a gateway. Extensions that Meridian does not run (metadata
 //! exchange, ALPN override, Istio's statistics) and the tracing settings are not claimed: what is shown is what runs.
 //!
+//! Each of these modules reads what it writes; [`read`] says how, and reads all that a proxy is sent.
+//!
 //! [`config_dump()`] is what `GET /config_dump` answers. The real Envoy prints protobuf's own names there
 //! (`dynamic_active_clusters`, `route_config`) and scripts read them, so Meridian prints these too. `istioctl` prints
 //! the lowerCamelCase names of the JSON mapping with `-o json`, and so does `meridian proxy-config`. [`field_names`]
@@ -12,21 +14,29 @@
 #![forbid(unsafe_code)]
 
 pub mod access_log;
+pub mod answer_action;
 pub mod cluster;
 pub mod config_dump;
+mod cors;
+mod fault;
 pub mod field_names;
 pub mod filter_chain;
+mod fraction;
+mod hash_policy;
 pub mod header_value_option;
 pub mod http_connection_manager;
 pub mod listener;
 pub mod load_assignment;
 mod message;
 mod metadata;
+pub mod read;
+mod retry_policy;
 pub mod route;
 pub mod route_action;
 pub mod route_configuration;
 pub mod route_match;
 pub mod secret;
+mod string_matcher;
 pub mod tcp_proxy;
 pub mod tls;
 pub mod type_url;

@@ -1,12 +1,17 @@
 //! `envoy.config.listener.v3.Listener`
 
-use crate::access_log::listener_access_log;
-use crate::filter_chain::filter_chain;
+mod listener_filters;
+
+use crate::access_log::{self, listener_access_log};
+use crate::filter_chain::{self, filter_chain};
 use crate::message::{Message, socket_address};
-use crate::type_url;
+use crate::read::{Fields, Node, Read, ReadError, label, resource};
+use listener_filters::{ListenerFilters, listener_filters};
 use meridian_ir::Listener;
-use meridian_ir::listener::Direction;
+use meridian_ir::listener::{Capture, Direction};
 use serde_json::{Value, json};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// A listener with its filter chains.
 pub fn listener(listener: &Listener) -> Value {
@@ -16,26 +21,70 @@ pub fn listener(listener: &Listener) -> Value {
     };
     Message::new()
         .with("name", &*listener.name)
-        .with("address", socket_address(&listener.address.ip().to_string(), listener.address.port()))
+        .with("address", address(&listener.address))
+        .with_list(
+            "additionalAddresses",
+            listener.additional_addresses.iter().map(|one| json!({"address": address(one)})),
+        )
         .with_list("filterChains", listener.chains.iter().map(|chain| filter_chain(chain)))
         .with_some("defaultFilterChain", listener.default_chain.as_ref().map(|chain| filter_chain(chain)))
-        .with_list("listenerFilters", inspectors(listener))
+        .with_list("listenerFilters", listener_filters(listener))
         .with_some("bindToPort", (!listener.bind_to_port).then_some(false))
+        .with_flag("useOriginalDst", listener.capture.hand_over)
         .with("trafficDirection", direction)
         .with_list("accessLog", listener.access_log.iter().map(listener_access_log))
         .with("maxConnectionsToAcceptPerSocketEvent", 1)
         .into()
 }
 
-fn inspectors(listener: &Listener) -> Vec<Value> {
-    let tls = json!({
-        "name": "envoy.filters.listener.tls_inspector",
-        "typedConfig": {"@type": type_url::TLS_INSPECTOR, "initialReadBufferSize": 512},
-    });
-    let http = json!({
-        "name": "envoy.filters.listener.http_inspector",
-        "typedConfig": {"@type": type_url::HTTP_INSPECTOR},
-    });
-    let wanted = [(listener.tls_inspector, tls), (listener.http_inspector, http)];
-    wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, filter)| filter).collect()
+fn address(address: &SocketAddr) -> Value {
+    socket_address(&address.ip().to_string(), address.port())
+}
+
+/// Reads a listener with its filter chains.
+///
+/// # Errors
+/// See [`crate::read`].
+pub fn read(value: &Value) -> Result<Read<Listener>, ReadError> {
+    resource(value, &label("listener", value), |node| node.message(read_fields))
+}
+
+fn read_fields(fields: &Fields<'_>) -> Result<Listener, ReadError> {
+    const DIRECTIONS: [(&str, Direction); 3] =
+        [("UNSPECIFIED", Direction::Outbound), ("OUTBOUND", Direction::Outbound), ("INBOUND", Direction::Inbound)];
+    fields.known("maxConnectionsToAcceptPerSocketEvent", &json!(1));
+    let filters = ListenerFilters::read(fields)?;
+    Ok(Listener {
+        name: fields.need("name")?.name()?,
+        address: read_address(&fields.need("address")?)?,
+        additional_addresses: fields.each("additionalAddresses", |node| {
+            node.message(|additional| read_address(&additional.need("address")?))
+        })?,
+        bind_to_port: fields.some("bindToPort", Node::flag)?.unwrap_or(true),
+        direction: fields.choice("trafficDirection", &DIRECTIONS, Direction::Outbound)?,
+        proxy_protocol: filters.proxy_protocol,
+        tls_inspector: filters.tls_inspector.is_some(),
+        http_inspector: filters.http_inspector.is_some(),
+        capture: Capture {
+            original_dst: filters.original_dst,
+            hand_over: fields.flag("useOriginalDst")?,
+            tls_inspector_disabled: filters.tls_inspector.unwrap_or_default(),
+            http_inspector_disabled: filters.http_inspector.unwrap_or_default(),
+        },
+        chains: fields.each("filterChains", |chain| filter_chain::read(chain).map(Arc::new))?,
+        default_chain: fields.some("defaultFilterChain", |chain| filter_chain::read(chain).map(Arc::new))?,
+        access_log: access_log::read_listener_list(fields)?,
+        // Which Gateways made it is not said.
+        origins: Vec::new(),
+    })
+}
+
+fn read_address(node: &Node<'_>) -> Result<SocketAddr, ReadError> {
+    node.message(|address| {
+        address.need("socketAddress")?.message(|socket| {
+            let host = socket.need("address")?;
+            let ip: IpAddr = host.text()?.parse().map_err(|_| host.error("an IP address"))?;
+            Ok(SocketAddr::new(ip, socket.some("portValue", Node::u16)?.unwrap_or_default()))
+        })
+    })
 }

@@ -1,10 +1,12 @@
 //! `envoy.config.route.v3.Route`
 
-use crate::header_value_option::edits;
+use crate::answer_action::{direct_response_action, read_direct_response, read_redirect, redirect_action};
+use crate::header_value_option::{edits, read_edits};
 use crate::message::Message;
-use crate::metadata;
-use crate::route_action::{direct_response_action, redirect_action, route_action};
-use crate::route_match::route_match;
+use crate::read::{Fields, Node, ReadError};
+use crate::route_action::{self, route_action};
+use crate::route_match::{self, route_match};
+use crate::{cors, fault, metadata};
 use meridian_ir::route::PathMatch;
 use meridian_ir::{Action, Route};
 use serde_json::{Value, json};
@@ -19,9 +21,18 @@ pub fn route(route: &Route, virtual_host: &str) -> Value {
     };
     let operation = operation(route, virtual_host);
     edits(message, &route.request_headers, &route.response_headers)
+        .with_some("typedPerFilterConfig", per_filter(route))
         .with_some("metadata", metadata::of_origin(route.origin.as_ref()))
         .with_some("decorator", operation.map(|operation| json!({"operation": operation})))
         .into()
+}
+
+fn per_filter(route: &Route) -> Option<Message> {
+    (route.fault.is_some() || route.cors.is_some()).then(|| {
+        Message::new()
+            .with_some(fault::FILTER, route.fault.as_deref().map(fault::fault))
+            .with_some(cors::FILTER, route.cors.as_deref().map(cors::cors))
+    })
 }
 
 /// What Istio calls a route in traces: `host:port/path*` of its destination, or, where there is not one, the name of
@@ -41,6 +52,46 @@ fn operation(route: &Route, virtual_host: &str) -> Option<String> {
     }
     let (_, port) = virtual_host.rsplit_once(':')?;
     Some(format!("{}:{port}{path}", route.origin.as_ref()?.name))
+}
+
+/// One route of the virtual host of that name.
+pub(crate) fn read(node: &Node<'_>, virtual_host: &str) -> Result<Route, ReadError> {
+    node.message(|fields| {
+        let matcher = route_match::read(&fields.need("match")?)?;
+        let action = read_action(fields, &matcher.path)?;
+        let (request_headers, response_headers) = read_edits(fields)?;
+        let (fault, cors) = match fields.get("typedPerFilterConfig") {
+            Some(node) => node.message(|filters| Ok((fault::read(filters)?, cors::read(filters)?)))?,
+            None => (None, None),
+        };
+        let route = Route {
+            name: fields.name("name")?,
+            matcher,
+            action,
+            request_headers,
+            response_headers,
+            fault: fault.map(Into::into),
+            cors: cors.map(Into::into),
+            origin: metadata::read_origin(fields)?,
+        };
+        if let Some(operation) = operation(&route, virtual_host) {
+            fields.known("decorator", &json!({"operation": operation}));
+        }
+        Ok(route)
+    })
+}
+
+fn read_action(fields: &Fields<'_>, matched: &PathMatch) -> Result<Action, ReadError> {
+    if let Some(forward) = fields.get("route") {
+        return Ok(Action::Forward(route_action::read(&forward, matched)?));
+    }
+    if let Some(redirect) = fields.get("redirect") {
+        return Ok(Action::Redirect(read_redirect(&redirect)?));
+    }
+    match fields.get("directResponse") {
+        Some(response) => Ok(Action::Direct(read_direct_response(&response)?)),
+        None => Err(fields.error("a route with route, redirect or directResponse")),
+    }
 }
 
 #[cfg(test)]

@@ -1,21 +1,20 @@
-//! `envoy.config.route.v3.RouteAction`, `RedirectAction`, `DirectResponseAction` and `RetryPolicy`
+//! `envoy.config.route.v3.RouteAction`
 
-use crate::header_value_option::edits;
+use crate::header_value_option::{edits, read_edits};
 use crate::message::{Message, duration};
-use crate::type_url;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use meridian_ir::route::{
-    DirectResponse, Forward, PathMatch, PathRewrite, Redirect, RedirectPath, RetryPolicy, WeightedCluster,
-};
+use crate::read::{Fields, Node, ReadError};
+use crate::retry_policy::{self, retry_policy};
+use crate::{fraction, hash_policy};
+use meridian_ir::fraction::Fraction;
+use meridian_ir::route::{Forward, Mirror, PathMatch, PathRewrite, RegexRewrite, WeightedCluster};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How often another host is picked when the one before has failed already.
-const HOST_SELECTION_ATTEMPTS: &str = "5";
+/// Envoy's default time for a request.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Envoy's default first pause between tries; the longest is ten times the first.
-const BACKOFF_BASE: Duration = Duration::from_millis(25);
+/// The pattern under which the whole of a path is replaced.
+const WHOLE_PATH: &str = "/.*";
 
 /// Forwarding to clusters, of requests that `matched` took.
 pub fn route_action(forward: &Forward, matched: &PathMatch) -> Value {
@@ -30,7 +29,15 @@ pub fn route_action(forward: &Forward, matched: &PathMatch) -> Value {
         .with("timeout", timeout.clone())
         .with("maxGrpcTimeout", timeout)
         .with_some("retryPolicy", forward.retry.as_ref().map(retry_policy))
+        .with_list("requestMirrorPolicies", forward.mirrors.iter().map(mirror))
+        .with_list("hashPolicy", forward.hash_policies.iter().map(hash_policy::hash_policy))
         .into()
+}
+
+/// Copies of requests are not traced.
+fn mirror(mirror: &Mirror) -> Value {
+    let fraction = json!({"defaultValue": fraction::of_a_hundred_or_more(mirror.fraction)});
+    json!({"cluster": &*mirror.cluster, "runtimeFraction": fraction, "traceSampled": false})
 }
 
 /// Whether a single destination is nothing but the name of its cluster.
@@ -54,7 +61,7 @@ fn path_rewrite(message: Message, rewrite: Option<&PathRewrite>, matched: &PathM
             message.with("prefixRewrite", &**whole)
         }
         Some(PathRewrite::Full(whole)) => {
-            message.with("regexRewrite", substitution("/.*", &whole.replace('\\', r"\\")))
+            message.with("regexRewrite", substitution(WHOLE_PATH, &whole.replace('\\', r"\\")))
         }
         Some(PathRewrite::Regex(rewrite)) => {
             message.with("regexRewrite", substitution(&rewrite.pattern, &rewrite.substitution))
@@ -66,89 +73,94 @@ fn substitution(pattern: &str, substitution: &str) -> Value {
     json!({"pattern": {"regex": pattern}, "substitution": substitution})
 }
 
-/// When and how often a request is tried again.
-pub fn retry_policy(policy: &RetryPolicy) -> Value {
-    let avoid_previous_hosts = json!([{
-        "name": "envoy.retry_host_predicates.previous_hosts",
-        "typedConfig": {"@type": type_url::PREVIOUS_HOSTS},
-    }]);
-    let avoid_previous_priorities = json!({
-        "name": "envoy.retry_priorities.previous_priorities",
-        "typedConfig": {"@type": type_url::PREVIOUS_PRIORITIES, "updateFrequency": 2},
-    });
-    Message::new()
-        .with_text("retryOn", &retry_on(policy))
-        .with("numRetries", policy.attempts)
-        .with_some("perTryTimeout", policy.per_try_timeout.map(duration))
-        .with_some("retryHostPredicate", policy.avoid_previous_hosts.then_some(avoid_previous_hosts))
-        .with_some("hostSelectionRetryMaxAttempts", policy.avoid_previous_hosts.then_some(HOST_SELECTION_ATTEMPTS))
-        .with_some("retryPriority", policy.avoid_previous_priorities.then_some(avoid_previous_priorities))
-        .with_list("retriableStatusCodes", policy.statuses.iter().map(|status| Value::from(*status)))
-        .with_some("retryBackOff", back_off(policy))
-        .into()
+/// Forwarding of requests that `matched` took.
+pub(crate) fn read(node: &Node<'_>, matched: &PathMatch) -> Result<Forward, ReadError> {
+    node.message(|fields| {
+        let timeout = fields.some("timeout", Node::duration)?.unwrap_or(TIMEOUT);
+        fields.known("maxGrpcTimeout", &duration(timeout));
+        // What Istio says of inbound routes: no more than the timeout does.
+        fields.known("maxStreamDuration", &json!({"maxStreamDuration": "0s", "grpcTimeoutHeaderMax": "0s"}));
+        Ok(Forward {
+            clusters: read_clusters(fields)?,
+            timeout: (!timeout.is_zero()).then_some(timeout),
+            retry: fields.some("retryPolicy", retry_policy::read)?,
+            path_rewrite: read_path_rewrite(fields, matched)?,
+            host_rewrite: fields.some_name("hostRewriteLiteral")?,
+            mirrors: fields.each("requestMirrorPolicies", read_mirror)?,
+            hash_policies: fields.each("hashPolicy", hash_policy::read)?,
+        })
+    })
 }
 
-/// The pauses, unless they are Envoy's.
-fn back_off(policy: &RetryPolicy) -> Option<Message> {
-    let (base, max) = (policy.backoff_base, policy.backoff_max);
-    let longest = (max != base * 10).then(|| duration(max));
-    let given = base != BACKOFF_BASE || longest.is_some();
-    given.then(|| Message::new().with("baseInterval", duration(base)).with_some("maxInterval", longest))
-}
-
-/// The conditions in the order in which Istio has them.
-fn retry_on(policy: &RetryPolicy) -> String {
-    let grpc = |status| policy.grpc_statuses.contains(&status);
-    // Istio's default policy names codes too, though it has none.
-    let is_default = policy.on_connect_failure && policy.on_refused_stream && grpc(14) && grpc(1);
-    let by_code = !policy.statuses.is_empty() || is_default;
-    let conditions = [
-        (policy.on_connect_failure, "connect-failure"),
-        (policy.on_refused_stream, "refused-stream"),
-        (grpc(14), "unavailable"),
-        (grpc(1), "cancelled"),
-        (grpc(4), "deadline-exceeded"),
-        (grpc(8), "resource-exhausted"),
-        (grpc(13), "internal"),
-        (policy.on_reset, "reset"),
-        (policy.on_reset_before_request, "reset-before-request"),
-        (policy.on_5xx, "5xx"),
-        (policy.on_gateway_error, "gateway-error"),
-        (policy.on_retriable_4xx, "retriable-4xx"),
-        (by_code, "retriable-status-codes"),
-    ];
-    conditions.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect::<Vec<_>>().join(",")
-}
-
-/// A redirect.
-pub fn redirect_action(redirect: &Redirect) -> Value {
-    let code = match redirect.status {
-        302 => Some("FOUND"),
-        303 => Some("SEE_OTHER"),
-        307 => Some("TEMPORARY_REDIRECT"),
-        308 => Some("PERMANENT_REDIRECT"),
-        // 301, the default.
-        _ => None,
-    };
-    let message = Message::new()
-        .with_some("schemeRedirect", redirect.scheme.as_deref())
-        .with_some("hostRedirect", redirect.host.as_deref())
-        .with_some("portRedirect", redirect.port)
-        .with_some("responseCode", code);
-    match &redirect.path {
-        None => message,
-        Some(RedirectPath::Full(path)) => message.with("pathRedirect", &**path),
-        Some(RedirectPath::Prefix(prefix)) => message.with("prefixRewrite", &**prefix),
+fn read_clusters(fields: &Fields<'_>) -> Result<Vec<WeightedCluster>, ReadError> {
+    if let Some(only) = fields.get("cluster") {
+        let (request_headers, response_headers) = Default::default();
+        let only =
+            WeightedCluster { cluster: only.name()?, weight: 1, request_headers, response_headers, host_rewrite: None };
+        return Ok(vec![only]);
     }
-    .into()
+    let Some(weighted) = fields.get("weightedClusters") else {
+        return Err(fields.error("a route with cluster or weightedClusters"));
+    };
+    let clusters = weighted.message(|weighted| weighted.each("clusters", read_cluster_weight))?;
+    match clusters.iter().any(|cluster| cluster.weight > 0) {
+        true => Ok(clusters),
+        false => Err(weighted.error("clusters whose weights sum up to more than zero")),
+    }
 }
 
-/// An answer without an upstream.
-pub fn direct_response_action(response: &DirectResponse) -> Value {
-    let body = match std::str::from_utf8(&response.body) {
-        Ok("") => None,
-        Ok(text) => Some(json!({"inlineString": text})),
-        Err(_) => Some(json!({"inlineBytes": STANDARD.encode(&response.body)})),
-    };
-    Message::new().with("status", response.status).with_some("body", body).into()
+fn read_cluster_weight(node: &Node<'_>) -> Result<WeightedCluster, ReadError> {
+    node.message(|fields| {
+        let (request_headers, response_headers) = read_edits(fields)?;
+        Ok(WeightedCluster {
+            cluster: fields.need("name")?.name()?,
+            weight: fields.some("weight", Node::u32)?.unwrap_or_default(),
+            request_headers,
+            response_headers,
+            host_rewrite: fields.some_name("hostRewriteLiteral")?,
+        })
+    })
+}
+
+fn read_path_rewrite(fields: &Fields<'_>, matched: &PathMatch) -> Result<Option<PathRewrite>, ReadError> {
+    if let Some(prefix) = fields.some_name("prefixRewrite")? {
+        return Ok(Some(match matched {
+            PathMatch::Regex(_) => PathRewrite::Full(prefix),
+            _ => PathRewrite::Prefix(prefix),
+        }));
+    }
+    let Some(node) = fields.get("regexRewrite") else { return Ok(None) };
+    node.message(|rewrite| {
+        let pattern = rewrite.need("pattern")?.message(|pattern| {
+            pattern.known("googleRe2", &json!({}));
+            pattern.need("regex")?.text()
+        })?;
+        let substitution = rewrite.text("substitution")?;
+        if let Some(whole) = literal(substitution).filter(|_| pattern == WHOLE_PATH) {
+            return Ok(Some(PathRewrite::Full(whole.into())));
+        }
+        let rewrite = RegexRewrite::new(pattern, substitution).map_err(|error| node.error(&error.to_string()))?;
+        Ok(Some(PathRewrite::Regex(rewrite)))
+    })
+}
+
+/// The text that a substitution without groups stands for.
+fn literal(substitution: &str) -> Option<String> {
+    let mut text = String::with_capacity(substitution.len());
+    let mut characters = substitution.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' if characters.next() != Some('\\') => return None,
+            other => text.push(other),
+        }
+    }
+    Some(text)
+}
+
+fn read_mirror(node: &Node<'_>) -> Result<Mirror, ReadError> {
+    node.message(|mirror| {
+        mirror.always("traceSampled", &json!(false));
+        let fraction = mirror.some("runtimeFraction", fraction::read_runtime)?.unwrap_or(Fraction::ALL);
+        Ok(Mirror { cluster: mirror.need("cluster")?.name()?, fraction })
+    })
 }

@@ -1,6 +1,8 @@
-//! `envoy.config.route.v3.RouteMatch` and `envoy.type.matcher.v3.StringMatcher`
+//! `envoy.config.route.v3.RouteMatch`
 
 use crate::message::Message;
+use crate::read::{Fields, Node, ReadError};
+use crate::string_matcher::{self, string_matcher};
 use meridian_ir::route::{HeaderMatch, PathMatch, QueryMatch};
 use meridian_ir::{RouteMatch, StringMatch};
 use serde_json::{Value, json};
@@ -40,11 +42,60 @@ fn condition(message: Message, value: Option<&StringMatch>) -> Message {
     }
 }
 
-fn string_matcher(matcher: &StringMatch) -> Value {
-    match matcher {
-        StringMatch::Exact(text) => json!({"exact": &**text}),
-        StringMatch::Prefix(text) => json!({"prefix": &**text}),
-        StringMatch::Suffix(text) => json!({"suffix": &**text}),
-        StringMatch::Regex(regex) => json!({"safeRegex": {"regex": &**regex.pattern()}}),
+/// All conditions of a route. One that the model does not have is an error: the route would take more than it should.
+pub(crate) fn read(node: &Node<'_>) -> Result<RouteMatch, ReadError> {
+    node.whole(|fields| {
+        let case_sensitive = fields.some("caseSensitive", Node::flag)?.unwrap_or(true);
+        let headers = fields.each("headers", read_header)?;
+        let query = fields.each("queryParameters", read_query_parameter)?;
+        Ok(RouteMatch { path: read_path(fields)?, case_sensitive, headers, query })
+    })
+}
+
+fn read_path(fields: &Fields<'_>) -> Result<PathMatch, ReadError> {
+    if let Some(prefix) = fields.get("prefix") {
+        return Ok(PathMatch::Prefix(prefix.name()?));
+    }
+    if let Some(path) = fields.get("path") {
+        return Ok(PathMatch::Exact(path.name()?));
+    }
+    if let Some(prefix) = fields.get("pathSeparatedPrefix") {
+        return Ok(PathMatch::PathSeparatedPrefix(prefix.name()?));
+    }
+    match fields.get("safeRegex") {
+        Some(regex) => Ok(PathMatch::Regex(string_matcher::read_regex(&regex)?)),
+        None => Err(fields.error("a match with prefix, path, pathSeparatedPrefix or safeRegex")),
+    }
+}
+
+fn read_header(node: &Node<'_>) -> Result<HeaderMatch, ReadError> {
+    node.whole(|fields| {
+        let name = fields.need("name")?.text()?.to_ascii_lowercase().into();
+        let (value, present) = read_value(fields)?;
+        // `presentMatch: false` is that the header is absent.
+        let invert = fields.flag("invertMatch")? == present;
+        let empty = fields.flag("treatMissingHeaderAsEmpty")?;
+        if empty != (invert && value.is_some()) {
+            return Err(fields.error("treatMissingHeaderAsEmpty with invertMatch of a value, and only there"));
+        }
+        Ok(HeaderMatch { name, value, invert })
+    })
+}
+
+fn read_query_parameter(node: &Node<'_>) -> Result<QueryMatch, ReadError> {
+    node.whole(|fields| match read_value(fields)? {
+        (value, true) => Ok(QueryMatch { name: fields.need("name")?.name()?, value }),
+        (_, false) => Err(fields.error("presentMatch: true")),
+    })
+}
+
+/// The condition on a value, and whether the field must be present rather than absent.
+fn read_value(fields: &Fields<'_>) -> Result<(Option<StringMatch>, bool), ReadError> {
+    if let Some(matcher) = fields.get("stringMatch") {
+        return Ok((Some(string_matcher::read(&matcher)?), true));
+    }
+    match fields.get("presentMatch") {
+        Some(present) => Ok((None, present.flag()?)),
+        None => Err(fields.error("stringMatch or presentMatch")),
     }
 }

@@ -1,41 +1,41 @@
-//! `envoy.extensions.transport_sockets.tls.v3`: transport sockets.
+//! `envoy.extensions.transport_sockets.tls.v3`: transport sockets. Certificates and authorities are named, and come by
+//! SDS.
 
-use crate::message::{Message, ads};
-use crate::type_url;
-use meridian_ir::tls::{DownstreamTls, TlsVersion};
+mod downstream;
+mod parameters;
+mod sds;
+mod upstream;
+mod validation;
+
+pub(crate) use downstream::read as read_downstream;
+pub use downstream::{REFUSED_CERTIFICATE, downstream};
+pub use sds::sds_secret_config;
+pub(crate) use upstream::read as read_upstream;
+pub use upstream::upstream;
+
+use crate::message::Message;
+use crate::read::{Fields, ReadError};
+use meridian_ir::Name;
 use serde_json::{Value, json};
 
-/// The transport socket of a filter chain that terminates TLS. Certificates are named, and come by SDS.
-pub fn downstream(tls: &DownstreamTls) -> Value {
-    let certificates = tls.certificates.iter().map(|name| json!({"name": &**name, "sdsConfig": Value::from(ads())}));
-    let common = Message::new()
-        .with_some("tlsParams", parameters(tls))
-        .with_list("tlsCertificateSdsSecretConfigs", certificates)
-        .with_list("alpnProtocols", tls.alpn.iter().map(|protocol| Value::from(&**protocol)));
-    let context = Message::any(type_url::DOWNSTREAM_TLS_CONTEXT)
-        .with("commonTlsContext", common)
-        .with("requireClientCertificate", false);
-    Message::new().with("name", "envoy.transport_sockets.tls").with("typedConfig", context).into()
+/// Name of the transport socket.
+const NAME: &str = "envoy.transport_sockets.tls";
+
+/// A transport socket with this context.
+fn socket(context: Message) -> Value {
+    Message::new().with("name", NAME).with("typedConfig", context).into()
 }
 
-/// Versions, unless they are those that Envoy's servers accept by default.
-fn parameters(tls: &DownstreamTls) -> Option<Value> {
-    let parameters = Message::new()
-        .with_some(
-            "tlsMinimumProtocolVersion",
-            (tls.min_version != TlsVersion::Tls12).then(|| version(tls.min_version)),
-        )
-        .with_some(
-            "tlsMaximumProtocolVersion",
-            (tls.max_version != TlsVersion::Tls13).then(|| version(tls.max_version)),
-        );
-    let parameters = Value::from(parameters);
-    (parameters != json!({})).then_some(parameters)
+/// Protocols for ALPN.
+fn alpn(protocols: &[Name]) -> impl Iterator<Item = Value> {
+    protocols.iter().map(|protocol| Value::from(&**protocol))
 }
 
-fn version(version: TlsVersion) -> &'static str {
-    match version {
-        TlsVersion::Tls12 => "TLSv1_2",
-        TlsVersion::Tls13 => "TLSv1_3",
-    }
+fn read_alpn(common: &Fields<'_>) -> Result<Vec<Name>, ReadError> {
+    common.each("alpnProtocols", |protocol| protocol.name())
+}
+
+/// Notes a transport socket that is not called as Istio calls it.
+fn known_name(socket: &Fields<'_>) {
+    socket.known("name", &json!(NAME));
 }

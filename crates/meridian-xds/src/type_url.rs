@@ -38,3 +38,22 @@ pub const PREVIOUS_HOSTS: &str =
 /// The c-ares resolver's configuration.
 pub const CARES_DNS_RESOLVER: &str =
     "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig";
+/// TLS towards endpoints.
+pub const UPSTREAM_TLS_CONTEXT: &str =
+    "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
+/// Bytes as they are.
+pub const RAW_BUFFER: &str = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
+/// A PROXY protocol header before what another transport socket sends.
+pub const PROXY_PROTOCOL_UPSTREAM: &str =
+    "type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport";
+/// The PROXY protocol listener filter's configuration.
+pub const PROXY_PROTOCOL: &str =
+    "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol";
+/// The original destination listener filter's configuration.
+pub const ORIGINAL_DST: &str = "type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst";
+/// The fault filter's configuration, of a connection manager and of a route.
+pub const FAULT: &str = "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault";
+/// The CORS filter's configuration.
+pub const CORS: &str = "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors";
+/// A route's CORS policy.
+pub const CORS_POLICY: &str = "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy";

@@ -193,7 +193,7 @@ pub enum Operator {
     StreamId,
     /// `%UNIQUE_ID%`: a new UUID for every line.
     UniqueId,
-    /// `%LOCAL_REPLY_BODY%`: the text of an answer of the gateway's own.
+    /// `%LOCAL_REPLY_BODY%`: for formats of local answers; in logs and headers it is there but empty.
     LocalReplyBody,
     /// `%COALESCE({"operators": [...]}):max%`: the first of several that has a value.
     Coalesce {

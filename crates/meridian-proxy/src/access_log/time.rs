@@ -1,8 +1,11 @@
 //! Printing times: RFC 3339 with milliseconds, and the conversions of `%START_TIME(format)%`.
 
 use super::value::{decimal, padded};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use meridian_ir::format::{TimeFormat, TimePart};
 use std::cell::RefCell;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MONTHS: [&str; 12] = [
@@ -89,6 +92,48 @@ pub(super) fn write(format: &TimeFormat, time: SystemTime, out: &mut Vec<u8>) {
     }
 }
 
+/// The machine's time zone, as `TZ` or `/etc/localtime` said when it was asked for first.
+static SYSTEM_ZONE: LazyLock<TimeZone> = LazyLock::new(TimeZone::system);
+
+/// Appends `time` in the machine's time zone; without a format as `2018-04-03T23:58:09.399+0000`.
+pub(super) fn write_local(format: &TimeFormat, time: SystemTime, out: &mut Vec<u8>) {
+    write_in(&SYSTEM_ZONE, format, time, out);
+}
+
+fn write_in(zone: &TimeZone, format: &TimeFormat, time: SystemTime, out: &mut Vec<u8>) {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let moment = Timestamp::from_second(i64::try_from(since.as_secs()).unwrap_or(0)).unwrap_or_default();
+    let info = zone.to_offset_info(moment);
+    let offset = info.offset().seconds();
+    let mut civil = Civil::new(since.as_secs().saturating_add_signed(offset.into()));
+    civil.epoch_seconds = since.as_secs();
+    match format {
+        TimeFormat::Rfc3339Millis => {
+            seconds_of(&civil, out);
+            out.push(b'.');
+            padded(out, u64::from(since.subsec_millis()), 3);
+            numeric_offset(offset, out);
+        }
+        TimeFormat::Custom(parts) => {
+            for part in parts {
+                match part {
+                    TimePart::Offset => numeric_offset(offset, out),
+                    TimePart::Zone => out.extend_from_slice(info.abbreviation().as_bytes()),
+                    part => custom(part, &civil, since.subsec_nanos(), out),
+                }
+            }
+        }
+    }
+}
+
+/// `+0100`
+fn numeric_offset(seconds: i32, out: &mut Vec<u8>) {
+    out.push(if seconds < 0 { b'-' } else { b'+' });
+    let minutes = u64::from(seconds.unsigned_abs() / 60);
+    padded(out, minutes / 60, 2);
+    padded(out, minutes % 60, 2);
+}
+
 /// `2018-04-03T23:58:09Z`; times before 1970 count as 1970.
 #[must_use]
 pub fn rfc3339_seconds(epoch_seconds: i64) -> String {
@@ -101,22 +146,25 @@ fn rfc3339_millis(since: Duration, out: &mut Vec<u8>) {
     CACHED.with_borrow_mut(|cached| {
         if cached.epoch_seconds != since.as_secs() {
             cached.epoch_seconds = since.as_secs();
-            let civil = Civil::new(since.as_secs());
-            let text = &mut cached.text;
-            text.clear();
-            padded(text, civil.year, 4);
-            for (mark, value) in
-                [(b'-', civil.month), (b'-', civil.day), (b'T', civil.hour), (b':', civil.minute), (b':', civil.second)]
-            {
-                text.push(mark);
-                padded(text, value, 2);
-            }
+            cached.text.clear();
+            seconds_of(&Civil::new(since.as_secs()), &mut cached.text);
         }
         out.extend_from_slice(&cached.text);
     });
     out.push(b'.');
     padded(out, u64::from(since.subsec_millis()), 3);
     out.push(b'Z');
+}
+
+/// `2018-04-03T23:58:09`
+fn seconds_of(civil: &Civil, out: &mut Vec<u8>) {
+    padded(out, civil.year, 4);
+    for (mark, value) in
+        [(b'-', civil.month), (b'-', civil.day), (b'T', civil.hour), (b':', civil.minute), (b':', civil.second)]
+    {
+        out.push(mark);
+        padded(out, value, 2);
+    }
 }
 
 fn custom(part: &TimePart, civil: &Civil, nanos: u32, out: &mut Vec<u8>) {
@@ -195,6 +243,21 @@ mod tests {
         for (format, expected) in cases {
             assert_eq!(at(format, 1_522_799_889, 12_345_678), expected, "{format}");
         }
+    }
+
+    #[test]
+    fn local_times_have_their_offset() {
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let at = |format: &str, seconds| {
+            let format = Format::parse(&format!("%START_TIME_LOCAL({format})%")).unwrap();
+            let [Part::Operator(Operator::StartTimeLocal(format))] = &format.parts[..] else { panic!("{format:?}") };
+            let mut out = Vec::new();
+            write_in(&berlin, format, UNIX_EPOCH + Duration::from_secs(seconds), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(at("", 1_522_799_889), "2018-04-04T01:58:09.000+0200");
+        assert_eq!(at("%F %H:%M %Z %s", 1_522_799_889), "2018-04-04 01:58 CEST 1522799889");
+        assert_eq!(at("%H:%M %z", 1_735_603_200), "01:00 +0100");
     }
 
     #[test]

@@ -18,6 +18,11 @@ pub(super) fn padded(out: &mut Vec<u8>, value: u64, digits: usize) {
     out.extend_from_slice(text);
 }
 
+/// The beginning of `value`, up to `max` bytes.
+pub(super) fn truncated(value: &[u8], max: Option<usize>) -> &[u8] {
+    &value[..max.map_or(value.len(), |max| value.len().min(max))]
+}
+
 /// Appends an address without port, IPv4-mapped ones as IPv4, as Envoy does for dual-stack sockets.
 pub(super) fn ip(out: &mut Vec<u8>, address: IpAddr) {
     match address.to_canonical() {

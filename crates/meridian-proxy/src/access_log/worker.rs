@@ -1,10 +1,12 @@
 //! A worker's side of the access log: buffers that no other thread touches.
 
+use super::json::JsonLine;
 use super::line::Line;
 use super::target::LogTarget;
 use super::writer::{Batch, Writer};
 use crate::record::Record;
 use meridian_ir::AccessLog;
+use meridian_ir::access_log::LogFormat;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,7 +28,14 @@ const SPARE_BUFFERS: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogHandle {
     target: LogTarget,
-    line: Rc<Line>,
+    line: Rc<Lines>,
+}
+
+/// What is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Lines {
+    Text(Line),
+    Json(JsonLine),
 }
 
 /// The lines of one worker that were not handed over yet.
@@ -58,13 +67,19 @@ impl WorkerLogs {
     /// Compiles `log`; everything that logs to the same path shares one buffer.
     #[must_use]
     pub fn open(&self, log: &AccessLog) -> LogHandle {
-        let line = log.format.text().map_or_else(Line::default, |format| Line::new(format));
+        let line = match &log.format {
+            LogFormat::Text(format) => Lines::Text(Line::new(format)),
+            LogFormat::Json(format) => Lines::Json(JsonLine::new(format)),
+        };
         LogHandle { target: self.writer.targets().resolve(&log.path), line: Rc::new(line) }
     }
 
     /// Writes the line of `record` into this worker's buffer. Does not allocate once the buffers have their size.
     pub fn write(&self, log: &LogHandle, record: &Record<'_>) {
-        self.append(log.target, |bytes| log.line.write(record, bytes));
+        self.append(log.target, |bytes| match &*log.line {
+            Lines::Text(line) => line.write(record, bytes),
+            Lines::Json(line) => line.write(record, bytes),
+        });
     }
 
     fn append(&self, target: LogTarget, print: impl FnOnce(&mut Vec<u8>)) {

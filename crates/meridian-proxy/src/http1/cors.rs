@@ -79,31 +79,33 @@ fn said(value: Option<&str>) -> Option<&[u8]> {
 }
 
 impl Connection {
-    /// Runs the policy of a route that forwards. What is known of the answer after it, or the end of the request.
-    pub(super) async fn cross_origin<'p>(&mut self, policy: &'p Cors, routed: Routed<'p>) -> Result<Routed<'p>, After> {
+    /// Runs the policy of a route that forwards. What is known of the answer after it; `None` when the request is a
+    /// preflight, whose answer is prepared.
+    pub(super) fn cross_origin<'p>(&mut self, policy: &'p Cors, routed: Routed<'p>) -> Option<Routed<'p>> {
         let buf = self.client.input.message();
         let fields = self.request.head.fields();
         let value = |known| fields.get(known, buf);
         let asked = value(KnownHeader::AccessControlRequestMethod);
         match judge(policy, self.request.head.method(), value(KnownHeader::Origin), asked) {
-            Verdict::Unconcerned => Ok(routed),
+            Verdict::Unconcerned => Some(routed),
             Verdict::Allowed => {
                 let origin =
                     fields.iter().find(|field| field.known() == KnownHeader::Origin).map(|field| field.value());
-                Ok(routed.with_origin(policy, origin.unwrap_or_default()))
+                Some(routed.with_origin(policy, origin.unwrap_or_default()))
             }
             Verdict::Preflight => {
                 answer_preflight(policy, fields, buf, &mut self.response.extra);
-                Err(self.end_preflight(routed).await)
+                None
             }
-            Verdict::ForeignPreflight => Err(self.end_preflight(routed).await),
+            Verdict::ForeignPreflight => None,
         }
     }
 
-    async fn end_preflight(&mut self, routed: Routed<'_>) -> After {
+    /// Sends the answer to a preflight.
+    pub(super) async fn end_preflight(&mut self, routed: &Routed<'_>) -> After {
         let reply =
             LocalReply { status: 200, body: LocalBody::Empty, close: false, overloaded: false, grpc_status: None };
-        self.answer(reply, &[], routed.without_edits(), Ending::Preflight).await
+        self.answer(reply, &[], &routed.without_edits(), Ending::Preflight).await
     }
 }
 

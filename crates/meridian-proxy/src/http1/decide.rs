@@ -12,52 +12,52 @@ impl Connection {
     /// Serves the request whose head was read.
     pub(super) async fn serve_request(&mut self) -> After {
         if let Err(ending) = self.prepare() {
-            return self.reply(ending, Routed::default()).await;
+            return self.reply(ending, &Routed::default()).await;
         }
         // The routes stay what they are for this request, whatever is applied meanwhile.
         let routes = self.http.routes(&self.worker);
         let request = self.request.view(self.client.input.message());
         let host = routes.as_ref().and_then(|routes| routes.table.virtual_host(self.authority()));
         let Some(host) = host else {
-            return self.reply(Ending::RouteNotFound, Routed::default()).await;
+            return self.reply(Ending::RouteNotFound, &Routed::default()).await;
         };
         if host.virtual_host.require_tls && !self.request.is_tls {
             let location = |connection: &Self, out: &mut Vec<u8>| {
                 https_location(&connection.request.view(connection.client.input.message()), out);
             };
-            return self.redirect(301, location, Routed::default()).await;
+            return self.redirect(301, location, &Routed::default()).await;
         }
         let Some(route) = host.route(&request) else {
-            return self.reply(Ending::RouteNotFound, Routed::default()).await;
+            return self.reply(Ending::RouteNotFound, &Routed::default()).await;
         };
         let mut routed = Routed::to(route);
         if let Some(fault) = &route.route.fault
-            && let Err(after) = self.inject(fault, routed).await
+            && let Err(after) = self.inject(fault, &routed).await
         {
             return after;
         }
         // Only routes that forward have a policy, as in Envoy.
         if let (Some(cors), Action::Forward(_)) = (&route.route.cors, &route.route.action) {
-            routed = match self.cross_origin(cors, routed).await {
-                Ok(routed) => routed,
-                Err(after) => return after,
-            };
+            match self.cross_origin(cors, routed) {
+                Some(known) => routed = known,
+                None => return self.end_preflight(&routed).await,
+            }
         }
         match (&route.action, &route.route.action) {
-            (ActionPlan::Forward(plan), Action::Forward(forward)) => self.forward(route, plan, forward, routed).await,
+            (ActionPlan::Forward(plan), Action::Forward(forward)) => self.forward(route, plan, forward, &routed).await,
             (_, Action::Redirect(redirect)) => {
                 let location = |connection: &Self, out: &mut Vec<u8>| {
                     let request = connection.request.view(connection.client.input.message());
                     redirect.location(&request, &route.route.matcher.path, out);
                 };
-                self.redirect(redirect.status, location, routed).await
+                self.redirect(redirect.status, location, &routed).await
             }
-            (_, Action::Direct(direct)) => self.direct(direct.status, &direct.body, routed).await,
-            (_, Action::Forward(_)) => self.reply(Ending::RouteNotFound, routed).await,
+            (_, Action::Direct(direct)) => self.direct(direct.status, &direct.body, &routed).await,
+            (_, Action::Forward(_)) => self.reply(Ending::RouteNotFound, &routed).await,
         }
     }
 
-    async fn direct(&mut self, status: u16, body: &[u8], routed: Routed<'_>) -> After {
+    async fn direct(&mut self, status: u16, body: &[u8], routed: &Routed<'_>) -> After {
         let reply = LocalReply { status, body: LocalBody::Empty, close: false, overloaded: false, grpc_status: None };
         self.answer(reply, body, routed, Ending::Direct).await
     }

@@ -4,6 +4,7 @@ use super::buffer::Filled;
 use super::client::Interrupt;
 use super::connection::Connection;
 use super::leg::Next;
+use super::response::framing_bytes;
 use crate::http2::reset_reason;
 use crate::outcome::ResetReason;
 use crate::pool::UpstreamConnection;
@@ -203,6 +204,10 @@ impl Connection {
         match self.response.head.parse(self.response_input.message_mut(), &HeadLimits::default(), &to)? {
             Progress::Partial => Ok(None),
             Progress::Complete { len } => {
+                let head = &self.response_input.message()[..len];
+                let framing = framing_bytes(head) + self.response.head.fields().received();
+                self.progress.head_received += len as u32;
+                self.progress.headers_received += len.saturating_sub(framing) as u32;
                 self.response_input.end_head(len);
                 Ok(Some(self.response.head.kind()))
             }

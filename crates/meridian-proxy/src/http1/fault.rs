@@ -27,7 +27,7 @@ fn abort(fault: &Fault, random: u64) -> Option<LocalReply> {
 
 impl Connection {
     /// Injects the faults of a route. The error is what became of a request that ended by them.
-    pub(super) async fn inject(&mut self, fault: &Fault, routed: Routed<'_>) -> Result<(), After> {
+    pub(super) async fn inject(&mut self, fault: &Fault, routed: &Routed<'_>) -> Result<(), After> {
         if let Some(duration) = delay(fault, self.worker.random()) {
             self.progress.delay_injected = true;
             if let Err(ending) = self.pause(duration).await {

@@ -110,6 +110,14 @@ impl<'m> FieldsView<'m> {
         received.map(move |field| field.value().of(self.buf)).chain(self.extra.values(name))
     }
 
+    /// Bytes of names and values.
+    pub(super) fn byte_size(self) -> u64 {
+        let received = self.fields.iter().map(|field| field.name().len() + field.value().len());
+        let added = self.extra.fields.iter().filter(|field| !field.removed);
+        let added = added.map(|field| field.line.len() - b": \r\n".len());
+        (received.sum::<usize>() + added.sum::<usize>()) as u64
+    }
+
     /// The first of them.
     pub(super) fn first(self, name: &str) -> Option<&'m [u8]> {
         self.values(Wanted::new(name)).next()

@@ -3,7 +3,7 @@
 use super::client::Interrupt;
 use super::connection::{After, Connection, TimeLimits};
 use super::exchange::{BodyEnd, HeadEvent, Passed, Upload};
-use super::response::PassOn;
+use super::response::{PassOn, framing_bytes};
 use super::retry::{Failure, backoff, is_retriable};
 use super::routed::Routed;
 use crate::outcome::{Ending, ResetReason, TransportFailure};
@@ -12,15 +12,10 @@ use crate::snapshot::{ClusterChoice, ForwardPlan, RoutePlan};
 use crate::worker::WorkerCluster;
 use meridian_http::{Framing, HeadLimits, KnownHeader, ResponseKind};
 use meridian_ir::route::{Forward, RetryPolicy};
-use smallvec::SmallVec;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
-
-/// Endpoints that were tried.
-type Tried = SmallVec<[SocketAddr; 4]>;
 
 /// What a try came to.
 enum Try {
@@ -46,18 +41,18 @@ impl Connection {
         route: &RoutePlan,
         plan: &ForwardPlan,
         forward: &Forward,
-        routed: Routed<'_>,
+        routed: &Routed<'_>,
     ) -> After {
         let Some(choice) = plan.pick(forward, self.worker.random()) else {
             return self.reply(Ending::ClusterNotFound, routed).await;
         };
         let routed = routed.with_choice(choice);
         let Some(cluster) = self.worker.cluster(choice.cluster.index) else {
-            return self.reply(Ending::ClusterNotFound, routed).await;
+            return self.reply(Ending::ClusterNotFound, &routed).await;
         };
         self.progress.cluster = Some(cluster.clone());
         if let Err(ending) = self.check_upgrade() {
-            return self.reply(ending, routed).await;
+            return self.reply(ending, &routed).await;
         }
         self.limits = TimeLimits {
             timeout: forward.timeout,
@@ -66,9 +61,9 @@ impl Connection {
         self.edit_for(route, choice, forward);
         let attempt = match self.try_until_answered(&cluster, forward.retry.as_ref()).await {
             Ok(attempt) => attempt,
-            Err(ending) => return self.reply(ending, routed).await,
+            Err(ending) => return self.reply(ending, &routed).await,
         };
-        self.pass_on(attempt, &cluster, routed).await
+        self.pass_on(attempt, &cluster, &routed).await
     }
 
     /// Changes the request as route and destination want it, in the order of Envoy's router: first the route's edits,
@@ -97,10 +92,9 @@ impl Connection {
         cluster: &Rc<WorkerCluster>,
         policy: Option<&RetryPolicy>,
     ) -> Result<Attempt, Ending> {
-        let mut tried = Tried::new();
         let mut retrying: Option<Counted> = None;
         loop {
-            let (failure, ending, attempt) = match self.try_once(cluster, policy, &mut tried).await {
+            let (failure, ending, attempt) = match self.try_once(cluster, policy).await {
                 Try::Interrupted(ending) => return Err(ending),
                 Try::Failed(failure, ending) => (failure, ending, None),
                 Try::Head(attempt) => {
@@ -125,6 +119,7 @@ impl Connection {
             }
             drop(attempt);
             cluster.stats.retried();
+            self.keep_upstream_bytes();
             self.response.reset();
             self.response_input.clear(&self.worker.buffers);
             self.pause(backoff(policy, self.progress.attempts, self.worker.random())).await?;
@@ -164,20 +159,25 @@ impl Connection {
     }
 
     /// One try: an endpoint, a connection to it, the request on it, the head of the response.
-    async fn try_once(&mut self, cluster: &Rc<WorkerCluster>, policy: Option<&RetryPolicy>, tried: &mut Tried) -> Try {
-        let avoid = if policy.is_some_and(|policy| policy.avoid_previous_hosts) { &tried[..] } else { &[] };
+    async fn try_once(&mut self, cluster: &Rc<WorkerCluster>, policy: Option<&RetryPolicy>) -> Try {
+        let avoid =
+            if policy.is_some_and(|policy| policy.avoid_previous_hosts) { &self.progress.tried[..] } else { &[] };
         let worker = self.worker.clone();
         let Some(host) = cluster.choose(|| worker.random(), avoid).cloned() else {
             return Try::Interrupted(Ending::NoHealthyUpstream);
         };
-        tried.push(host.address);
+        self.progress.tried.push(host.address);
         self.progress.attempts += 1;
         self.progress.host = Some(host.address);
         self.progress.local = None;
         let mut active = ActiveRequest::new(host.clone(), &cluster.stats);
         cluster.stats.request_started();
+        self.progress.timeline.pool_ready = None;
         let acquired = match Acquire::new(cluster, &host) {
-            Ok(Acquire::Idle(connection)) => Ok(connection),
+            Ok(Acquire::Idle(connection)) => {
+                self.progress.timeline.pool_ready = Some(Duration::ZERO);
+                Ok(connection)
+            }
             Ok(Acquire::New(new)) => match self.connect(new, cluster).await {
                 Ok(connected) => connected,
                 Err(ending) => return Try::Interrupted(ending),
@@ -248,7 +248,8 @@ impl Connection {
         new: NewConnection,
         cluster: &WorkerCluster,
     ) -> Result<Result<UpstreamConnection, AcquireError>, Ending> {
-        let limit = Instant::now() + cluster.plan.cluster.connect_timeout;
+        let began = self.elapsed();
+        let limit = self.request.started + began + cluster.plan.cluster.connect_timeout;
         let deadline = self.deadlines.earliest().map_or(limit, |earliest| earliest.min(limit));
         let mut connecting = pin!(new.connect());
         let interrupt = std::future::poll_fn(|cx| {
@@ -257,7 +258,14 @@ impl Connection {
             }
             self.client.poll_interrupt(cx, Some(deadline), true, &self.worker.buffers).map(Err)
         });
-        match interrupt.await {
+        let interrupt = interrupt.await;
+        if let Ok(Ok(_)) = &interrupt {
+            let ready = self.elapsed();
+            let timeline = &mut self.progress.timeline;
+            (timeline.upstream_connect_begin, timeline.upstream_connect_end) = (Some(began), Some(ready));
+            timeline.pool_ready = Some(ready.saturating_sub(began));
+        }
+        match interrupt {
             Ok(connected) => Ok(connected),
             Err(Interrupt::Deadline) if deadline == limit => Ok(Err(AcquireError::TimedOut)),
             Err(Interrupt::Deadline) => Err(self.too_late()),
@@ -279,6 +287,8 @@ impl Connection {
         let buf = self.client.input.message();
         let upgrade = self.upgrade.map(|protocol| protocol.of(buf));
         self.request.write(buf, upgrade, &mut self.upload.out);
+        let out = &self.upload.out;
+        self.progress.headers_sent = out.len().saturating_sub(framing_bytes(out)) as u32;
         if self.progress.timeline.upstream_tx_begin.is_none() && !self.upload.has_ended() {
             // Without a body the end is at hand: the clock is read once for both.
             self.progress.timeline.upstream_tx_begin = Some(self.elapsed());
@@ -286,7 +296,7 @@ impl Connection {
     }
 
     /// Passes the response on, to its end.
-    async fn pass_on(&mut self, attempt: Attempt, cluster: &WorkerCluster, routed: Routed<'_>) -> After {
+    async fn pass_on(&mut self, attempt: Attempt, cluster: &WorkerCluster, routed: &Routed<'_>) -> After {
         let name = routed.name;
         let Attempt { mut connection, active, _counted } = attempt;
         let keeps = self.start_download(routed);
@@ -325,7 +335,7 @@ impl Connection {
     }
 
     /// Puts the head of the response into the download leg. Whether the client's connection is kept.
-    fn start_download(&mut self, routed: Routed<'_>) -> bool {
+    fn start_download(&mut self, routed: &Routed<'_>) -> bool {
         let elapsed = self.head_at;
         let received = self.progress.timeline.downstream_rx_end.unwrap_or(elapsed).max(self.progress.delay);
         let service_time = elapsed.saturating_sub(received);

@@ -38,6 +38,10 @@ pub(super) struct Leg {
     encoding: Encoding,
     /// Body bytes that were decoded.
     pub(super) bytes: u64,
+    /// Bytes of the body as they came, framing included.
+    pub(super) received: u64,
+    /// Bytes that were written since [`Leg::reset`].
+    pub(super) sent: u64,
     /// The body was decoded to its end.
     ended: bool,
     /// Why the body cannot be decoded further.
@@ -65,6 +69,8 @@ impl Leg {
         self.decoder = BodyDecoder::default();
         self.encoding = Encoding::Raw;
         self.bytes = 0;
+        self.received = 0;
+        self.sent = 0;
         self.ended = false;
         self.failed = None;
     }
@@ -74,6 +80,7 @@ impl Leg {
         self.decoder = BodyDecoder::new(from, limits);
         self.encoding = if to == Framing::Chunked { Encoding::Chunked } else { Encoding::Raw };
         self.bytes = 0;
+        self.received = 0;
         self.ended = from.is_empty();
         self.failed = None;
     }
@@ -122,6 +129,7 @@ impl Leg {
             }
             let unread = input.unread();
             let step = self.decoder.decode(unread)?;
+            self.received += step.consumed as u64;
             match step.event {
                 BodyEvent::NeedMore => {
                     input.consume(step.consumed);
@@ -213,6 +221,7 @@ impl Leg {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.has_written = true;
+            self.sent += sent as u64;
             let of_head = sent.min(self.out.len() - self.written);
             self.written += of_head;
             self.direct.start += sent - of_head;

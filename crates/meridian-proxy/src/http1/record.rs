@@ -1,13 +1,18 @@
 //! From a request that is over to its record.
 
 use super::connection::Connection;
+use super::response::framing_bytes;
 use crate::outcome::{Ending, Flag, Flags, TransportFailure};
-use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream};
+use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::WorkerCluster;
 use meridian_http::Version;
+use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+/// Endpoints that were tried.
+pub(super) type Tried = SmallVec<[SocketAddr; 1]>;
 
 /// What happened to the request at hand, as far as headers do not tell it.
 #[derive(Debug, Default)]
@@ -27,6 +32,15 @@ pub(super) struct Progress {
     pub(super) delay: Duration,
     /// Body bytes of an answer of our own.
     pub(super) own_bytes: u64,
+    /// Endpoints that were tried.
+    pub(super) tried: Tried,
+    /// Bytes to and from endpoints, of tries that are over.
+    pub(super) past: Option<Box<WireBytes>>,
+    /// Header lines of the last try, as sent and as received.
+    pub(super) headers_sent: u32,
+    pub(super) headers_received: u32,
+    /// The response's head of the last try.
+    pub(super) head_received: u32,
 }
 
 impl Connection {
@@ -64,6 +78,7 @@ impl Connection {
             bytes_sent: self.download.bytes + progress.own_bytes,
             request_head_bytes: self.request.head_bytes as u64,
             response_head_bytes: self.response.head_bytes as u64,
+            wire: self.wire_bytes(),
             downstream: self.info.record(self.request.remote),
             upstream: Upstream {
                 cluster: progress.cluster.as_ref().map(|cluster| &cluster.plan.cluster.name),
@@ -71,10 +86,50 @@ impl Connection {
                 local: progress.local,
                 attempts: progress.attempts,
                 failure: progress.failure,
+                endpoints: progress.cluster.as_ref().and_then(|cluster| cluster.plan.endpoints.as_deref()),
+                attempted: &progress.tried,
+                ..Upstream::default()
             },
             route_name,
             filter_chain_name: self.http.chain_name(),
         }
+    }
+
+    fn wire_bytes(&self) -> WireBytes {
+        let response = &self.response;
+        let head = self.request.head_bytes;
+        let message = self.client.input.message();
+        // As Envoy counts what it receives: without the blank behind each colon.
+        let lines = self.request.head.fields().received();
+        let framing = framing_bytes(&message[..head.min(message.len())]) + lines;
+        WireBytes {
+            downstream_received: head as u64 + self.upload.received,
+            downstream_sent: self.download.sent,
+            downstream_headers_received: head.saturating_sub(framing) as u64,
+            downstream_headers_sent: response.head_bytes.saturating_sub(response.framing_bytes) as u64,
+            ..self.upstream_bytes()
+        }
+    }
+
+    /// Bytes to and from endpoints in all tries so far.
+    fn upstream_bytes(&self) -> WireBytes {
+        let progress = &self.progress;
+        let past = progress.past.as_deref().copied().unwrap_or_default();
+        let received =
+            if progress.head_received == 0 { 0 } else { u64::from(progress.head_received) + self.download.received };
+        WireBytes {
+            upstream_sent: past.upstream_sent + if progress.attempts == 0 { 0 } else { self.upload.sent },
+            upstream_received: past.upstream_received + received,
+            upstream_headers_sent: past.upstream_headers_sent + u64::from(progress.headers_sent),
+            upstream_headers_received: past.upstream_headers_received + u64::from(progress.headers_received),
+            ..WireBytes::default()
+        }
+    }
+
+    /// A try is over, and another follows.
+    pub(super) fn keep_upstream_bytes(&mut self) {
+        self.progress.past = Some(Box::new(self.upstream_bytes()));
+        (self.progress.headers_sent, self.progress.headers_received, self.progress.head_received) = (0, 0, 0);
     }
 
     /// The request is over: counts it and writes its log lines.

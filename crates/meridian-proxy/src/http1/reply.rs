@@ -11,7 +11,7 @@ use meridian_http::{KnownHeader, Version, write};
 impl Connection {
     /// Answers with what [`Ending::reply`] says, if anything was agreed with the client so far; ends the connection
     /// where nothing can be said.
-    pub(super) async fn reply(&mut self, ending: Ending, routed: Routed<'_>) -> After {
+    pub(super) async fn reply(&mut self, ending: Ending, routed: &Routed<'_>) -> After {
         let Some(reply) = ending.reply(self.progress.attempts > 1) else {
             self.log(routed.name, ending);
             return After::Abort;
@@ -26,7 +26,13 @@ impl Connection {
 
     /// Sends `body` as text with the status of `reply`, edited as the route wants it. Fields that are in the extra
     /// fields of the response already go with it. A gRPC client gets a head only, with the body as its message.
-    pub(super) async fn answer(&mut self, reply: LocalReply, body: &[u8], routed: Routed<'_>, ending: Ending) -> After {
+    pub(super) async fn answer(
+        &mut self,
+        reply: LocalReply,
+        body: &[u8],
+        routed: &Routed<'_>,
+        ending: Ending,
+    ) -> After {
         let route_name = routed.name;
         if !self.download.is_flushed() {
             // An interim response is on its way and stuck: nothing can follow it.
@@ -129,7 +135,7 @@ impl Connection {
 
     /// Answers a head that is refused. Nothing of it can be trusted, and nothing behind it.
     pub(super) async fn refuse(&mut self, ending: Ending) -> After {
-        self.reply(ending, Routed::default()).await
+        self.reply(ending, &Routed::default()).await
     }
 
     /// A redirect to what `location` writes.
@@ -137,7 +143,7 @@ impl Connection {
         &mut self,
         status: u16,
         location: impl FnOnce(&Self, &mut Vec<u8>),
-        routed: Routed<'_>,
+        routed: &Routed<'_>,
     ) -> After {
         let mut value = std::mem::take(&mut self.scratch);
         value.clear();

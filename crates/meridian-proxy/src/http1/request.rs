@@ -264,7 +264,7 @@ fn nth_from_right(value: &[u8], index: usize) -> Option<IpAddr> {
 }
 
 /// Writes a random UUID, version 4 (RFC 9562 section 5.4).
-fn write_uuid(random: u128, out: &mut Vec<u8>) {
+pub(crate) fn write_uuid(random: u128, out: &mut Vec<u8>) {
     let bits = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
     for nibble in 0..32 {
         if matches!(nibble, 8 | 12 | 16 | 20) {
@@ -322,6 +322,13 @@ impl HeaderView for RequestFields<'_> {
             ":scheme" => Some(self.request.scheme()),
             _ => FieldsView::first(self.fields(), name),
         }
+    }
+
+    fn byte_size(&self) -> u64 {
+        let pseudo = [":method", ":path", ":authority", ":scheme"];
+        let pseudo = pseudo.iter().filter_map(|name| Some(name.len() + HeaderView::first(self, name)?.len()));
+        let fields = if self.request.is_refused { 0 } else { self.fields().byte_size() };
+        pseudo.sum::<usize>() as u64 + fields
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Response {
     digits: [u8; 3],
     /// Bytes of the head as it was sent.
     pub(super) head_bytes: usize,
+    /// Bytes of its first line and of the empty one.
+    pub(super) framing_bytes: usize,
 }
 
 /// What the gateway knows when it passes a head on.
@@ -46,6 +48,7 @@ impl Response {
         self.extra.clear();
         self.status = 0;
         self.head_bytes = 0;
+        self.framing_bytes = 0;
     }
 
     pub(super) fn status(&self) -> u16 {
@@ -89,6 +92,7 @@ impl Response {
         }
         write::end(out);
         self.head_bytes = out.len() - start;
+        self.framing_bytes = framing_bytes(&out[start..]);
         set_version(&mut out[start..], pass.client);
     }
 
@@ -136,6 +140,7 @@ impl Response {
         }
         write::end(out);
         self.head_bytes = out.len() - start;
+        self.framing_bytes = framing_bytes(&out[start..]);
         set_version(&mut out[start..], client);
     }
 
@@ -143,6 +148,11 @@ impl Response {
     pub(super) fn view<'m>(&'m self, buf: &'m [u8]) -> ResponseFields<'m> {
         ResponseFields { response: self, buf }
     }
+}
+
+/// How much of a head are not header lines.
+pub(super) fn framing_bytes(head: &[u8]) -> usize {
+    memchr::memchr(b'\n', head).map_or(head.len(), |end| end + 1 + b"\r\n".len())
 }
 
 /// A client of HTTP/1.0 is answered in HTTP/1.0, as Envoy does.
@@ -171,5 +181,11 @@ impl HeaderView for ResponseFields<'_> {
         }
         let Response { head, extra, .. } = self.response;
         FieldsView { fields: head.fields(), buf: self.buf, extra }.first(name)
+    }
+
+    fn byte_size(&self) -> u64 {
+        let Response { head, extra, status, .. } = self.response;
+        let status = if *status == 0 { 0 } else { ":status200".len() as u64 };
+        status + FieldsView { fields: head.fields(), buf: self.buf, extra }.byte_size()
     }
 }

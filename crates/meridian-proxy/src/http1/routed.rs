@@ -42,7 +42,7 @@ impl<'p> Routed<'p> {
 impl Connection {
     /// Applies what the route says about responses to the response at hand: first the router's edits, then what the
     /// filters before it set.
-    pub(super) fn finish_response_fields(&mut self, routed: Routed<'_>) {
+    pub(super) fn finish_response_fields(&mut self, routed: &Routed<'_>) {
         for edits in routed.edits {
             self.edit_response(edits, routed.name);
         }

@@ -5,7 +5,7 @@ use crate::http1;
 use crate::http2;
 use crate::inspect::{InspectError, inspect};
 use crate::outcome::{Ending, Flags};
-use crate::record::{Downstream as RecordDownstream, NoHeaders, Protocol, Record, Timeline, Upstream};
+use crate::record::{Downstream as RecordDownstream, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::tcp;
 use crate::tls::{self, PeerCertificate, ServerTls, TlsError};
 use crate::worker::{ConnectionHandle, Worker};
@@ -16,7 +16,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -33,12 +33,23 @@ pub struct ConnectionInfo {
     pub local: SocketAddr,
     /// The client.
     pub remote: SocketAddr,
+    /// The ends of the connection itself, where a PROXY protocol header told of others.
+    pub direct: Option<Box<Direct>>,
     /// Its address as text, for headers.
     pub remote_ip: String,
     /// SNI, lowercase.
     pub server_name: Option<String>,
     /// What was agreed on when TLS was terminated here.
-    pub tls: Option<TlsInfo>,
+    pub tls: Option<Box<TlsInfo>>,
+}
+
+/// The two ends of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Direct {
+    /// Our side.
+    pub local: SocketAddr,
+    /// The peer.
+    pub remote: SocketAddr,
 }
 
 /// What client and gateway agreed on.
@@ -48,6 +59,10 @@ pub struct TlsInfo {
     pub version: Option<&'static str>,
     /// The cipher suite by OpenSSL's name.
     pub cipher: Option<&'static str>,
+    /// The group of the key exchange (`X25519`).
+    pub group: Option<&'static str>,
+    /// How long the handshake took.
+    pub handshake: Duration,
     /// The client's certificate, when it has shown one.
     pub peer: Option<Rc<PeerCertificate>>,
     /// The certificate that it was shown.
@@ -63,11 +78,16 @@ impl ConnectionInfo {
             connection_id: self.id,
             local: self.local,
             remote,
-            direct_remote: self.remote,
+            direct_remote: self.direct.as_ref().map_or(self.remote, |direct| direct.remote),
+            direct_local: self.direct.as_ref().map_or(self.local, |direct| direct.local),
             server_name: self.server_name.as_deref(),
             tls_version: self.tls.as_ref().and_then(|tls| tls.version),
             tls_cipher: self.tls.as_ref().and_then(|tls| tls.cipher),
+            tls_group: self.tls.as_ref().and_then(|tls| tls.group),
             tls_failure: None,
+            handshake: self.tls.as_ref().map(|tls| tls.handshake),
+            peer: self.tls.as_ref().and_then(|tls| tls.peer.as_deref()),
+            local_certificate: self.tls.as_ref().and_then(|tls| tls.local.as_deref()),
         }
     }
 }
@@ -82,6 +102,7 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<WorkerListener>, stre
         id: open.handle.id,
         local,
         remote: peer,
+        direct: None,
         remote_ip: peer.ip().to_canonical().to_string(),
         server_name: None,
         tls: None,
@@ -196,6 +217,7 @@ fn record<'i>(info: &'i ConnectionInfo, ending: Ending, tls_failure: Option<&'i 
         bytes_sent: 0,
         request_head_bytes: 0,
         response_head_bytes: 0,
+        wire: WireBytes::default(),
         downstream: RecordDownstream { tls_failure, ..info.record(info.remote) },
         upstream: Upstream::default(),
         route_name: "",
@@ -210,7 +232,7 @@ async fn serve_chain(
     stream: TcpStream,
     mut info: ConnectionInfo,
 ) {
-    let listener = &open.listener;
+    let (listener, began) = (&open.listener, Instant::now());
     let io = match &chain.plan.tls {
         None => http1::Downstream::Plain(stream),
         Some(config) => match unless_stopped(&open.handle, handshake(config, stream)).await {
@@ -219,13 +241,15 @@ async fn serve_chain(
                 listener.stats.tls_handshake();
                 let (_, session) = stream.get_ref();
                 let peer = session.peer_certificates().and_then(|chain| PeerCertificate::new(chain, true));
-                info.tls = Some(TlsInfo {
+                info.tls = Some(Box::new(TlsInfo {
                     version: session.protocol_version().and_then(tls::version_name),
                     cipher: session.negotiated_cipher_suite().and_then(|suite| tls::cipher_name(suite.suite())),
+                    group: session.negotiated_key_exchange_group().and_then(|group| tls::group_name(group.name())),
+                    handshake: began.elapsed(),
                     peer: peer.map(Rc::new),
                     local: config.as_ref().ok().and_then(|server| server.local.clone()),
                     is_http2: session.alpn_protocol() == Some(http2::ALPN),
-                });
+                }));
                 http1::Downstream::Tls(Box::new(stream))
             }
             Some(Err(reason)) => {

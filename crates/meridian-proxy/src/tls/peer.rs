@@ -26,6 +26,17 @@ pub struct PeerCertificate {
     encoded_chain: OnceCell<String>,
 }
 
+/// What names one certificate of a chain; in lowercase hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainLink {
+    /// SHA-256 of it.
+    pub sha256: String,
+    /// SHA-1 of it.
+    pub sha1: String,
+    /// Its serial number.
+    pub serial_number: String,
+}
+
 impl PeerCertificate {
     /// The peer has shown `chain`, its own certificate first. `None` when there is none.
     #[must_use]
@@ -39,6 +50,15 @@ impl PeerCertificate {
             chain: chain.iter().map(|certificate| certificate.clone().into_owned()).collect(),
             encoded: OnceCell::new(),
             encoded_chain: OnceCell::new(),
+        })
+    }
+
+    /// What names each certificate of the chain, its own first; one that is malformed has no serial number.
+    pub fn chain_facts(&self) -> impl Iterator<Item = ChainLink> {
+        self.chain.iter().map(|link| ChainLink {
+            sha256: hexadecimal(&sha256(link)),
+            sha1: hexadecimal(&sha1(link)),
+            serial_number: certificate::parse(link).map(|facts| facts.serial_number).unwrap_or_default(),
         })
     }
 

@@ -29,6 +29,9 @@ pub(crate) struct ClusterId {
     pub(crate) port: u16,
     /// The subset; empty for all endpoints.
     pub(crate) subset: Name,
+    /// Whether its connections carry the client's own TLS of the mesh (mode `AUTO_PASSTHROUGH`): the bytes are passed
+    /// on as they are.
+    pub(crate) sni_dnat: bool,
 }
 
 impl ClusterId {
@@ -39,7 +42,15 @@ impl ClusterId {
             host: pool.name(host),
             port,
             subset: pool.name(subset),
+            sni_dnat: false,
         }
+    }
+
+    /// Names the cluster of a server with mode `AUTO_PASSTHROUGH`: `outbound_.port_.subset_.host`, which is also the
+    /// server name that leads there.
+    pub(crate) fn sni_dnat(pool: &mut Pool, host: &str, port: u16, subset: &str) -> Self {
+        let name = pool.name(&format!("outbound_.{port}_.{subset}_.{host}"));
+        Self { name, sni_dnat: true, ..Self::new(pool, host, port, subset) }
     }
 }
 

@@ -4,16 +4,20 @@ use crate::condition::{Finding, Topic};
 use crate::istio::cluster::ClusterId;
 use crate::istio::destination_rule::DestinationRules;
 use crate::istio::hash_policy;
+use crate::key::Key;
 use crate::mesh::MeshConfig;
 use crate::pool::Pool;
 use crate::proxy::node::ProxyNode;
 use crate::registry::Registry;
 use crate::registry::service::Service;
+use crate::resources::Objects;
 use crate::suggest;
 use meridian_ir::Name;
 use meridian_ir::hash_policy::HashPolicy;
+use meridian_resources::istio::VirtualService;
 use meridian_resources::istio::virtual_service::Destination;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What the routes of one proxy can see while they are compiled, and what is collected on the way.
@@ -22,6 +26,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) node: &'a ProxyNode,
     pub(crate) registry: &'a Registry,
     pub(crate) rules: &'a DestinationRules,
+    /// Those that rules may be delegated to.
+    pub(crate) virtual_services: &'a Objects<VirtualService>,
     pub(crate) pool: &'a mut Pool,
     /// How many more times a similar name may be looked for: it takes a look at every service.
     pub(crate) suggestions: &'a Cell<u32>,
@@ -32,6 +38,8 @@ pub(crate) struct Scope<'a> {
 pub(crate) struct Collected {
     /// To be said in the status.
     pub(crate) findings: Vec<Finding>,
+    /// The VirtualServices that rules were delegated to, with what is to be said of them.
+    pub(crate) delegates: BTreeMap<Key, Vec<Finding>>,
     /// Clusters that the routes name, each once.
     pub(crate) clusters: Vec<ClusterId>,
     /// Whether the result is different for another gateway or port.

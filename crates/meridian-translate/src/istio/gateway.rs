@@ -83,10 +83,14 @@ impl Server {
         self.tls.is_some() && self.protocol != Protocol::Http
     }
 
+    /// What is done with TLS, where it is spoken.
+    pub(crate) fn tls_mode(&self) -> Option<ServerTlsMode> {
+        self.tls.as_ref().filter(|_| self.is_tls()).map(|tls| tls.mode)
+    }
+
     /// Whether TLS is left to what is behind the proxy.
     pub(crate) fn is_passthrough(&self) -> bool {
-        let mode = self.tls.as_ref().map(|tls| tls.mode);
-        matches!(mode, Some(ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough))
+        matches!(self.tls_mode(), Some(ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough))
     }
 
     /// `spec.servers[0]`

@@ -1,8 +1,11 @@
 //! The HTTP rules of a VirtualService as routes, in Istio's order (`BuildHTTPRoutesForVirtualService`).
 
+use crate::condition::{Finding, Topic};
+use crate::istio::delegate::{self, Written};
 use crate::istio::destination::{Collected, Scope};
 use crate::istio::http_action::{self, Compiled, Place};
 use crate::istio::http_match::{self, is_catch_all};
+use crate::key::Key;
 use crate::proxy::node::selects;
 use meridian_ir::{Name, Origin, Route, RouteMatch};
 use meridian_resources::Object;
@@ -31,9 +34,18 @@ pub(crate) struct Routes {
 /// Compiles the HTTP rules of `object`. Rules keep their order, and nothing comes after a route that takes every
 /// request; each alternative of a rule is a route of its own.
 pub(crate) fn compile(scope: &mut Scope<'_>, object: &Object<VirtualService>, server: &ServerContext) -> Routes {
-    let mut compiler = Compiler { scope, object, server, routes: Vec::new(), collected: Collected::default() };
-    for (index, rule) in object.spec.http.iter().enumerate() {
-        if compiler.rule(rule, &format!("spec.http[{index}]")) == Rest::Unreachable {
+    let mut said = delegate::Said::default();
+    let rules = delegate::rules(scope.virtual_services, object, scope.mesh, &mut said);
+    let collected = Collected { findings: said.root, delegates: said.leaves, ..Collected::default() };
+    let mut compiler = Compiler { scope, object, author: object, server, routes: Vec::new(), collected };
+    for Written { rule, author, path } in &rules {
+        compiler.author = author;
+        let said_before = compiler.collected.findings.len();
+        let rest = compiler.rule(rule, path);
+        if let Some(of_leaf) = compiler.collected.delegates.get_mut(&Key::of(&author.meta)) {
+            of_leaf.extend(compiler.collected.findings.drain(said_before..));
+        }
+        if rest == Rest::Unreachable {
             break;
         }
     }
@@ -50,6 +62,8 @@ enum Rest {
 struct Compiler<'a, 's> {
     scope: &'a mut Scope<'s>,
     object: &'a Object<VirtualService>,
+    /// The VirtualService that wrote the rule at hand: `object`, or one that it delegates to.
+    author: &'a Object<VirtualService>,
     server: &'a ServerContext,
     routes: Vec<Arc<Route>>,
     collected: Collected,
@@ -72,6 +86,10 @@ impl Compiler<'_, '_> {
             };
             let mut broken = Vec::new();
             let place = format!("{path}.match[{index}]");
+            if !alternative.stat_prefix.is_empty() {
+                let message = "has no effect: there are no counters by route";
+                self.collected.findings.push(Finding::at(Topic::Unsupported, &format!("{place}.statPrefix"), message));
+            }
             let matcher = http_match::compile(alternative, &place, self.scope.pool, &mut broken);
             if !broken.is_empty() {
                 // A condition that cannot be evaluated must not hand its requests to another rule.
@@ -99,7 +117,7 @@ impl Compiler<'_, '_> {
         }
         if !alternative.gateways.is_empty() {
             self.collected.depends_on_server = true;
-            let own = &self.object.meta.namespace;
+            let own = &self.author.meta.namespace;
             return alternative.gateways.iter().any(|gateway| resolve_gateway(gateway, own) == *self.server.gateway);
         }
         selects(&alternative.source_labels, &node.labels)
@@ -108,7 +126,7 @@ impl Compiler<'_, '_> {
 
     fn route(&mut self, rule: &HttpRoute, name: String, matcher: RouteMatch, path: &str) {
         let place = Place {
-            namespace: &self.object.meta.namespace,
+            namespace: &self.author.meta.namespace,
             server_port: self.server.port,
             is_tls: self.server.is_tls,
             path,

@@ -97,8 +97,41 @@ pub(crate) fn tcp_destinations(
                     conditions.hold(scope, object, server)
                 })
         };
-        if holds(scope) {
+        if !rule.route.is_empty() && holds(scope) {
             return destinations(scope, object, server, &rule.route, &format!("spec.tcp[{index}]"), collected);
+        }
+    }
+    Vec::new()
+}
+
+/// Istio's own annotation of VirtualServices that are made from routes of the Gateway API.
+const PARENTS_ANNOTATION: &str = "internal.istio.io/parents";
+
+/// Whether `object` was made from a TLSRoute, whose TLS rules hold for servers that terminate TLS, too.
+pub(crate) fn is_tls_route(object: &Object<VirtualService>) -> bool {
+    object.meta.annotations.get(PARENTS_ANNOTATION).is_some_and(|parents| parents.starts_with("TLSRoute/"))
+}
+
+/// The destinations of the first TLS rule of `object` that takes connections of `server`, which terminates TLS: the
+/// server's own hosts have chosen them already.
+pub(crate) fn terminated_destinations(
+    scope: &mut Scope<'_>,
+    object: &Object<VirtualService>,
+    server: &ServerContext,
+    collected: &mut Collected,
+) -> Vec<WeightedName> {
+    for (index, rule) in object.spec.tls.iter().enumerate().filter(|(_, rule)| !rule.route.is_empty()) {
+        let holds = rule.matches.iter().any(|matched| {
+            let conditions = Conditions {
+                port: matched.port,
+                gateways: &matched.gateways,
+                source_labels: &matched.source_labels,
+                source_namespace: &matched.source_namespace,
+            };
+            conditions.hold(scope, object, server)
+        });
+        if holds {
+            return destinations(scope, object, server, &rule.route, &format!("spec.tls[{index}]"), collected);
         }
     }
     Vec::new()

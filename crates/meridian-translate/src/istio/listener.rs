@@ -1,22 +1,26 @@
-//! Listeners of a gateway with their filter chains.
+//! A listener of a gateway with its filter chains.
 
 use crate::condition::{Finding, Topic};
 use crate::host;
 use crate::istio::cluster::ClusterId;
 use crate::istio::destination::{Collected, Scope};
-use crate::istio::gateway::{Bind, Merged, Protocol, Server};
+use crate::istio::gateway::{Bind, Protocol, Server};
 use crate::istio::http_route::ServerContext;
-use crate::istio::{l4_route, server_tls};
+use crate::istio::l4_route;
+use crate::istio::server_tls::{self, Need, ServerTls};
 use crate::key::Key;
-use crate::mesh::MeshConfig;
+use crate::mesh::{GatewayTopology, MeshConfig};
+use crate::registry::service::Service;
 use ipnet::IpNet;
 use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName};
 use meridian_ir::http::{HttpConnectionManager, RouteSource, ServerHeader};
 use meridian_ir::listener::Direction;
 use meridian_ir::tcp::WeightedName;
+use meridian_ir::tls::DownstreamTls;
 use meridian_ir::{AccessLog, FilterChain, Listener, Name, Origin, TcpProxy};
 use meridian_resources::Object;
 use meridian_resources::istio::VirtualService;
+use meridian_resources::istio::gateway::ServerTlsMode;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,20 +32,34 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How long a client may take for a request head. Envoy's default is to wait for ever, which is no default for an edge.
 const REQUEST_HEADERS_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// All listeners of a proxy, and what was found while they were made.
+/// ALPN protocols of the mesh's mutual TLS: those of connections that a server with mode `AUTO_PASSTHROUGH` takes.
+const MESH_ALPN: [&str; 5] = ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
+
+/// A listener of a proxy, and what was found while it was made.
 #[derive(Debug, Default)]
-pub(crate) struct Listeners {
-    pub(crate) listeners: BTreeMap<Name, Listener>,
-    /// Secrets that chains refer to, with the server that does.
-    pub(crate) secrets: Vec<(Arc<Server>, Name)>,
+pub(crate) struct Made {
+    /// `None`: no chain could be made, and the port stays closed.
+    pub(crate) listener: Option<Listener>,
+    /// Credentials that its chains refer to.
+    pub(crate) needs: Vec<Need>,
     /// What is to be said of Gateways.
     pub(crate) gateways: BTreeMap<Key, Vec<Finding>>,
     /// What TLS and TCP rules of VirtualServices came to.
-    pub(crate) virtual_services: HashMap<Key, L4>,
+    pub(crate) virtual_services: BTreeMap<Key, L4>,
+    /// Clusters of servers with mode `AUTO_PASSTHROUGH`, which depend on every service; `None` without such a server.
+    pub(crate) auto_passthrough: Option<Vec<ClusterId>>,
+}
+
+impl Made {
+    /// The clusters that its chains name.
+    pub(crate) fn clusters(&self) -> impl Iterator<Item = &ClusterId> {
+        let of_rules = self.virtual_services.values().flat_map(|l4| &l4.clusters);
+        of_rules.chain(self.auto_passthrough.iter().flatten())
+    }
 }
 
 /// What the TLS and TCP rules of a VirtualService came to.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct L4 {
     pub(crate) findings: Vec<Finding>,
     pub(crate) clusters: Vec<ClusterId>,
@@ -49,35 +67,51 @@ pub(crate) struct L4 {
     pub(crate) programmed: bool,
 }
 
-/// The VirtualServices that are bound to a Gateway (`namespace/name`), oldest first.
+/// The VirtualServices with TLS or TCP rules that are bound to a Gateway (`namespace/name`), oldest first.
 pub(crate) type BoundTo<'a> = dyn Fn(&str) -> Vec<Arc<Object<VirtualService>>> + 'a;
 
-/// Makes the listeners of `merged`. A listener without any chain is not made: its port stays closed.
-pub(crate) fn build(scope: &mut Scope<'_>, merged: &Merged, bound_to: &BoundTo<'_>) -> Listeners {
-    let mut made = Listeners::default();
-    for (bind, servers) in &merged.listeners {
-        let mut builder = Builder { scope, bound_to, made: &mut made, bind, chains: Vec::new(), taken: HashSet::new() };
-        builder.servers(servers);
-        let chains = builder.chains;
-        if chains.is_empty() {
-            for server in servers {
-                made.gateways.entry(server.key.clone()).or_default().push(closed(server));
-            }
-            continue;
+/// Makes the listener of `servers` at `bind`. Without any chain there is none: its port stays closed.
+pub(crate) fn build(
+    scope: &mut Scope<'_>,
+    topology: &GatewayTopology,
+    bind: &Bind,
+    servers: &[Arc<Server>],
+    bound_to: &BoundTo<'_>,
+) -> Made {
+    let mut made = Made::default();
+    let mut builder = Builder {
+        scope,
+        topology,
+        bound_to,
+        known: HashMap::new(),
+        made: &mut made,
+        bind,
+        chains: Vec::new(),
+        taken: HashSet::new(),
+    };
+    builder.servers(servers);
+    let chains = builder.chains;
+    if chains.is_empty() {
+        for server in servers {
+            made.gateways.entry(server.key.clone()).or_default().push(closed(server));
         }
-        let listener = listener(scope.mesh, bind, chains, servers);
-        made.listeners.insert(listener.name.clone(), listener);
+    } else {
+        made.listener = Some(listener(scope.mesh, topology, bind, chains, servers));
     }
     made
 }
 
 fn closed(server: &Server) -> Finding {
-    let rules = if is_plain_passthrough(server) { "tls" } else { "tcp" };
-    let message = format!(
-        "port {} is closed: no VirtualService that is bound to this Gateway has a host of this server and {rules} rules \
-         for it",
-        server.port
-    );
+    let port = server.port;
+    let message = if server.tls_mode() == Some(ServerTlsMode::AutoPassthrough) {
+        format!("port {port} is closed: no service of the mesh has one of this server's hosts")
+    } else {
+        let rules = if server.is_passthrough() { "tls" } else { "tcp" };
+        format!(
+            "port {port} is closed: no VirtualService that is bound to this Gateway has a host of this server and \
+             {rules} rules for it"
+        )
+    };
     Finding::at(Topic::NotProgrammed, &server.path(), message)
 }
 
@@ -90,7 +124,13 @@ fn listener_name(bind: &Bind) -> String {
     }
 }
 
-fn listener(mesh: &MeshConfig, bind: &Bind, chains: Vec<FilterChain>, servers: &[Arc<Server>]) -> Listener {
+fn listener(
+    mesh: &MeshConfig,
+    topology: &GatewayTopology,
+    bind: &Bind,
+    chains: Vec<FilterChain>,
+    servers: &[Arc<Server>],
+) -> Listener {
     let tls_inspector = chains.iter().any(|chain| chain.tls.is_some() || !chain.matcher.server_names.is_empty());
     let mut origins: Vec<Origin> = Vec::new();
     for origin in servers.iter().map(|server| origin("Gateway", &server.key)) {
@@ -111,7 +151,7 @@ fn listener(mesh: &MeshConfig, bind: &Bind, chains: Vec<FilterChain>, servers: &
         default_chain: None,
         access_log: access_log(mesh),
         origins,
-        proxy_protocol: false,
+        proxy_protocol: topology.proxy_protocol,
     }
 }
 
@@ -123,26 +163,33 @@ fn access_log(mesh: &MeshConfig) -> Vec<AccessLog> {
     if mesh.access_log_file.is_empty() {
         return Vec::new();
     }
-    vec![AccessLog {
-        path: mesh.access_log_file.clone(),
-        format: meridian_ir::access_log::LogFormat::Text(mesh.access_log_format.clone()),
-    }]
+    vec![AccessLog { path: mesh.access_log_file.clone(), format: mesh.access_log_format.clone() }]
 }
 
 struct Builder<'a, 's> {
     scope: &'a mut Scope<'s>,
+    topology: &'a GatewayTopology,
     bound_to: &'a BoundTo<'a>,
-    made: &'a mut Listeners,
+    /// What `bound_to` said of a Gateway.
+    known: HashMap<Name, Arc<[BoundRules]>>,
+    made: &'a mut Made,
     bind: &'a Bind,
     chains: Vec<FilterChain>,
     /// Server names (`*`: any) with destination ranges that a chain matches already.
     taken: HashSet<(Name, Vec<IpNet>)>,
 }
 
+/// A VirtualService with TLS or TCP rules.
+struct BoundRules {
+    object: Arc<Object<VirtualService>>,
+    /// Its hosts, with short names resolved.
+    hosts: Vec<Name>,
+}
+
 impl Builder<'_, '_> {
     fn servers(&mut self, servers: &[Arc<Server>]) {
         // Servers that terminate TLS claim their names before the rules of VirtualServices do.
-        for server in servers.iter().filter(|server| server.is_tls() && !is_plain_passthrough(server)) {
+        for server in servers.iter().filter(|server| server.is_tls() && !server.is_passthrough()) {
             let names: BTreeSet<&Name> = server.hosts.iter().map(|host| &host.host).collect();
             self.taken.extend(names.into_iter().map(|name| (name.clone(), Vec::new())));
         }
@@ -156,13 +203,14 @@ impl Builder<'_, '_> {
                     }
                 }
                 Protocol::Tcp if !server.is_tls() => self.tcp(server),
-                _ if is_plain_passthrough(server) => self.passthrough(server),
+                _ if server.tls_mode() == Some(ServerTlsMode::AutoPassthrough) => self.auto_passthrough(server),
+                _ if server.is_passthrough() => self.passthrough(server),
                 _ => self.terminate(server),
             }
         }
     }
 
-    fn http(&mut self, server: &Server, tls: Option<meridian_ir::tls::DownstreamTls>) {
+    fn http(&mut self, server: &Server, tls: Option<DownstreamTls>) {
         let Some(route_name) = &server.route_name else { return };
         let mesh = self.scope.mesh;
         let manager = HttpConnectionManager {
@@ -170,7 +218,7 @@ impl Builder<'_, '_> {
             routes: RouteSource::Named(route_name.clone()),
             server_header: ServerHeader::Overwrite("istio-envoy".into()),
             use_remote_address: true,
-            xff_num_trusted_hops: mesh.num_trusted_proxies,
+            xff_num_trusted_hops: self.topology.num_trusted_proxies,
             path_normalization: mesh.path_normalization,
             upgrades: vec!["websocket".into()],
             accept_http_10: mesh.http10,
@@ -178,24 +226,18 @@ impl Builder<'_, '_> {
             request_headers_timeout: REQUEST_HEADERS_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
             access_log: access_log(mesh),
-            client_cert_header: meridian_ir::http::ClientCertHeader::Sanitize,
-            client_cert_details: meridian_ir::http::ClientCertDetails::default(),
+            client_cert_header: self.topology.forward_client_cert_details,
+            client_cert_details: self.topology.client_cert_details(),
         };
         let server_names = if tls.is_some() { server_names(server) } else { Vec::new() };
-        self.chain(server, server_names, Vec::new(), tls, Filters::Http(Arc::new(manager)));
+        let matcher = ChainMatch { server_names, ..ChainMatch::default() };
+        self.chain(server, matcher, tls, Filters::Http(Arc::new(manager)));
     }
 
-    fn chain(
-        &mut self,
-        server: &Server,
-        server_names: Vec<ServerName>,
-        prefix_ranges: Vec<IpNet>,
-        tls: Option<meridian_ir::tls::DownstreamTls>,
-        filters: Filters,
-    ) {
+    fn chain(&mut self, server: &Server, matcher: ChainMatch, tls: Option<DownstreamTls>, filters: Filters) {
         self.chains.push(FilterChain {
             name: self.scope.pool.name(""),
-            matcher: ChainMatch { server_names, prefix_ranges, ..ChainMatch::default() },
+            matcher,
             tls: tls.map(Arc::new),
             filters,
             origin: Some(origin("Gateway", &server.key)),
@@ -205,9 +247,9 @@ impl Builder<'_, '_> {
     /// TLS that ends here: HTTPS to a route configuration, TLS to what TCP rules say. Without any such rule a server
     /// that only speaks TLS has no chain.
     fn terminate(&mut self, server: &Arc<Server>) {
-        let findings = self.made.gateways.entry(server.key.clone()).or_default();
-        let tls = server_tls::downstream(server, self.scope.mesh, findings);
-        self.made.secrets.extend(tls.certificates.iter().map(|name| (server.clone(), name.clone())));
+        let ServerTls { tls, needs, findings } = server_tls::downstream(server, self.scope.mesh);
+        self.made.gateways.entry(server.key.clone()).or_default().extend(findings);
+        self.made.needs.extend(needs);
         if server.route_name.is_some() {
             self.http(server, Some(tls));
             return;
@@ -221,13 +263,14 @@ impl Builder<'_, '_> {
         let destinations = self.tcp_destinations(server).or_else(|| refused.then(nowhere));
         let Some((stat_prefix, clusters)) = destinations else { return };
         let filters = self.tcp_proxy(stat_prefix, clusters);
-        self.chain(server, server_names(server), Vec::new(), Some(tls), filters);
+        let matcher = ChainMatch { server_names: server_names(server), ..ChainMatch::default() };
+        self.chain(server, matcher, Some(tls), filters);
     }
 
     fn tcp(&mut self, server: &Server) {
         if let Some((stat_prefix, clusters)) = self.tcp_destinations(server) {
             let filters = self.tcp_proxy(stat_prefix, clusters);
-            self.chain(server, Vec::new(), Vec::new(), None, filters);
+            self.chain(server, ChainMatch::default(), None, filters);
         }
     }
 
@@ -235,16 +278,22 @@ impl Builder<'_, '_> {
     fn tcp_destinations(&mut self, server: &Server) -> Option<(Name, Vec<WeightedName>)> {
         let context = context(server);
         let mut found = None;
-        for object in (self.bound_to)(&server.gateway) {
-            if object.spec.tcp.is_empty() || found.is_some() || !self.serves_hosts(server, &object) {
+        for bound in &*self.bound_rules(&server.gateway) {
+            let object = &bound.object;
+            if found.is_some() || !bound.serves(server) {
                 continue;
             }
             let mut collected = Collected::default();
-            let clusters = l4_route::tcp_destinations(self.scope, &object, &context, &mut collected);
+            let mut clusters = l4_route::tcp_destinations(self.scope, object, &context, &mut collected);
+            if clusters.is_empty() && server.is_tls() && l4_route::is_tls_route(object) {
+                clusters = l4_route::terminated_destinations(self.scope, object, &context, &mut collected);
+            } else if object.spec.tcp.is_empty() {
+                continue;
+            }
             let programmed = !clusters.is_empty();
-            self.record(&object, collected, programmed);
+            self.record(object, collected, programmed);
             if programmed {
-                found = Some((stat_prefix(&object, &clusters), clusters));
+                found = Some((stat_prefix(object, &clusters), clusters));
             }
         }
         found
@@ -253,12 +302,13 @@ impl Builder<'_, '_> {
     /// Chains by SNI, one for each alternative of a TLS rule; of two that match equally the older is kept.
     fn passthrough(&mut self, server: &Server) {
         let context = context(server);
-        for object in (self.bound_to)(&server.gateway) {
-            if object.spec.tls.is_empty() || !self.serves_hosts(server, &object) {
+        for bound in &*self.bound_rules(&server.gateway) {
+            let object = &bound.object;
+            if object.spec.tls.is_empty() || !bound.serves(server) {
                 continue;
             }
             let mut collected = Collected::default();
-            let rules = l4_route::tls_rules(self.scope, &object, &context, &mut collected);
+            let rules = l4_route::tls_rules(self.scope, object, &context, &mut collected);
             let mut programmed = false;
             for rule in rules {
                 let names: BTreeSet<Name> =
@@ -269,20 +319,63 @@ impl Builder<'_, '_> {
                     continue;
                 }
                 self.taken.extend(claims);
-                let filters = self.tcp_proxy(stat_prefix(&object, &rule.clusters), rule.clusters);
-                self.chain(server, names_of(&names), rule.prefix_ranges, None, filters);
+                let filters = self.tcp_proxy(stat_prefix(object, &rule.clusters), rule.clusters);
+                let (server_names, prefix_ranges) = (names_of(&names), rule.prefix_ranges);
+                let matcher = ChainMatch { server_names, prefix_ranges, ..ChainMatch::default() };
+                self.chain(server, matcher, None, filters);
                 programmed = true;
             }
-            self.record(&object, collected, programmed);
+            self.record(object, collected, programmed);
         }
     }
 
-    /// Whether a VirtualService has a host in common with a server.
-    fn serves_hosts(&self, server: &Server, object: &Object<VirtualService>) -> bool {
-        let namespace = &object.meta.namespace;
-        let hosts: Vec<Name> =
-            object.spec.hosts.iter().map(|host| self.scope.mesh.resolve_host(host, namespace).into()).collect();
-        !host::intersection(&server.hosts, &hosts, namespace).is_empty()
+    /// A chain for every port of every service of the mesh that has one of the server's hosts, and for its subsets:
+    /// the cluster is the one that the server name spells. Connections that are not the mesh's mutual TLS find none.
+    fn auto_passthrough(&mut self, server: &Server) {
+        let mut clusters = Vec::new();
+        let (registry, namespace) = (self.scope.registry, &self.scope.node.namespace);
+        let mut services: Vec<&Arc<Service>> =
+            registry.hosts(namespace).filter_map(|host| registry.service(host, namespace)).collect();
+        services.sort_by(|a, b| a.host.cmp(&b.host));
+        let covered = |service: &Service| server.hosts.iter().any(|own| host::is_subset(&service.host, &own.host));
+        for service in services.into_iter().filter(|service| !service.is_external() && covered(service)) {
+            let rules = self.scope.rules.of_service(service, self.scope.node, self.scope.mesh);
+            let subsets: Vec<&str> = std::iter::once("").chain(rules.subsets()).collect();
+            for port in &service.ports {
+                let of_subset =
+                    |subset: &&str| ClusterId::sni_dnat(self.scope.pool, &service.host, port.number, subset);
+                clusters.extend(subsets.iter().map(of_subset));
+            }
+        }
+        for cluster in &clusters {
+            if !self.taken.insert((cluster.name.to_ascii_lowercase().into(), Vec::new())) {
+                continue;
+            }
+            let only = vec![WeightedName { cluster: cluster.name.clone(), weight: 1 }];
+            let matcher = ChainMatch {
+                server_names: ServerName::new(&cluster.name).into_iter().collect(),
+                application_protocols: MESH_ALPN.iter().map(|protocol| self.scope.pool.name(protocol)).collect(),
+                ..ChainMatch::default()
+            };
+            let filters = self.tcp_proxy(cluster.name.clone(), only);
+            self.chain(server, matcher, None, filters);
+        }
+        self.made.auto_passthrough.get_or_insert_default().extend(clusters);
+    }
+
+    fn bound_rules(&mut self, gateway: &Name) -> Arc<[BoundRules]> {
+        if let Some(known) = self.known.get(gateway) {
+            return known.clone();
+        }
+        let mesh = self.scope.mesh;
+        let bound = |object: Arc<Object<VirtualService>>| {
+            let namespace = &object.meta.namespace;
+            let hosts = object.spec.hosts.iter().map(|host| mesh.resolve_host(host, namespace).into()).collect();
+            BoundRules { object, hosts }
+        };
+        let rules: Arc<[BoundRules]> = (self.bound_to)(gateway).into_iter().map(bound).collect();
+        self.known.insert(gateway.clone(), rules.clone());
+        rules
     }
 
     fn tcp_proxy(&self, stat_prefix: Name, clusters: Vec<WeightedName>) -> Filters {
@@ -304,6 +397,13 @@ impl Builder<'_, '_> {
     }
 }
 
+impl BoundRules {
+    /// Whether it has a host in common with a server.
+    fn serves(&self, server: &Server) -> bool {
+        !host::intersection(&server.hosts, &self.hosts, &self.object.meta.namespace).is_empty()
+    }
+}
+
 fn already_taken(host: &Name, server: &Server) -> Finding {
     let message = format!(
         "SNI host {host:?} on port {} of Gateway {} is served by an older VirtualService or a server that terminates \
@@ -311,12 +411,6 @@ fn already_taken(host: &Name, server: &Server) -> Finding {
         server.port, server.gateway
     );
     Finding::at(Topic::Conflicted, "spec.tls", message)
-}
-
-/// TLS that is passed on, as far as it is supported.
-fn is_plain_passthrough(server: &Server) -> bool {
-    use meridian_resources::istio::gateway::ServerTlsMode;
-    server.is_tls() && server.tls.as_ref().is_some_and(|tls| tls.mode == ServerTlsMode::Passthrough)
 }
 
 fn context(server: &Server) -> ServerContext {

@@ -10,7 +10,7 @@ use crate::registry::locality::Preference;
 use crate::resources::Resources;
 use meridian_ir::cluster::Discovery;
 use meridian_ir::{Cluster, Endpoints, Name, ProxyConfig};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The clusters of one proxy.
@@ -20,6 +20,26 @@ pub(crate) struct Clusters {
     by_host: HashMap<Name, BTreeSet<Name>>,
     /// Named for the first time, or no longer, since the configuration was last brought up to date.
     touched: HashSet<Name>,
+    /// Certificates and authorities by the cluster that refers to them.
+    credentials: BTreeMap<Name, Credentials>,
+    credentials_changed: bool,
+}
+
+/// SDS names that a cluster refers to.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Credentials {
+    certificate: Option<Name>,
+    authority: Option<Name>,
+}
+
+impl Credentials {
+    fn of(cluster: &Cluster) -> Self {
+        let tls = cluster.tls.as_deref();
+        Self {
+            certificate: tls.and_then(|tls| tls.certificate.clone()),
+            authority: tls.and_then(|tls| tls.validation.authority.clone()),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -41,7 +61,7 @@ pub(crate) struct Sources<'a> {
 
 impl Clusters {
     /// One more use of each of `ids`.
-    pub(crate) fn acquire(&mut self, ids: &[ClusterId]) {
+    pub(crate) fn acquire<'i>(&mut self, ids: impl IntoIterator<Item = &'i ClusterId>) {
         for id in ids {
             let entry = self.entries.entry(id.name.clone()).or_insert_with(|| Entry { id: id.clone(), uses: 0 });
             entry.uses += 1;
@@ -53,7 +73,7 @@ impl Clusters {
     }
 
     /// One use less of each of `ids`.
-    pub(crate) fn release(&mut self, ids: &[ClusterId]) {
+    pub(crate) fn release<'i>(&mut self, ids: impl IntoIterator<Item = &'i ClusterId>) {
         for id in ids {
             let Some(entry) = self.entries.get_mut(&id.name) else { continue };
             entry.uses -= 1;
@@ -94,12 +114,35 @@ impl Clusters {
         changed
     }
 
-    fn update_one(&self, sources: Sources<'_>, name: &Name, config: &mut Arc<ProxyConfig>) -> bool {
+    /// SDS names that clusters refer to, and whether they are authorities rather than certificates.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = (&Name, bool)> {
+        self.credentials.values().flat_map(|credentials| {
+            let certificate = credentials.certificate.iter().map(|name| (name, false));
+            certificate.chain(credentials.authority.iter().map(|name| (name, true)))
+        })
+    }
+
+    /// Whether [`Self::credentials`] are others since the last time that this was asked.
+    pub(crate) fn credentials_changed(&mut self) -> bool {
+        std::mem::replace(&mut self.credentials_changed, false)
+    }
+
+    fn note_credentials(&mut self, name: &Name, credentials: Credentials) {
+        if credentials == Credentials::default() {
+            self.credentials_changed |= self.credentials.remove(name).is_some();
+        } else if self.credentials.get(name) != Some(&credentials) {
+            self.credentials.insert(name.clone(), credentials);
+            self.credentials_changed = true;
+        }
+    }
+
+    fn update_one(&mut self, sources: Sources<'_>, name: &Name, config: &mut Arc<ProxyConfig>) -> bool {
         let made = self.entries.get(name).and_then(|entry| make(sources, &entry.id));
         let Some((cluster, endpoints)) = made else {
             if !config.clusters.contains_key(name) {
                 return false;
             }
+            self.note_credentials(name, Credentials::default());
             let config = Arc::make_mut(config);
             config.clusters.remove(name);
             config.endpoints.remove(name);
@@ -112,6 +155,7 @@ impl Clusters {
         }
         let config = Arc::make_mut(config);
         if !same_cluster {
+            self.note_credentials(name, Credentials::of(&cluster));
             config.clusters.insert(name.clone(), Arc::new(cluster));
         }
         if !same_endpoints {
@@ -126,6 +170,9 @@ fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
     let rules = sources.rules.of_service(service, sources.node, sources.mesh);
     let Built { mut cluster, labels, policy } =
         cluster::build(Parts { mesh: sources.mesh, id, service, rules: &rules })?;
+    if id.sni_dnat {
+        cluster.tls = None;
+    }
     let endpoints = match cluster.discovery {
         Discovery::OriginalDst => Endpoints::default(),
         _ => {

@@ -5,14 +5,14 @@ use crate::host;
 use crate::istio::cluster::ClusterId;
 use crate::istio::destination::Scope;
 use crate::istio::destination_rule::DestinationRules;
-use crate::istio::gateway::{self, Merged, ServiceTarget};
+use crate::istio::gateway::{self, Bind, Merged, ServiceTarget};
 use crate::istio::http_route::{self, ServerContext};
-use crate::istio::listener::{self, L4};
-use crate::istio::server_tls;
 use crate::key::{Age, Key};
-use crate::mesh::MeshConfig;
+use crate::mesh::{GatewayTopology, MeshConfig};
 use crate::pool::Pool;
 use crate::proxy::clusters::{Clusters, Sources};
+use crate::proxy::credentials::{Credentials, Wanted, WorkloadIdentity};
+use crate::proxy::listeners::{Listeners, Plan, has_l4_rules};
 use crate::proxy::node::ProxyNode;
 use crate::proxy::route_table::{Contribution, RouteTable};
 use crate::proxy::targets;
@@ -20,7 +20,7 @@ use crate::registry::Registry;
 use crate::registry::service::ExportTo;
 use crate::resources::Resources;
 use crate::translator::{Bindings, Changes};
-use meridian_ir::{Listener, Name, ProxyConfig, Route};
+use meridian_ir::{Name, ProxyConfig, Route};
 use meridian_resources::Object;
 use meridian_resources::istio::VirtualService;
 use std::cell::Cell;
@@ -47,7 +47,12 @@ pub(crate) struct Inputs<'a> {
 pub(crate) struct Stale {
     pub(crate) gateways: BTreeSet<Key>,
     pub(crate) virtual_services: BTreeSet<Key>,
+    /// What is to be said of objects that have no conditions.
+    pub(crate) notes: Vec<String>,
 }
+
+/// The annotation of a gateway's Pod with settings of its own, in the form of `meshConfig.defaultConfig`.
+const PROXY_CONFIG_ANNOTATION: &str = "proxy.istio.io/config";
 
 /// One proxy.
 #[derive(Debug)]
@@ -65,10 +70,11 @@ pub(crate) struct ProxyState {
     senders: HashMap<Name, BTreeSet<Key>>,
     unresolved: BTreeSet<Key>,
     compilations: u64,
-    listener_findings: BTreeMap<Key, Vec<Finding>>,
-    l4: HashMap<Key, L4>,
-    secrets: Vec<(Arc<gateway::Server>, Name)>,
-    secret_findings: BTreeMap<Key, Vec<Finding>>,
+    topology: GatewayTopology,
+    listeners: Listeners,
+    credentials: Credentials,
+    identity: Option<WorkloadIdentity>,
+    identity_changed: bool,
     clusters: Clusters,
     config: Arc<ProxyConfig>,
 }
@@ -91,6 +97,15 @@ struct Compiled {
     routes: Arc<[Arc<Route>]>,
     clusters: Vec<ClusterId>,
     findings: Vec<Finding>,
+    /// VirtualServices that it delegates to, with what is to be said of them.
+    delegates: BTreeMap<Key, Vec<Finding>>,
+}
+
+impl Compiled {
+    /// What is to be said of the VirtualService and of those that it delegates to.
+    fn all_findings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().chain(self.delegates.values().flatten())
+    }
 }
 
 impl ProxyState {
@@ -106,19 +121,27 @@ impl ProxyState {
             senders: HashMap::new(),
             unresolved: BTreeSet::new(),
             compilations: 0,
-            listener_findings: BTreeMap::new(),
-            l4: HashMap::new(),
-            secrets: Vec::new(),
-            secret_findings: BTreeMap::new(),
+            topology: GatewayTopology::default(),
+            listeners: Listeners::default(),
+            credentials: Credentials::default(),
+            identity: None,
+            identity_changed: false,
             clusters: Clusters::default(),
             config: Arc::default(),
         }
     }
 
+    /// Sets who it is in the mesh.
+    pub(crate) fn set_identity(&mut self, identity: WorkloadIdentity) {
+        self.identity_changed |= self.identity.as_ref() != Some(&identity);
+        self.identity = Some(identity);
+    }
+
     /// Forgets everything but who it is and the version of its configuration.
     pub(crate) fn start_over(&mut self) {
         let version = self.config.version;
-        *self = Self::new(self.node.clone());
+        let identity = self.identity.take();
+        *self = Self { identity, ..Self::new(self.node.clone()) };
         self.config = Arc::new(ProxyConfig { version, ..ProxyConfig::default() });
     }
 
@@ -131,12 +154,17 @@ impl ProxyState {
     ) -> Option<Arc<ProxyConfig>> {
         let fresh = std::mem::replace(&mut self.fresh, false);
         let before = self.config.clone();
+        let topology_changed = self.read_topology(inputs, changes, fresh, stale);
         let mut dirty = self.merge(inputs, changes, fresh, stale);
-        let mut listeners = dirty.listeners;
+        let mut outdated = if topology_changed {
+            self.merged.listeners.keys().cloned().collect()
+        } else {
+            self.listeners.with_other_servers(&self.merged)
+        };
         dirty.recompile.extend(changes.virtual_services.iter().cloned());
         for host in &changes.hosts {
             dirty.recompile.extend(self.senders.get(host).into_iter().flatten().cloned());
-            listeners |= self.l4.values().any(|l4| l4.clusters.iter().any(|cluster| cluster.host == *host));
+            outdated.append(&mut self.listeners.with_host(host));
         }
         if !changes.hosts.is_empty() && self.unresolved.len() <= MOST_UNRESOLVED {
             dirty.recompile.extend(self.unresolved.iter().cloned());
@@ -144,17 +172,15 @@ impl ProxyState {
         dirty.place.retain(|key| !dirty.recompile.contains(key));
         for (keys, recompile) in [(&dirty.place, false), (&dirty.recompile, true)] {
             for key in keys {
-                listeners |= self.has_l4_rules(inputs, key);
+                let object = inputs.resources.virtual_services.get(key);
+                outdated.append(&mut self.listeners.with_rules_of(key, object.map(|object| &**object)));
                 self.virtual_service(inputs, key, recompile);
             }
         }
         stale.virtual_services.extend(dirty.place);
         stale.virtual_services.extend(dirty.recompile);
-        if listeners {
-            self.listeners(inputs, stale);
-        }
-        if listeners || changes.secrets.iter().any(|key| self.needs_secret(key)) {
-            self.secrets(inputs, stale);
+        if dirty.listeners || !outdated.is_empty() {
+            self.rebuild_listeners(inputs, &outdated, stale);
         }
         self.routes();
         let sources = Sources {
@@ -165,6 +191,12 @@ impl ProxyState {
             rules: inputs.rules,
         };
         self.clusters.update(sources, &changes.hosts, &changes.endpoints, &mut self.config);
+        let refer_to_others = dirty.listeners || !outdated.is_empty() || self.clusters.credentials_changed();
+        let identity_changed = std::mem::replace(&mut self.identity_changed, false);
+        let read_anew = self.credentials.depend_on(&changes.credentials, &self.node.namespace);
+        if fresh || refer_to_others || identity_changed || read_anew {
+            self.read_credentials(inputs, changes, stale);
+        }
         if Arc::ptr_eq(&before, &self.config) && !fresh {
             return None;
         }
@@ -213,12 +245,6 @@ impl ProxyState {
         dirty
     }
 
-    fn has_l4_rules(&self, inputs: &Inputs<'_>, key: &Key) -> bool {
-        let object = inputs.resources.virtual_services.get(key);
-        self.l4.contains_key(key)
-            || object.is_some_and(|object| !object.spec.tls.is_empty() || !object.spec.tcp.is_empty())
-    }
-
     /// Puts the HTTP rules of a VirtualService in their places.
     fn virtual_service(&mut self, inputs: &mut Inputs<'_>, key: &Key, recompile: bool) {
         let old = self.bound.remove(key).unwrap_or_default();
@@ -238,7 +264,7 @@ impl ProxyState {
         self.clusters.release(&old.clusters);
         self.remember_hosts(key, &old.clusters, &new.clusters);
         let unresolved = |finding: &Finding| finding.topic == Topic::BackendNotFound;
-        if new.compiled.iter().flat_map(|compiled| &compiled.findings).any(unresolved) {
+        if new.compiled.iter().flat_map(|compiled| compiled.all_findings()).any(unresolved) {
             self.unresolved.insert(key.clone());
         } else {
             self.unresolved.remove(key);
@@ -325,81 +351,56 @@ impl ProxyState {
                 routes: made.routes.into(),
                 clusters: made.collected.clusters,
                 findings: made.collected.findings,
+                delegates: made.collected.delegates,
             })
         });
         bound.compiled.push(compiled.clone());
         compiled
     }
 
-    fn listeners(&mut self, inputs: &mut Inputs<'_>, stale: &mut Stale) {
+    /// Whether what is in front of the gateway is another than before.
+    fn read_topology(&mut self, inputs: &Inputs<'_>, changes: &Changes, fresh: bool, stale: &mut Stale) -> bool {
+        let pod = Key { namespace: self.node.namespace.clone(), name: self.node.name.clone() };
+        if !fresh && !changes.pods.contains(&pod) {
+            return false;
+        }
+        let mut topology = inputs.mesh.gateway_topology.clone();
+        let object = inputs.resources.pods.get(&pod);
+        if let Some(annotation) = object.and_then(|pod| pod.meta.annotations.get(PROXY_CONFIG_ANNOTATION)) {
+            let problems = topology.with_annotation(annotation);
+            let note = |problem: String| format!("Pod {pod}, annotation {PROXY_CONFIG_ANNOTATION}: {problem}");
+            stale.notes.extend(problems.into_iter().map(note));
+        }
+        let before = std::mem::replace(&mut self.topology, topology);
+        before != self.topology
+    }
+
+    fn rebuild_listeners(&mut self, inputs: &mut Inputs<'_>, outdated: &BTreeSet<Bind>, stale: &mut Stale) {
         let node = self.node.clone();
         let (bindings, resources) = (inputs.bindings, inputs.resources);
         let bound_to = |gateway: &str| {
             let objects = bindings.keys_of(gateway).filter_map(|key| resources.virtual_services.get(&key));
-            objects.filter(|object| is_visible(object, &node)).cloned().collect::<Vec<_>>()
+            objects.filter(|object| has_l4_rules(object) && is_visible(object, &node)).cloned().collect::<Vec<_>>()
         };
-        let made = listener::build(&mut scope(inputs, &self.node), &self.merged, &bound_to);
-        self.replace_listeners(made.listeners);
-        stale.gateways.extend(self.listener_findings.keys().chain(made.gateways.keys()).cloned());
-        self.listener_findings = made.gateways;
-        let before = std::mem::replace(&mut self.l4, made.virtual_services);
-        self.l4.values().for_each(|l4| self.clusters.acquire(&l4.clusters));
-        before.values().for_each(|l4| self.clusters.release(&l4.clusters));
-        let differs = |key: &&Key| before.get(*key) != self.l4.get(*key);
-        stale.virtual_services.extend(before.keys().chain(self.l4.keys()).filter(differs).cloned());
-        self.secrets = made.secrets;
+        let plan = Plan { topology: &self.topology, merged: &self.merged, bound_to: &bound_to };
+        self.listeners.rebuild(&mut scope(inputs, &self.node), &plan, outdated, &mut self.clusters, stale);
+        self.listeners.publish(&mut self.config);
     }
 
-    /// Puts listeners into the configuration; those, and chains of those, that are as they were stay the same.
-    fn replace_listeners(&mut self, listeners: BTreeMap<Name, Listener>) {
-        let old = &self.config.listeners;
-        let made: BTreeMap<Name, Arc<Listener>> = (listeners.into_iter())
-            .map(|(name, mut listener)| match old.get(&name) {
-                Some(before) if **before == listener => (name, before.clone()),
-                Some(before) => {
-                    let chains: HashMap<_, _> = before.chains.iter().map(|chain| (&chain.matcher, chain)).collect();
-                    for chain in &mut listener.chains {
-                        if let Some(same) = chains.get(&chain.matcher).filter(|old| **old == chain) {
-                            *chain = (*same).clone();
-                        }
-                    }
-                    (name, Arc::new(listener))
-                }
-                None => (name, Arc::new(listener)),
-            })
-            .collect();
-        let same = made.len() == old.len()
-            && made.iter().all(|(name, new)| old.get(name).is_some_and(|o| Arc::ptr_eq(o, new)));
-        if !same {
-            Arc::make_mut(&mut self.config).listeners = made;
-        }
-    }
-
-    fn needs_secret(&self, key: &Key) -> bool {
-        let named = |name: &Name| name.strip_prefix("kubernetes://") == Some(&*key.name);
-        key.namespace == self.node.namespace && self.secrets.iter().any(|(_, name)| named(name))
-    }
-
-    fn secrets(&mut self, inputs: &Inputs<'_>, stale: &mut Stale) {
-        let mut secrets = BTreeMap::new();
-        let mut findings: BTreeMap<Key, Vec<Finding>> = BTreeMap::new();
-        for (server, name) in &self.secrets {
-            match server_tls::secret(inputs.resources, &self.node.namespace, server, name) {
-                Ok(secret) => {
-                    let before = self.config.secrets.get(name).filter(|before| ***before == secret);
-                    secrets.insert(name.clone(), before.cloned().unwrap_or_else(|| Arc::new(secret)));
-                }
-                Err(finding) => findings.entry(server.key.clone()).or_default().push(finding),
-            }
-        }
-        stale.gateways.extend(self.secret_findings.keys().chain(findings.keys()).cloned());
-        self.secret_findings = findings;
-        let old = &self.config.secrets;
-        let same = secrets.len() == old.len()
-            && secrets.iter().all(|(name, new)| old.get(name).is_some_and(|o| Arc::ptr_eq(o, new)));
-        if !same {
-            Arc::make_mut(&mut self.config).secrets = secrets;
-        }
+    fn read_credentials(&mut self, inputs: &Inputs<'_>, changes: &Changes, stale: &mut Stale) {
+        let mut wanted = Wanted::default();
+        self.listeners.needs().for_each(|need| wanted.add(&need.name, need.is_authority));
+        self.clusters.credentials().for_each(|(name, is_authority)| wanted.add(name, is_authority));
+        let concerned = self.credentials.update(
+            inputs.resources,
+            &self.node.namespace,
+            &wanted,
+            &self.listeners.needs().collect::<Vec<_>>(),
+            &changes.credentials,
+            self.identity.as_ref(),
+        );
+        stale.gateways.extend(concerned);
+        self.credentials.publish(self.identity.as_ref(), &mut self.config);
     }
 
     fn routes(&mut self) {
@@ -418,9 +419,7 @@ impl ProxyState {
     /// What is to be said of a Gateway because of this proxy; `None` when it does not select it.
     pub(crate) fn gateway_findings(&self, key: &Key) -> Option<Vec<Finding>> {
         let mut findings = self.merged.findings.get(key)?.clone();
-        for more in [&self.listener_findings, &self.secret_findings] {
-            findings.extend(more.get(key).into_iter().flatten().cloned());
-        }
+        findings.extend(self.listeners.gateway_findings(key).chain(self.credentials.gateway_findings(key)).cloned());
         Some(findings)
     }
 
@@ -432,11 +431,20 @@ impl ProxyState {
             findings.extend(bound.compiled.iter().flat_map(|compiled| &compiled.findings).cloned());
             programmed |= !bound.places.is_empty();
         }
-        if let Some(l4) = self.l4.get(key) {
+        for l4 in self.listeners.rules_of(key) {
             findings.extend(l4.findings.iter().cloned());
             programmed |= l4.programmed;
         }
         (findings, programmed)
+    }
+
+    /// What is to be said of the VirtualService `leaf` because `root` delegates to it, and whether the proxy serves any
+    /// of it so.
+    pub(crate) fn delegate_findings(&self, root: &Key, leaf: &Key) -> (Vec<Finding>, bool) {
+        let Some(bound) = self.bound.get(root) else { return (Vec::new(), false) };
+        let of_leaf: Vec<_> = bound.compiled.iter().filter_map(|compiled| compiled.delegates.get(leaf)).collect();
+        let programmed = !of_leaf.is_empty() && !bound.places.is_empty();
+        (of_leaf.into_iter().flatten().cloned().collect(), programmed)
     }
 
     /// Whether a Gateway selects this proxy.
@@ -466,6 +474,7 @@ fn scope<'a>(inputs: &'a mut Inputs<'_>, node: &'a ProxyNode) -> Scope<'a> {
         node,
         registry: inputs.registry,
         rules: inputs.rules,
+        virtual_services: &inputs.resources.virtual_services,
         pool: inputs.pool,
         suggestions: inputs.suggestions,
     }

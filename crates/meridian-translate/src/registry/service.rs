@@ -6,7 +6,7 @@ use meridian_ir::Name;
 use meridian_ir::cluster::Discovery;
 use meridian_resources::core::service::ServiceType;
 use meridian_resources::core::{self, Protocol as Transport};
-use meridian_resources::istio::service_entry::ServiceEntryResolution;
+use meridian_resources::istio::service_entry::{ServiceEntryLocation, ServiceEntryResolution};
 use meridian_resources::istio::{Protocol, ServiceEntry};
 use meridian_resources::{IntOrString, Object};
 use std::sync::Arc;
@@ -156,6 +156,7 @@ impl Service {
             && self.export_to == other.export_to
             && self.age == other.age
             && self.kind() == other.kind()
+            && self.is_external() == other.is_external()
             && self.disables_port_translation() == other.disables_port_translation()
     }
 
@@ -177,6 +178,14 @@ impl Service {
         match &self.source {
             Source::Service(_) => "Service",
             Source::ServiceEntry(_) => "ServiceEntry",
+        }
+    }
+
+    /// Whether it is outside the mesh: its workloads have no part in the mesh's mutual TLS.
+    pub(crate) fn is_external(&self) -> bool {
+        match &self.source {
+            Source::Service(_) => false,
+            Source::ServiceEntry(object) => object.spec.location == ServiceEntryLocation::MeshExternal,
         }
     }
 

@@ -2,7 +2,13 @@
 
 use crate::lab::{BASICS, Lab, http_gateway, virtual_service};
 use meridian_ir::Filters;
+use meridian_ir::filter_chain::{ConnectionView, TransportProtocol, select as select_chain};
+use meridian_ir::http::ClientCertHeader;
 use meridian_ir::request::PlainRequest;
+use meridian_ir::string_match::StringMatch;
+use meridian_ir::tls::{ClientAuth, PeerValidation, TlsVersion};
+use meridian_translate::MeshConfig;
+use std::sync::Arc;
 
 /// A Gateway with the servers of a YAML flow sequence, created so many seconds after the first.
 fn gateway(name: &str, age: u32, servers: &str) -> String {
@@ -203,18 +209,25 @@ fn a_terminating_server_keeps_its_name_from_passthrough_rules() {
     lab.assert_false("VirtualService default/tls", "Accepted", "Conflicted", &["terminates TLS"]);
 }
 
+const DIGEST: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
 #[test]
-fn tls_that_is_not_supported_fails_its_handshakes_and_keeps_its_names() {
+fn tls_that_cannot_be_served_fails_its_handshakes_and_keeps_its_names() {
     let any = "{port: {number: 443, name: any, protocol: HTTPS}, hosts: ['*'], \
                tls: {mode: SIMPLE, credentialName: any-cert}}";
     for (settings, field) in [
-        ("{mode: MUTUAL, credentialName: c}", "spec.servers[0].tls.mode: MUTUAL is not supported yet"),
-        ("{mode: OPTIONAL_MUTUAL, credentialName: c}", "OPTIONAL_MUTUAL"),
-        ("{mode: ISTIO_MUTUAL}", "ISTIO_MUTUAL"),
-        ("{mode: AUTO_PASSTHROUGH}", "AUTO_PASSTHROUGH"),
-        ("{mode: SIMPLE, serverCertificate: /a, privateKey: /b}", "certificates from files"),
-        ("{mode: SIMPLE, credentialName: c, cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256]}", "cipherSuites"),
-        ("{mode: SIMPLE, credentialName: c, minProtocolVersion: TLSV1_0}", "TLS below 1.2"),
+        ("{mode: SIMPLE, credentialName: c, maxProtocolVersion: TLSV1_1}", "maxProtocolVersion: TLS below 1.2"),
+        (
+            "{mode: SIMPLE, credentialName: c, minProtocolVersion: TLSV1_3, maxProtocolVersion: TLSV1_2}",
+            "maxProtocolVersion: is below minProtocolVersion",
+        ),
+        (
+            "{mode: SIMPLE, credentialName: 'sds://provider'}",
+            "credentialName: \"sds://provider\": credentials of \"sds\"",
+        ),
+        ("{mode: SIMPLE, credentialName: 'configmap://a/b'}", "which holds no private key"),
+        ("{mode: MUTUAL, credentialName: c, verifyCertificateSpki: [AAEC]}", "verifyCertificateSpki: found \"AAEC\""),
+        ("{mode: MUTUAL, credentialName: c, verifyCertificateHash: [AAEC]}", "verifyCertificateHash: found \"AAEC\""),
     ] {
         let server = HTTPS.replace("{mode: SIMPLE, credentialName: a-cert}", settings);
         let lab = Lab::with(&gateway("gateway", 1, &format!("[{server}, {any}]")));
@@ -224,6 +237,203 @@ fn tls_that_is_not_supported_fails_its_handshakes_and_keeps_its_names() {
         assert_eq!(lab.tls(Some("b")), "https.443.any.gateway.default kubernetes://any-cert terminated");
         lab.assert_false("Gateway default/gateway", "Accepted", "PartiallyInvalid", &[field, "handshakes"]);
     }
+}
+
+#[test]
+fn tls_that_has_no_effect_is_said_and_the_rest_is_served() {
+    for (settings, expected) in [
+        ("minProtocolVersion: TLSV1_0", "minProtocolVersion: TLS below 1.2 is never spoken"),
+        (
+            "cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256, AES128-SHA, NO-SUCH]",
+            "cipherSuites: AES128-SHA, NO-SUCH cannot be used; the others are used. Allowed are ECDHE-",
+        ),
+        ("cipherSuites: [AES128-SHA]", "the default suites are used"),
+        ("subjectAltNames: [a]", "subjectAltNames: has no effect, because mode SIMPLE"),
+    ] {
+        let server = HTTPS.replace("credentialName", &format!("{settings}, credentialName"));
+        let lab = Lab::with(&gateway("gateway", 1, &format!("[{server}]")));
+        assert_eq!(lab.tls(Some("a.example.com")), "https.443.https.gateway.default kubernetes://a-cert terminated");
+        lab.assert_false("Gateway default/gateway", "Accepted", "PartiallyInvalid", &[expected]);
+    }
+}
+
+#[test]
+fn tls_settings_become_those_of_the_chain() {
+    let settings = "{mode: MUTUAL, serverCertificate: /a.crt, privateKey: /a.key, caCertificates: /ca.crt, caCrl: /ca.crl, \
+                    minProtocolVersion: TLSV1_2, maxProtocolVersion: TLSV1_2, \
+                    cipherSuites: [ECDHE-RSA-AES128-GCM-SHA256], subjectAltNames: ['spiffe://a', b], \
+                    verifyCertificateSpki: ['SPKI'], verifyCertificateHash: ['HASH']}";
+    let colons = (0..32).map(|index| format!("{index:02X}")).collect::<Vec<_>>().join(":");
+    let settings = settings.replace("SPKI", DIGEST).replace("HASH", &colons);
+    let server = HTTPS.replace("{mode: SIMPLE, credentialName: a-cert}", &settings);
+    let mut lab = Lab::with(&gateway("gateway", 1, &format!("[{server}]")));
+    lab.assert_well("Gateway default/gateway");
+    let tls = lab.chain("0.0.0.0_8443", "a.example.com").tls.clone().expect("it terminates TLS");
+    assert_eq!(tls.certificates, ["file-cert:/a.crt~/a.key".into()]);
+    assert_eq!((tls.min_version, tls.max_version), (TlsVersion::Tls12, TlsVersion::Tls12));
+    assert_eq!(tls.cipher_suites, ["ECDHE-RSA-AES128-GCM-SHA256".into()]);
+    let digest: [u8; 32] = std::array::from_fn(|index| u8::try_from(index).expect("below 256"));
+    let expected = PeerValidation {
+        authority: Some("file-root:/ca.crt".into()),
+        crl_file: Some("/ca.crl".into()),
+        subject_alt_names: vec![StringMatch::Exact("spiffe://a".into()), StringMatch::Exact("b".into())],
+        spki: vec![digest],
+        hashes: vec![digest],
+    };
+    assert_eq!(tls.client_auth, ClientAuth::Required(expected.clone()));
+
+    lab.apply(&gateway("gateway", 1, &format!("[{}]", server.replace("MUTUAL", "OPTIONAL_MUTUAL"))));
+    let tls = lab.chain("0.0.0.0_8443", "a.example.com").tls.clone().expect("it terminates TLS");
+    assert_eq!(tls.client_auth, ClientAuth::Optional(expected.clone()));
+
+    let unverified = server.replace("mode: MUTUAL", "mode: MUTUAL, insecureSkipVerify: true");
+    lab.apply(&gateway("gateway", 1, &format!("[{unverified}]")));
+    let tls = lab.chain("0.0.0.0_8443", "a.example.com").tls.clone().expect("it terminates TLS");
+    assert_eq!(tls.client_auth, ClientAuth::Required(PeerValidation { authority: None, ..expected }));
+
+    let listed = "{mode: SIMPLE, tlsCertificates: [{serverCertificate: /a, privateKey: /b}, \
+                  {serverCertificate: /c, privateKey: /d}]}";
+    let server = HTTPS.replace("{mode: SIMPLE, credentialName: a-cert}", listed);
+    lab.apply(&gateway("gateway", 1, &format!("[{server}]")));
+    lab.assert_well("Gateway default/gateway");
+    assert_eq!(
+        lab.tls(Some("a.example.com")),
+        "https.443.https.gateway.default file-cert:/a~/b file-cert:/c~/d terminated"
+    );
+}
+
+#[test]
+fn servers_take_the_mesh_s_tls_defaults() {
+    let mut lab = Lab::with(&gateway("gateway", 1, &format!("[{HTTPS}]")));
+    let settings = serde_json::json!({"tlsDefaults": {
+        "minProtocolVersion": "TLSV1_3", "cipherSuites": ["ECDHE-RSA-AES128-GCM-SHA256"],
+    }});
+    let (mesh, problems) = MeshConfig::default().with_document(&settings);
+    assert!(problems.is_empty());
+    lab.translator.set_mesh(mesh);
+    lab.translate();
+    let tls = lab.chain("0.0.0.0_8443", "a.example.com").tls.clone().expect("it terminates TLS");
+    assert_eq!((tls.min_version, tls.max_version), (TlsVersion::Tls13, TlsVersion::Tls13));
+    assert_eq!(tls.cipher_suites, ["ECDHE-RSA-AES128-GCM-SHA256".into()]);
+    lab.apply(&gateway(
+        "gateway",
+        1,
+        &format!("[{}]", HTTPS.replace("credentialName", "minProtocolVersion: TLSV1_2, credentialName")),
+    ));
+    let tls = lab.chain("0.0.0.0_8443", "a.example.com").tls.clone().expect("it terminates TLS");
+    assert_eq!(tls.min_version, TlsVersion::Tls12);
+}
+
+#[test]
+fn a_pod_s_annotation_says_what_is_in_front_of_its_gateway() {
+    let mut lab = Lab::with(&http_gateway("['*']"));
+    let seen = |lab: &Lab| {
+        let listener = &lab.config.listeners["0.0.0.0_8080"];
+        let Filters::Http(manager) = &listener.chains[0].filters else { panic!("it speaks HTTP") };
+        (
+            listener.proxy_protocol,
+            manager.xff_num_trusted_hops,
+            manager.client_cert_header,
+            manager.client_cert_details.cert,
+        )
+    };
+    assert_eq!(seen(&lab), (false, 0, ClientCertHeader::SanitizeSet, true));
+    let pod = |settings: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: ingressgateway\n  namespace: istio-system\n  annotations:\n    \
+             proxy.istio.io/config: '{settings}'\nspec: {{containers: []}}\n"
+        )
+    };
+    let output = lab.apply(&pod(
+        "{gatewayTopology: {proxyProtocol: {}, numTrustedProxies: 1, forwardClientCertDetails: FORWARD_ONLY}, concurrency: 2}",
+    ));
+    assert_eq!(seen(&lab), (true, 1, ClientCertHeader::ForwardOnly, false));
+    assert_eq!(output.notes.len(), 1);
+    assert!(
+        output.notes[0].starts_with("Pod istio-system/ingressgateway, annotation proxy.istio.io/config: concurrency:"),
+        "{:?}",
+        output.notes
+    );
+    lab.delete("Pod istio-system/ingressgateway");
+    assert_eq!(seen(&lab), (false, 0, ClientCertHeader::SanitizeSet, true));
+}
+
+#[test]
+fn rules_of_one_port_leave_other_listeners_and_chains_alone() {
+    let tcp = "{port: {number: 9000, name: tcp, protocol: TCP}, hosts: ['*']}";
+    let tls = |host: &str| {
+        format!(
+            "{{port: {{number: 443, name: {host}, protocol: TLS}}, hosts: [{host}.example.com], tls: {{mode: PASSTHROUGH}}}}"
+        )
+    };
+    let mut lab = Lab::with(&gateway("tcp", 1, &format!("[{tcp}]")));
+    lab.apply(&gateway("tls", 2, &format!("[{}, {}]", tls("a"), tls("b"))));
+    lab.apply(&bound("tcp", "[tcp]", "hosts: ['*'], tcp: [{route: [{destination: {host: httpbin}}]}]"));
+    let rule = |host: &str, port: u16| {
+        let rule = format!(
+            "hosts: [{host}.example.com], tls: [{{match: [{{sniHosts: [{host}.example.com]}}], \
+             route: [{{destination: {{host: httpbin, port: {{number: {port}}}}}}}]}}]"
+        );
+        bound(host, "[tls]", &rule)
+    };
+    lab.apply(&rule("a", 8000));
+    lab.apply(&rule("b", 8000));
+    let before = lab.config.clone();
+    lab.apply(&rule("b", 8001));
+    let (old, new) = (&before.listeners, &lab.config.listeners);
+    assert!(Arc::ptr_eq(&old["0.0.0.0_9000"], &new["0.0.0.0_9000"]));
+    assert!(Arc::ptr_eq(&old["0.0.0.0_8443"].chains[0], &new["0.0.0.0_8443"].chains[0]));
+    assert!(!Arc::ptr_eq(&old["0.0.0.0_8443"].chains[1], &new["0.0.0.0_8443"].chains[1]));
+    assert_eq!(lab.tls(Some("b.example.com")), "outbound|8001||httpbin.default.svc.cluster.local");
+    lab.assert_false("VirtualService default/b", "ResolvedRefs", "PortNotFound", &["has no port 8001"]);
+    lab.assert_well("VirtualService default/a");
+}
+
+#[test]
+fn auto_passthrough_leads_to_the_service_that_the_server_name_spells() {
+    let server = "{port: {number: 443, name: tls, protocol: TLS}, hosts: ['*.local'], tls: {mode: AUTO_PASSTHROUGH}}";
+    let mut lab = Lab::with(&gateway("gateway", 1, &format!("[{server}]")));
+    let cluster = "outbound_.8000_._.httpbin.default.svc.cluster.local";
+    let select = |lab: &Lab, name: &str, protocol: &[u8]| {
+        let Some(listener) = lab.config.listeners.get("0.0.0.0_8443") else { return "closed".to_owned() };
+        let connection = ConnectionView {
+            destination: listener.address,
+            server_name: Some(name),
+            transport_protocol: TransportProtocol::Tls,
+            application_protocols: &[protocol],
+        };
+        let Some(chain) = select_chain(listener, &connection).chain() else { return "NR".to_owned() };
+        let Filters::Tcp(proxy) = &chain.filters else { panic!("it passes bytes on") };
+        assert!(chain.tls.is_none());
+        proxy.clusters[0].cluster.to_string()
+    };
+    assert_eq!(select(&lab, cluster, b"istio"), cluster);
+    assert_eq!(select(&lab, cluster, b"istio-h2"), cluster);
+    // Other TLS than the mesh's, and other names, find nothing.
+    assert_eq!(select(&lab, cluster, b"http/1.1"), "NR");
+    assert_eq!(select(&lab, "httpbin.default.svc.cluster.local", b"istio"), "NR");
+    assert!(lab.config.clusters.contains_key(cluster) && lab.config.clusters[cluster].tls.is_none());
+    assert_eq!(lab.endpoints(cluster), ["10.0.0.1:80", "10.0.0.2:80"]);
+    // Subsets come with their DestinationRule.
+    let subset = "outbound_.8000_.v1_.httpbin.default.svc.cluster.local";
+    assert_eq!(select(&lab, subset, b"istio"), "NR");
+    let rule = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: httpbin}\n\
+                spec: {host: httpbin, subsets: [{name: v1}]}\n";
+    lab.apply(rule);
+    assert_eq!(select(&lab, subset, b"istio"), subset);
+    // Services outside the mesh are left out, others come and go.
+    let entry = "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: se}\n\
+                 spec: {hosts: [se.local], location: LOCATION, resolution: STATIC, ports: [{number: 1, name: tcp, protocol: TCP}]}\n";
+    lab.apply(&entry.replace("LOCATION", "MESH_EXTERNAL"));
+    assert_eq!(select(&lab, "outbound_.1_._.se.local", b"istio"), "NR");
+    lab.apply(&entry.replace("LOCATION", "MESH_INTERNAL"));
+    assert_eq!(select(&lab, "outbound_.1_._.se.local", b"istio"), "outbound_.1_._.se.local");
+    lab.assert_well("Gateway default/gateway");
+    lab.apply(&gateway("gateway", 1, &format!("[{}]", server.replace("*.local", "*.else"))));
+    assert_eq!(select(&lab, cluster, b"istio"), "closed");
+    assert!(lab.config.clusters.is_empty());
+    let expected = ["port 443 is closed: no service of the mesh has one of this server's hosts"];
+    lab.assert_false("Gateway default/gateway", "Programmed", "NotProgrammed", &expected);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use meridian_ir::filter_chain::{ConnectionView, Filters, TransportProtocol, select};
 use meridian_ir::http::RouteSource;
 use meridian_ir::request::PlainRequest;
-use meridian_ir::{Action, ProxyConfig, Route};
+use meridian_ir::{Action, FilterChain, ProxyConfig, Route};
 use meridian_resources::{ObjectRef, Resource};
 use meridian_translate::{Condition, MeshConfig, Output, ProxyNode, Translator};
 use std::collections::{BTreeMap, HashMap};
@@ -192,6 +192,18 @@ impl Lab {
                 format!("{} {}", direct.status, String::from_utf8_lossy(&direct.body)).trim().into()
             }
         }
+    }
+
+    /// The chain of a listener that takes TLS connections with this server name.
+    pub(crate) fn chain(&self, listener: &str, server_name: &str) -> &Arc<FilterChain> {
+        let listener = &self.config.listeners[listener];
+        let connection = ConnectionView {
+            destination: listener.address,
+            server_name: Some(server_name),
+            transport_protocol: TransportProtocol::Tls,
+            application_protocols: &[b"http/1.1"],
+        };
+        select(listener, &connection).chain().unwrap_or_else(|| panic!("no chain takes {server_name}"))
     }
 
     /// What takes a TLS connection with this server name on port 8443: the route configuration with the certificates,

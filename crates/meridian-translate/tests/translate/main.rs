@@ -1,5 +1,6 @@
 //! Translation as a user sees it: objects in, routes, clusters and conditions out.
 
+mod delegation;
 mod destinations;
 mod gateways;
 mod http_policies;

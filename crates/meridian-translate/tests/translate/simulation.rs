@@ -24,17 +24,10 @@ const FAMILIES: [(&str, usize); 6] = [
 ];
 
 /// Cases in which Meridian differs, and why.
-const DIFFERENT: [(&str, &str); 3] = [
-    (
-        "TestGatewayConflicts/duplicate_tls_gateway/call",
-        "Istio makes two equal chains, which Envoy refuses (its issue 24638); here the younger server is left out",
-    ),
-    (
-        "TestTLSRouteTermination/tlsroute_mixed_mode/terminate_route_reaches_terminate_backend",
-        "tls rules behind terminated TLS are the Gateway API's, which is not translated yet",
-    ),
-    ("TestTLSRouteTermination/tlsroute_with_tls_terminate/tls_terminate_request", "likewise"),
-];
+const DIFFERENT: [(&str, &str); 1] = [(
+    "TestGatewayConflicts/duplicate_tls_gateway/call",
+    "Istio makes two equal chains, which Envoy refuses (its issue 24638); here the younger server is left out",
+)];
 
 #[derive(Deserialize)]
 struct Case {

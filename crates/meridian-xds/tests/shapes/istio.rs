@@ -59,7 +59,8 @@ fn remove_foreign(value: &mut Value) {
                     .for_each(|endpoint| drop(endpoint.as_object_mut().expect("an object").remove("metadata")));
             }
             if let Some(filters) = fields.get_mut("httpFilters").and_then(Value::as_array_mut) {
-                filters.retain(|filter| filter["name"] == "envoy.filters.http.router");
+                let ours = ["envoy.filters.http.fault", "envoy.filters.http.cors", "envoy.filters.http.router"];
+                filters.retain(|filter| ours.iter().any(|name| filter["name"] == *name));
             }
             fields.values_mut().for_each(remove_foreign);
         }

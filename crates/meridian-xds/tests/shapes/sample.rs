@@ -6,7 +6,7 @@ use meridian_ir::endpoint::{Address, Health};
 use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName, TransportProtocol};
 use meridian_ir::format::Format;
 use meridian_ir::header_edit::{AppendAction, HeaderValue};
-use meridian_ir::http::{PathNormalization, RouteSource, ServerHeader};
+use meridian_ir::http::{ClientCertDetails, ClientCertHeader, PathNormalization, RouteSource, ServerHeader};
 use meridian_ir::listener::Direction;
 use meridian_ir::route::{
     DirectResponse, Forward, HeaderMatch, PathMatch, PathRewrite, QueryMatch, Redirect, RedirectPath, RegexRewrite,
@@ -44,8 +44,8 @@ pub(crate) fn manager(stat_prefix: &str, routes: RouteSource) -> HttpConnectionM
         request_headers_timeout: Duration::ZERO,
         idle_timeout: Duration::from_secs(3600),
         access_log: Vec::new(),
-        client_cert_header: meridian_ir::http::ClientCertHeader::Sanitize,
-        client_cert_details: meridian_ir::http::ClientCertDetails::default(),
+        client_cert_header: ClientCertHeader::SanitizeSet,
+        client_cert_details: ClientCertDetails { subject: true, cert: true, chain: false, dns: true, uri: true },
     }
 }
 

@@ -1,15 +1,21 @@
 use super::*;
 use crate::outcome::{Details, Flag, Flags, ResetReason, TransportFailure};
-use crate::record::{Downstream, NoHeaders, Timeline, Upstream};
+use crate::record::{Downstream, HeaderView, NoHeaders, Protocol, Timeline, Upstream, WireBytes};
 use meridian_ir::access_log::ISTIO_DEFAULT_FORMAT;
+use meridian_ir::endpoint::{Address, Endpoint, Health};
+use meridian_ir::{Endpoints, Name};
 use std::net::SocketAddr;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
-struct Headers(&'static [(&'static str, &'static str)]);
+pub(in crate::access_log) struct Headers(pub(in crate::access_log) &'static [(&'static str, &'static str)]);
 
 impl HeaderView for Headers {
     fn first(&self, name: &str) -> Option<&[u8]> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_bytes())
+    }
+
+    fn byte_size(&self) -> u64 {
+        self.0.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum()
     }
 }
 
@@ -36,11 +42,16 @@ fn downstream<'a>() -> Downstream<'a> {
         tls_version: None,
         tls_cipher: None,
         tls_failure: None,
+        direct_local: SocketAddr::from(([127, 0, 0, 1], 80)),
+        tls_group: None,
+        handshake: None,
+        peer: None,
+        local_certificate: None,
     }
 }
 
 /// Row 1.21 of the reference, as a record.
-fn http(cluster: &Name) -> Record<'_> {
+pub(in crate::access_log) fn http(cluster: &Name) -> Record<'_> {
     Record {
         protocol: Protocol::Http11,
         start: UNIX_EPOCH + Duration::from_millis(1_730_619_246_206),
@@ -53,6 +64,7 @@ fn http(cluster: &Name) -> Record<'_> {
             downstream_tx_begin: Some(Duration::from_millis(706)),
             downstream_tx_end: Some(Duration::from_millis(707)),
             total: Duration::from_micros(707_999),
+            ..Timeline::default()
         },
         request: &REQUEST,
         response: &RESPONSE,
@@ -65,6 +77,12 @@ fn http(cluster: &Name) -> Record<'_> {
         bytes_sent: 980,
         request_head_bytes: 100,
         response_head_bytes: 200,
+        wire: WireBytes {
+            upstream_sent: 300,
+            upstream_headers_sent: 250,
+            downstream_received: 120,
+            ..WireBytes::default()
+        },
         downstream: downstream(),
         upstream: Upstream {
             cluster: Some(cluster),
@@ -72,6 +90,7 @@ fn http(cluster: &Name) -> Record<'_> {
             local: Some(address("10.1.3.61:47086")),
             attempts: 1,
             failure: None,
+            ..Upstream::default()
         },
         route_name: "default",
         filter_chain_name: "",
@@ -176,6 +195,131 @@ fn operators() {
     ] {
         assert_eq!(print(format, &record), expected, "{format}");
     }
+}
+
+const GRPC: Headers = Headers(&[
+    (":path", "/rewritten?a=b%20c+d%41%0a"),
+    (":authority", "new.test"),
+    ("x-envoy-original-path", "/old?x"),
+    ("x-envoy-original-host", "old.test"),
+    ("content-type", "application/grpc"),
+    ("x-request-id", "id"),
+]);
+
+#[test]
+fn operators_about_requests() {
+    let cluster = "c".into();
+    let mut record = http(&cluster);
+    let trailers = Headers(&[("grpc-status", "3")]);
+    (record.request, record.trailers) = (&GRPC, &trailers);
+    for (format, expected) in [
+        ("%PATH% %PATH(NQ)% %PATH(WQ:PATH):5% %PATH(NQ:PATH)%", "/old?x /old /rewr /rewritten"),
+        ("%QUERY_PARAMS% %QUERY_PARAMS(DECODED)% %QUERY_PARAMS:3%", "a=b%20c+d%41%0a a=b%20c+dA%0a a=b"),
+        ("%REQUESTED_SERVER_NAME% %REQUESTED_SERVER_NAME(SNI_FIRST)%", "- old.test"),
+        ("%REQUESTED_SERVER_NAME(HOST_FIRST:HOST)% %REQUESTED_SERVER_NAME(HOST_FIRST:ORIG)%", "new.test old.test"),
+        ("%GRPC_STATUS% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS_NUMBER%", "InvalidArgument INVALID_ARGUMENT 3"),
+        ("%STREAM_ID% %LOCAL_REPLY_BODY%|", "id |"),
+        (r#"%COALESCE({"operators": ["REQUESTED_SERVER_NAME", {"command": "REQ", "param": "nope"}]})%"#, "-"),
+        (r#"%COALESCE({"operators": ["REQUESTED_SERVER_NAME", {"command": "REQ", "param": ":authority"}]}):3%"#, "new"),
+        ("%TRACE_ID% %DYNAMIC_METADATA(a:b)% %TLS_JA3_FINGERPRINT% %ROUNDTRIP_DURATION%", "- - - -"),
+    ] {
+        assert_eq!(print(format, &record), expected, "{format}");
+    }
+    record.trailers = &NoHeaders;
+    assert_eq!(print("%GRPC_STATUS%", &record), "Unknown", "the status is that of HTTP 200 without any of gRPC");
+    record.request = &REQUEST;
+    assert_eq!(print("%GRPC_STATUS% %GRPC_STATUS_NUMBER%", &record), "- -", "the request is not gRPC");
+    record.downstream.server_name = Some("sni.test");
+    assert_eq!(print("%REQUESTED_SERVER_NAME(SNI_FIRST)%", &record), "sni.test");
+    let unique = print("%UNIQUE_ID%", &record);
+    assert!(unique.len() == 36 && unique.as_bytes()[14] == b'4' && unique != print("%UNIQUE_ID%", &record), "{unique}");
+}
+
+#[test]
+fn operators_about_addresses_bytes_and_endpoints() {
+    let cluster = "c".into();
+    let mut record = http(&cluster);
+    record.downstream.direct_remote = address("[2001:db8:1234:5678:9abc:def0:1234:5678]:99");
+    record.downstream.tls_group = Some("X25519");
+    record.downstream.handshake = Some(Duration::from_millis(12));
+    let tried = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.1:80"].map(address);
+    record.upstream.attempted = &tried;
+    record.upstream.host = Some(tried[0]);
+    for (format, expected) in [
+        ("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(16)%", "10.1.0.0/16"),
+        ("%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT(64)%", "2001:db8:1234:5678::/64"),
+        (
+            "%UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(0)% %UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(32)%",
+            "0.0.0.0/0 10.1.3.61/32",
+        ),
+        ("%UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(33)%", "-"),
+        ("%DOWNSTREAM_DIRECT_LOCAL_ADDRESS% %DOWNSTREAM_DIRECT_LOCAL_PORT%", "127.0.0.1:80 80"),
+        ("%UPSTREAM_HOSTS_ATTEMPTED%", "10.0.0.1:80,10.0.0.2:80"),
+        ("%UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT%", "10.0.0.1,10.0.0.2"),
+        ("%UPSTREAM_HOST_NAME% %UPSTREAM_HOST_NAME_WITHOUT_PORT%", "10.0.0.1:80 10.0.0.1"),
+        ("%UPSTREAM_CONNECTION_ID% %UPSTREAM_CONNECTION_IDS_ATTEMPTED%", "0 -"),
+        ("%UPSTREAM_TLS_VERSION% %UPSTREAM_SERVER_NAME% %UPSTREAM_PEER_SUBJECT%", "- - -"),
+        ("%DOWNSTREAM_TLS_GROUP% %DOWNSTREAM_HANDSHAKE_DURATION%", "X25519 12"),
+        ("%UPSTREAM_WIRE_BYTES_SENT% %UPSTREAM_HEADER_BYTES_SENT% %DOWNSTREAM_WIRE_BYTES_RECEIVED%", "300 250 120"),
+        ("%RESPONSE_HEADERS_BYTES% %RESPONSE_TRAILERS_BYTES% %BYTES_RETRANSMITTED%", "47 0 0"),
+        ("%UPSTREAM_CONNECTION_POOL_READY_DURATION% %COMMON_DURATION(US_CX_BEG:US_CX_END:ms)%", "- -"),
+        ("%DOWNSTREAM_PEER_SUBJECT% %DOWNSTREAM_PEER_CERT_V_START% %DOWNSTREAM_LOCAL_DNS_SAN%", "- - -"),
+    ] {
+        assert_eq!(print(format, &record), expected, "{format}");
+    }
+    let named = Endpoint {
+        address: Address::Dns("up.test".into(), 80),
+        weight: 1,
+        health: Health::Healthy,
+        locality: "".into(),
+        priority: 0,
+    };
+    let endpoints = Endpoints { endpoints: vec![named], locality_weights: Vec::new() };
+    record.upstream.endpoints = Some(&endpoints);
+    assert_eq!(print("%UPSTREAM_HOST_NAME% %UPSTREAM_HOST_NAME_WITHOUT_PORT%", &record), "up.test:80 up.test");
+}
+
+#[test]
+fn operators_about_certificates() {
+    let cluster = "c".into();
+    let generated = openssl_certificate();
+    let peer = crate::tls::PeerCertificate::new(&[generated.clone(), generated], true).expect("a certificate");
+    let mut record = http(&cluster);
+    record.downstream.peer = Some(&peer);
+    record.downstream.local_certificate = Some(&peer.facts);
+    let (sha256, sha1, serial) = (&peer.sha256, &peer.sha1, &peer.facts.serial_number);
+    for (format, expected) in [
+        ("%DOWNSTREAM_PEER_SUBJECT%", "O=some organization,CN=good".to_owned()),
+        (
+            "%DOWNSTREAM_LOCAL_SUBJECT% %DOWNSTREAM_PEER_ISSUER%",
+            "O=some organization,CN=good O=some organization,CN=good".to_owned(),
+        ),
+        ("%DOWNSTREAM_PEER_DNS_SAN%", "a.test,b.test".to_owned()),
+        ("%DOWNSTREAM_PEER_URI_SAN%", "spiffe://c/ns/n/sa/s".to_owned()),
+        ("%DOWNSTREAM_PEER_IP_SAN% %DOWNSTREAM_PEER_EMAIL_SAN%", "127.0.0.1 a@b.test".to_owned()),
+        ("%DOWNSTREAM_PEER_FINGERPRINT_256% %DOWNSTREAM_PEER_FINGERPRINT_1%", format!("{sha256} {sha1}")),
+        ("%DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256%", format!("{sha256},{sha256}")),
+        ("%DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1%", format!("{sha1},{sha1}")),
+        ("%DOWNSTREAM_PEER_SERIAL% %DOWNSTREAM_PEER_CHAIN_SERIALS%", format!("{serial} {serial},{serial}")),
+        ("%DOWNSTREAM_PEER_CERT_V_START(%s)%", peer.facts.not_before.to_string()),
+        ("%DOWNSTREAM_PEER_CERT_V_END(%s)%", peer.facts.not_after.to_string()),
+        ("%DOWNSTREAM_PEER_CERT%", peer.pem().to_owned()),
+        ("%DOWNSTREAM_PEER_ISSUER_SERIAL% %DOWNSTREAM_PEER_OTHERNAME_SAN%", "- -".to_owned()),
+    ] {
+        assert_eq!(print(format, &record), expected, "{format}");
+    }
+}
+
+/// A certificate, made by openssl.
+fn openssl_certificate() -> rustls::pki_types::CertificateDer<'static> {
+    use rustls::pki_types::pem::PemObject;
+    let names = "subjectAltName=DNS:a.test,DNS:b.test,URI:spiffe://c/ns/n/sa/s,IP:127.0.0.1,email:a@b.test";
+    let output = std::process::Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null", "-addext", names])
+        .args(["-subj", "/CN=good/O=some organization"])
+        .output()
+        .expect("openssl is installed");
+    rustls::pki_types::CertificateDer::from_pem_slice(&output.stdout).expect("openssl writes a certificate")
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::outcome::Flags;
-use crate::record::{Downstream, NoHeaders, Protocol, Record, Timeline, Upstream};
+use crate::record::{Downstream, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use meridian_ir::AccessLog;
 use meridian_ir::access_log::LogFormat;
 use meridian_ir::format::Format;
@@ -20,6 +20,11 @@ fn with_record(bytes_sent: u64, with: impl FnOnce(&Record<'_>)) {
         tls_version: None,
         tls_cipher: None,
         tls_failure: None,
+        direct_local: SocketAddr::from(([127, 0, 0, 1], 80)),
+        tls_group: None,
+        handshake: None,
+        peer: None,
+        local_certificate: None,
     };
     with(&Record {
         protocol: Protocol::Tcp,
@@ -36,6 +41,7 @@ fn with_record(bytes_sent: u64, with: impl FnOnce(&Record<'_>)) {
         bytes_sent,
         request_head_bytes: 0,
         response_head_bytes: 0,
+        wire: WireBytes::default(),
         downstream,
         upstream: Upstream::default(),
         route_name: "",

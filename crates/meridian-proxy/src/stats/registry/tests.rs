@@ -1,6 +1,6 @@
 use super::*;
 use crate::outcome::{Details, Ending, Flag, Flags};
-use crate::record::{Downstream, HeaderView, NoHeaders, Protocol, Record, Timeline, Upstream};
+use crate::record::{Downstream, HeaderView, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::stats::{Filter, json, prometheus, text};
 use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy};
 use meridian_ir::{Cluster, Origin};
@@ -49,6 +49,7 @@ fn record<'a>(cluster: Option<&'a Name>, code: u16, millis: u64) -> Record<'a> {
         bytes_sent: 1_000,
         request_head_bytes: 90,
         response_head_bytes: 200,
+        wire: WireBytes::default(),
         downstream: Downstream {
             connection_id: 1,
             local: address,
@@ -58,6 +59,11 @@ fn record<'a>(cluster: Option<&'a Name>, code: u16, millis: u64) -> Record<'a> {
             tls_version: None,
             tls_cipher: None,
             tls_failure: None,
+            direct_local: SocketAddr::from(([127, 0, 0, 1], 80)),
+            tls_group: None,
+            handshake: None,
+            peer: None,
+            local_certificate: None,
         },
         upstream: Upstream { cluster, attempts: u32::from(cluster.is_some()), ..Upstream::default() },
         route_name: "",

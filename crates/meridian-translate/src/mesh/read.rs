@@ -1,0 +1,424 @@
+//! Reading of MeshConfig and ProxyConfig documents: each field by itself, so that one that is not understood is named
+//! and the others count.
+
+use super::{GatewayTopology, MeshConfig, TlsDefaults};
+use meridian_ir::Name;
+use meridian_ir::access_log::{ISTIO_DEFAULT_FORMAT, JsonFormat, LogFormat};
+use meridian_ir::format::Format;
+use meridian_ir::http::{ClientCertHeader, PathNormalization};
+use meridian_ir::tls::TlsVersion;
+use meridian_resources::{Duration, yaml};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+const NO_EFFECT: &str = "not supported yet; this setting has no effect";
+
+/// The members of Istio's JSON access log.
+const ISTIO_JSON_FORMAT: [(&str, &str); 24] = [
+    ("authority", "%REQ(:AUTHORITY)%"),
+    ("bytes_received", "%BYTES_RECEIVED%"),
+    ("bytes_sent", "%BYTES_SENT%"),
+    ("connection_termination_details", "%CONNECTION_TERMINATION_DETAILS%"),
+    ("downstream_local_address", "%DOWNSTREAM_LOCAL_ADDRESS%"),
+    ("downstream_remote_address", "%DOWNSTREAM_REMOTE_ADDRESS%"),
+    ("duration", "%DURATION%"),
+    ("method", "%REQ(:METHOD)%"),
+    ("path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"),
+    ("protocol", "%PROTOCOL%"),
+    ("request_id", "%REQ(X-REQUEST-ID)%"),
+    ("requested_server_name", "%REQUESTED_SERVER_NAME%"),
+    ("response_code", "%RESPONSE_CODE%"),
+    ("response_code_details", "%RESPONSE_CODE_DETAILS%"),
+    ("response_flags", "%RESPONSE_FLAGS%"),
+    ("route_name", "%ROUTE_NAME%"),
+    ("start_time", "%START_TIME%"),
+    ("upstream_cluster", "%UPSTREAM_CLUSTER_RAW%"),
+    ("upstream_host", "%UPSTREAM_HOST%"),
+    ("upstream_local_address", "%UPSTREAM_LOCAL_ADDRESS%"),
+    ("upstream_service_time", "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%"),
+    ("upstream_transport_failure_reason", "%UPSTREAM_TRANSPORT_FAILURE_REASON%"),
+    ("user_agent", "%REQ(USER-AGENT)%"),
+    ("x_forwarded_for", "%REQ(X-FORWARDED-FOR)%"),
+];
+
+/// Lays a MeshConfig document over `mesh`; the problems are returned.
+pub(super) fn mesh_config(mesh: &mut MeshConfig, document: &Value) -> Vec<String> {
+    let Some(fields) = document.as_object() else {
+        return vec!["found something else than a mapping of settings".to_owned()];
+    };
+    let mut problems = Problems::default();
+    access_log_format(mesh, fields, &mut problems);
+    for (name, value) in fields {
+        if let Err(problem) = set(mesh, name, value, &mut problems) {
+            problems.add(name, &problem);
+        }
+    }
+    problems.0
+}
+
+/// Lays the `gatewayTopology` of a `proxy.istio.io/config` annotation over `topology`; the problems are returned.
+pub(super) fn proxy_config_annotation(topology: &mut GatewayTopology, annotation: &str) -> Vec<String> {
+    let mut problems = Problems::default();
+    match yaml::values(annotation, "annotation proxy.istio.io/config").into_iter().next() {
+        None => {}
+        Some(Err(diagnostic)) => problems.0.push(diagnostic.to_string()),
+        Some(Ok(Value::Object(fields))) => {
+            for (name, value) in &fields {
+                match name.as_str() {
+                    "gatewayTopology" => gateway_topology(topology, value, &mut problems),
+                    _ => problems.add(name, NO_EFFECT),
+                }
+            }
+        }
+        Some(Ok(_)) => problems.0.push("found something else than a mapping of settings".to_owned()),
+    }
+    problems.0
+}
+
+/// What is not understood, with its field.
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn add(&mut self, field: &str, problem: &str) {
+        self.0.push(format!("{field}: {problem}"));
+    }
+}
+
+/// Sets one field, or says what was found and what is allowed.
+fn set(mesh: &mut MeshConfig, name: &str, value: &Value, problems: &mut Problems) -> Result<(), String> {
+    match name {
+        "accessLogFile" => mesh.access_log_file = text(value)?.into(),
+        // Read together.
+        "accessLogFormat" | "accessLogEncoding" => {}
+        "connectTimeout" => mesh.connect_timeout = duration(value)?,
+        "rootNamespace" => mesh.root_namespace = text(value)?.into(),
+        "trustDomain" => mesh.trust_domain = trust_domain(text(value)?)?,
+        "h2UpgradePolicy" => mesh.h2_upgrade = h2_upgrade(value)?,
+        "tcpKeepalive" => mesh.tcp_keepalive = Some(typed(value)?),
+        "localityLbSetting" => mesh.locality_lb_setting = typed(value)?,
+        "defaultHttpRetryPolicy" => mesh.default_http_retry_policy = Some(typed(value)?),
+        "pathNormalization" => mesh.path_normalization = path_normalization(&value["normalization"])?,
+        "tlsDefaults" => tls_defaults(&mut mesh.tls_defaults, value, problems),
+        "defaultConfig" => default_config(mesh, value, problems),
+        // What Meridian does anyway, so that common installations read without complaint.
+        "enablePrometheusMerge" | "enableTracing" if value == false => {}
+        _ => return Err(NO_EFFECT.to_owned()),
+    }
+    Ok(())
+}
+
+/// `accessLogEncoding` says how `accessLogFormat` is to be read, wherever the two stand.
+fn access_log_format(mesh: &mut MeshConfig, fields: &Map<String, Value>, problems: &mut Problems) {
+    let is_json = match fields.get("accessLogEncoding") {
+        None => matches!(mesh.access_log_format, LogFormat::Json(_)),
+        Some(encoding) if encoding == "TEXT" || encoding == 0 => false,
+        Some(encoding) if encoding == "JSON" || encoding == 1 => true,
+        Some(other) => return problems.add("accessLogEncoding", &format!("found {other}, allowed: TEXT, JSON")),
+    };
+    let written = fields.get("accessLogFormat").map_or(Ok(""), text);
+    let parsed = written.and_then(|written| match (is_json, written) {
+        (false, "") => text_format(ISTIO_DEFAULT_FORMAT),
+        (false, written) => text_format(written),
+        (true, "") => istio_json_format(),
+        (true, written) => json_format(written),
+    });
+    match parsed {
+        Ok(format) => mesh.access_log_format = format,
+        Err(problem) => problems.add("accessLogFormat", &problem),
+    }
+}
+
+/// Istio adds the newline that a format lacks.
+fn text_format(text: &str) -> Result<LogFormat, String> {
+    let line = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
+    Ok(LogFormat::Text(Arc::new(Format::parse(&line).map_err(|error| error.to_string())?)))
+}
+
+fn istio_json_format() -> Result<LogFormat, String> {
+    let member = |(name, operator): (&str, &str)| {
+        let format = Format::parse(operator).map_err(|error| error.to_string())?;
+        Ok((Name::from(name), JsonFormat::String(format)))
+    };
+    let members: Result<Vec<_>, String> = ISTIO_JSON_FORMAT.into_iter().map(member).collect();
+    Ok(LogFormat::Json(Arc::new(JsonFormat::Object(members?))))
+}
+
+/// A JSON object whose strings are formats; Envoy writes its members sorted by name.
+fn json_format(text: &str) -> Result<LogFormat, String> {
+    let allowed = "allowed with accessLogEncoding JSON: a JSON object such as {\"status\": \"%RESPONSE_CODE%\"}";
+    let value: Value = serde_json::from_str(text).map_err(|error| format!("found no JSON ({error}), {allowed}"))?;
+    match value {
+        Value::Object(_) => Ok(LogFormat::Json(Arc::new(json_value(&value)?))),
+        other => Err(format!("found {other}, {allowed}")),
+    }
+}
+
+fn json_value(value: &Value) -> Result<JsonFormat, String> {
+    Ok(match value {
+        Value::Null => JsonFormat::Null,
+        Value::Bool(value) => JsonFormat::Bool(*value),
+        Value::Number(number) => JsonFormat::Number(number.to_string().into()),
+        Value::String(text) => JsonFormat::String(Format::parse(text).map_err(|error| format!("{text:?}: {error}"))?),
+        Value::Array(items) => JsonFormat::Array(items.iter().map(json_value).collect::<Result<_, _>>()?),
+        Value::Object(fields) => {
+            let mut names: Vec<&String> = fields.keys().collect();
+            names.sort();
+            let member = |name: &String| Ok::<_, String>((Name::from(name.as_str()), json_value(&fields[name])?));
+            JsonFormat::Object(names.into_iter().map(member).collect::<Result<_, _>>()?)
+        }
+    })
+}
+
+fn default_config(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {
+    let Some(fields) = value.as_object() else {
+        return problems.add("defaultConfig", "found something else than a mapping");
+    };
+    for (name, value) in fields {
+        match name.as_str() {
+            "gatewayTopology" => gateway_topology(&mut mesh.gateway_topology, value, problems),
+            "proxyMetadata" => proxy_metadata(mesh, value, problems),
+            _ => problems.add(&format!("defaultConfig.{name}"), NO_EFFECT),
+        }
+    }
+}
+
+fn proxy_metadata(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match name.as_str() {
+            "ISTIO_META_HTTP10" => mesh.http10 |= value == "1" || value == "true",
+            _ => problems.add(&format!("defaultConfig.proxyMetadata.{name}"), NO_EFFECT),
+        }
+    }
+}
+
+fn gateway_topology(topology: &mut GatewayTopology, value: &Value, problems: &mut Problems) {
+    let Some(fields) = value.as_object() else {
+        return problems.add("gatewayTopology", "found something else than a mapping");
+    };
+    for (name, value) in fields {
+        let set = match name.as_str() {
+            "numTrustedProxies" => number(value).map(|count| topology.num_trusted_proxies = count),
+            "forwardClientCertDetails" => {
+                client_cert_header(value).map(|header| topology.forward_client_cert_details = header)
+            }
+            "proxyProtocol" => proxy_protocol(value).map(|wanted| topology.proxy_protocol = wanted),
+            _ => Err(NO_EFFECT.to_owned()),
+        };
+        if let Err(problem) = set {
+            problems.add(&format!("gatewayTopology.{name}"), &problem);
+        }
+    }
+}
+
+fn client_cert_header(value: &Value) -> Result<ClientCertHeader, String> {
+    match value.as_str().unwrap_or_default() {
+        "SANITIZE" => Ok(ClientCertHeader::Sanitize),
+        "FORWARD_ONLY" => Ok(ClientCertHeader::ForwardOnly),
+        "APPEND_FORWARD" => Ok(ClientCertHeader::AppendForward),
+        "SANITIZE_SET" | "UNDEFINED" => Ok(ClientCertHeader::SanitizeSet),
+        "ALWAYS_FORWARD_ONLY" => Ok(ClientCertHeader::AlwaysForwardOnly),
+        _ => Err(format!(
+            "found {value}, allowed: SANITIZE, FORWARD_ONLY, APPEND_FORWARD, SANITIZE_SET, ALWAYS_FORWARD_ONLY"
+        )),
+    }
+}
+
+/// Istio's message has no fields: that it is there is what counts.
+fn proxy_protocol(value: &Value) -> Result<bool, String> {
+    match value {
+        Value::Null => Ok(false),
+        Value::Object(fields) if fields.is_empty() => Ok(true),
+        other => Err(format!("found {other}, allowed: {{}}")),
+    }
+}
+
+fn tls_defaults(defaults: &mut TlsDefaults, value: &Value, problems: &mut Problems) {
+    let Some(fields) = value.as_object() else {
+        return problems.add("tlsDefaults", "found something else than a mapping");
+    };
+    for (name, value) in fields {
+        let field = format!("tlsDefaults.{name}");
+        match (name.as_str(), value) {
+            ("minProtocolVersion", version) => match version.as_str().unwrap_or_default() {
+                "TLS_AUTO" | "TLSV1_2" => defaults.min_version = TlsVersion::Tls12,
+                "TLSV1_3" => defaults.min_version = TlsVersion::Tls13,
+                _ => problems.add(&field, &format!("found {version}, allowed: TLS_AUTO, TLSV1_2, TLSV1_3")),
+            },
+            ("cipherSuites", Value::Array(suites)) => {
+                defaults.cipher_suites = suites.iter().filter_map(Value::as_str).map(Name::from).collect();
+            }
+            _ => problems.add(&field, NO_EFFECT),
+        }
+    }
+}
+
+fn path_normalization(value: &Value) -> Result<PathNormalization, String> {
+    match value.as_str().unwrap_or("DEFAULT") {
+        "DEFAULT" | "BASE" => Ok(PathNormalization::Base),
+        "NONE" => Ok(PathNormalization::None),
+        "MERGE_SLASHES" => Ok(PathNormalization::MergeSlashes),
+        "DECODE_AND_MERGE_SLASHES" => Ok(PathNormalization::DecodeAndMergeSlashes),
+        found => Err(format!(
+            "normalization: found {found:?}, allowed: DEFAULT, NONE, BASE, MERGE_SLASHES, DECODE_AND_MERGE_SLASHES"
+        )),
+    }
+}
+
+fn h2_upgrade(value: &Value) -> Result<bool, String> {
+    match value.as_str().unwrap_or_default() {
+        "DO_NOT_UPGRADE" => Ok(false),
+        "UPGRADE" => Ok(true),
+        _ => Err(format!("found {value}, allowed: DO_NOT_UPGRADE, UPGRADE")),
+    }
+}
+
+/// A setting that has the form of one in a DestinationRule or a VirtualService.
+fn typed<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T, String> {
+    serde_json::from_value(value.clone()).map_err(|error| error.to_string())
+}
+
+/// SPIFFE-ID section 2.1: lowercase letters, digits, dots, dashes and underscores.
+fn trust_domain(text: &str) -> Result<Name, String> {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
+    if text.is_empty() || text.len() > 255 || !text.bytes().all(legal) {
+        return Err(format!(
+            "found {text:?}, allowed: lowercase letters, digits, '.', '-' and '_', such as example.org"
+        ));
+    }
+    Ok(text.into())
+}
+
+fn number(value: &Value) -> Result<u32, String> {
+    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| format!("found {value}, allowed: a number from 0"))
+}
+
+fn text(value: &Value) -> Result<&str, String> {
+    value.as_str().ok_or_else(|| format!("found {value}, allowed: text"))
+}
+
+fn duration(value: &Value) -> Result<std::time::Duration, String> {
+    let parsed = Duration::parse(text(value)?).map_err(|error| error.to_string())?;
+    if parsed.as_nanos() > 0 { Ok(parsed.to_std()) } else { Err(format!("found {value}, allowed: more than zero")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(document: &Value) -> (MeshConfig, Vec<String>) {
+        MeshConfig::default().with_document(document)
+    }
+
+    #[test]
+    fn settings_that_are_understood() {
+        let (mesh, problems) = read(&json!({
+            "accessLogFile": "/dev/stdout",
+            "accessLogFormat": "%REQ(:PATH)%",
+            "connectTimeout": "2s",
+            "h2UpgradePolicy": "UPGRADE",
+            "tcpKeepalive": {"probes": 3},
+            "localityLbSetting": {"enabled": false},
+            "defaultHttpRetryPolicy": {"attempts": 7},
+            "trustDomain": "example.org",
+            "pathNormalization": {"normalization": "MERGE_SLASHES"},
+            "tlsDefaults": {"minProtocolVersion": "TLSV1_3", "cipherSuites": ["ECDHE-RSA-AES128-GCM-SHA256"]},
+            "defaultConfig": {
+                "proxyMetadata": {"ISTIO_META_HTTP10": "1"},
+                "gatewayTopology": {
+                    "numTrustedProxies": 2, "forwardClientCertDetails": "APPEND_FORWARD", "proxyProtocol": {},
+                },
+            },
+        }));
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(&*mesh.access_log_file, "/dev/stdout");
+        assert_eq!(mesh.access_log_format, text_format("%REQ(:PATH)%\n").unwrap());
+        assert_eq!(mesh.connect_timeout, std::time::Duration::from_secs(2));
+        assert_eq!(&*mesh.trust_domain, "example.org");
+        assert!(mesh.h2_upgrade);
+        assert_eq!(mesh.tcp_keepalive.map(|keepalive| keepalive.probes), Some(3));
+        assert_eq!(mesh.locality_lb_setting.enabled, Some(false));
+        assert_eq!(mesh.default_http_retry_policy.map(|policy| policy.attempts), Some(7));
+        assert_eq!(mesh.path_normalization, PathNormalization::MergeSlashes);
+        assert_eq!(mesh.tls_defaults.min_version, TlsVersion::Tls13);
+        assert_eq!(mesh.tls_defaults.cipher_suites.len(), 1);
+        assert!(mesh.http10);
+        let expected = GatewayTopology {
+            num_trusted_proxies: 2,
+            forward_client_cert_details: ClientCertHeader::AppendForward,
+            proxy_protocol: true,
+        };
+        assert_eq!(mesh.gateway_topology, expected);
+    }
+
+    #[test]
+    fn a_setting_that_is_not_is_named_and_the_others_count() {
+        let (mesh, problems) = read(&json!({
+            "accessLogFile": "/dev/stdout",
+            "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+            "connectTimeout": "soon",
+            "accessLogFormat": "%NOPE%",
+            "trustDomain": "Not One",
+            "tlsDefaults": {"minProtocolVersion": "TLSV1_0", "ecdhCurves": ["P-256"]},
+            "defaultConfig": {"concurrency": 2, "gatewayTopology": {
+                "numTrustedProxies": -1, "forwardClientCertDetails": "SOMETIMES", "proxyProtocol": true,
+            }},
+        }));
+        assert_eq!(&*mesh.access_log_file, "/dev/stdout");
+        assert_eq!(mesh.gateway_topology, GatewayTopology::default());
+        for expected in [
+            "outboundTrafficPolicy: not supported yet",
+            "connectTimeout:",
+            "accessLogFormat: column 1",
+            "trustDomain: found \"Not One\", allowed: lowercase",
+            "tlsDefaults.minProtocolVersion: found \"TLSV1_0\", allowed: TLS_AUTO, TLSV1_2, TLSV1_3",
+            "tlsDefaults.ecdhCurves: not supported yet",
+            "defaultConfig.concurrency: not supported yet",
+            "gatewayTopology.numTrustedProxies: found -1, allowed: a number from 0",
+            "gatewayTopology.forwardClientCertDetails: found \"SOMETIMES\", allowed: SANITIZE,",
+            "gatewayTopology.proxyProtocol: found true, allowed: {}",
+        ] {
+            assert!(problems.iter().any(|problem| problem.starts_with(expected)), "{expected}: {problems:?}");
+        }
+        assert_eq!(problems.len(), 10, "{problems:?}");
+    }
+
+    #[test]
+    fn json_logs_are_istio_s_or_the_user_s() {
+        let (mesh, problems) = read(&json!({"accessLogEncoding": "JSON"}));
+        assert_eq!(problems, Vec::<String>::new());
+        let LogFormat::Json(format) = &mesh.access_log_format else { panic!("{:?}", mesh.access_log_format) };
+        let JsonFormat::Object(members) = &**format else { panic!("{format:?}") };
+        assert_eq!(members.len(), 24);
+        assert!(members.is_sorted_by_key(|(name, _)| name.clone()));
+
+        let written = r#"{"status": "%RESPONSE_CODE%", "fixed": [1, true, null], "a": {"b": "x-%PROTOCOL%"}}"#;
+        let (mesh, problems) = read(&json!({"accessLogFormat": written, "accessLogEncoding": "JSON"}));
+        assert_eq!(problems, Vec::<String>::new());
+        let LogFormat::Json(format) = &mesh.access_log_format else { panic!("{:?}", mesh.access_log_format) };
+        let JsonFormat::Object(members) = &**format else { panic!("{format:?}") };
+        assert_eq!(members.iter().map(|(name, _)| &**name).collect::<Vec<_>>(), ["a", "fixed", "status"]);
+
+        for (written, expected) in
+            [("%PROTOCOL%", "found no JSON"), ("[]", "found [], allowed"), (r#"{"a": "%NO%"}"#, "\"%NO%\": column 1")]
+        {
+            let (_, problems) = read(&json!({"accessLogFormat": written, "accessLogEncoding": "JSON"}));
+            assert!(problems[0].starts_with(&format!("accessLogFormat: {expected}")), "{problems:?}");
+        }
+        let (_, problems) = read(&json!({"accessLogEncoding": "XML"}));
+        assert_eq!(problems, ["accessLogEncoding: found \"XML\", allowed: TEXT, JSON"]);
+    }
+
+    #[test]
+    fn an_annotation_is_laid_over_the_mesh_s_settings() {
+        let mut topology = GatewayTopology { num_trusted_proxies: 3, ..GatewayTopology::default() };
+        let problems = topology.with_annotation("gatewayTopology: {proxyProtocol: {}}\nconcurrency: 2\n");
+        assert_eq!(problems, [format!("concurrency: {NO_EFFECT}")]);
+        assert!(topology.proxy_protocol && topology.num_trusted_proxies == 3);
+        assert_eq!(topology.with_annotation("- 1").len(), 1);
+        assert_eq!(topology.with_annotation("{").len(), 1);
+        assert!(topology.with_annotation("").is_empty());
+    }
+}
