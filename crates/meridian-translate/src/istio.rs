@@ -2,8 +2,8 @@
 
 pub(crate) mod cluster;
 pub(crate) mod cors;
-pub(crate) mod delegate;
 pub(crate) mod credential;
+pub(crate) mod delegate;
 pub(crate) mod destination;
 pub(crate) mod destination_rule;
 pub(crate) mod fault;

@@ -2,11 +2,8 @@
 
 use crate::condition::Condition;
 use crate::host;
-<<<<<<< HEAD
-use crate::istio::delegate::{self, Delegations};
-=======
 use crate::istio::credential::Source as Credential;
->>>>>>> d4610a7 (Translate every TLS mode of Gateways, their credentials and the mesh's settings)
+use crate::istio::delegate::{self, Delegations};
 use crate::istio::destination_rule::{DestinationRules, host_of};
 use crate::istio::http_route::resolve_gateway;
 use crate::key::{Age, Key};
@@ -301,7 +298,7 @@ impl Translator {
         }
         stale.gateways.append(&mut changes.gateways);
         stale.virtual_services.append(&mut changes.virtual_services);
-<<<<<<< HEAD
+        output.notes = std::mem::take(&mut stale.notes);
         let objects = stale.virtual_services.iter().filter_map(|key| self.resources.virtual_services.get(key));
         let leaves: Vec<Key> = objects.flat_map(|object| delegate::leaves_of(object)).collect();
         stale.virtual_services.extend(leaves);
@@ -312,11 +309,6 @@ impl Translator {
             delegations: &self.delegations,
             proxies: &self.proxies,
         };
-=======
-        let reporter =
-            Reporter { mesh: &self.mesh, resources: &self.resources, registry: &self.registry, proxies: &self.proxies };
-        output.notes = std::mem::take(&mut stale.notes);
->>>>>>> d4610a7 (Translate every TLS mode of Gateways, their credentials and the mesh's settings)
         output.statuses = self.reports.update(&reporter, &stale, &changes);
         output
     }
