@@ -54,9 +54,7 @@ impl RegexRewrite {
     /// # Errors
     /// See [`RegexRewriteError`].
     pub fn new(pattern: &str, substitution: &str) -> Result<Self, RegexRewriteError> {
-        let regex = regex::bytes::RegexBuilder::new(pattern)
-            .size_limit(1 << 20)
-            .build()
+        let regex = meridian_re2::anywhere(pattern)
             .map_err(|error| RegexRewriteError::Pattern(pattern.into(), error.to_string()))?;
         let groups = regex.captures_len() - 1;
         let mut rest = substitution.bytes();

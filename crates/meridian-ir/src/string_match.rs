@@ -16,10 +16,7 @@ impl FullRegex {
     /// # Errors
     /// The pattern is not a regular expression, or compiles to more than 1 MiB; the message says where and why.
     pub fn new(pattern: &str) -> Result<Self, regex::Error> {
-        let regex = regex::bytes::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(1 << 20).build()?;
-        // A pattern that only compiles because of the wrapping (`)(`) is not one.
-        regex::bytes::RegexBuilder::new(pattern).size_limit(1 << 20).build()?;
-        Ok(Self { pattern: pattern.into(), regex })
+        Ok(Self { pattern: pattern.into(), regex: meridian_re2::whole(pattern)? })
     }
 
     /// The pattern as the user wrote it.

@@ -43,6 +43,7 @@ fn substitutions_are_those_of_re2() {
         ("/(a)|/(b)", r"<\0|\1|\2>", "/a/b", "</a|a|></b||b>"),
         ("b", r"\\1", "/abc", r"/a\1c"),
         ("x*", "-", "/ax", "-/-a-"),
+        (r"/\d+", "/N", "/7/٣", "/N/٣"),
     ] {
         let rewrite = PathRewrite::Regex(RegexRewrite::new(pattern, substitution).expect("valid"));
         assert_eq!(rewritten(&rewrite, &matched, path), expected, "{pattern} -> {substitution}");

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use regex::Regex;
-
 use super::StringMatch;
 use super::virtual_service::{Destination, PortSelector};
 use crate::object::StringMap;
@@ -171,7 +169,7 @@ fn refusal(expression: &str) -> Option<String> {
         return Some(format!("error parsing regexp: invalid repeat count: `{count}`"));
     }
     // The library's message is a drawing of several lines; its last says what is wrong.
-    let error = Regex::new(expression).err()?.to_string();
+    let error = meridian_re2::anywhere(expression).err()?.to_string();
     let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
     Some(format!("error parsing regexp: {reason}"))
 }
