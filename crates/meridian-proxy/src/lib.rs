@@ -31,7 +31,7 @@
 //! | [`stats::Stats::new`], [`stats::Stats::worker`] | control, worker | start |
 //! | [`stats::WorkerStats`]'s `listener`, `http`, `tcp`, `cluster` | worker | a configuration arrives |
 //! | [`stats::ListenerStats`], [`stats::HttpStats`], [`stats::TcpStats`], [`stats::ClusterStats`], [`stats::HostStats`] | listener, http1, tcp, pool | things happen |
-//! | [`tls::server_config`] | snapshot | a chain or its secrets changed |
+//! | [`tls::TlsStore`] | snapshot | chains, clusters, or what their TLS is made from changed |
 //! | [`tls::accept`] | listener | a chain that terminates TLS took a connection |
 //! | [`tcp::serve`] | listener | a chain with [`meridian_ir::Filters::Tcp`] took a connection |
 //! | [`dns::Resolver::start`], [`dns::Resolver::watch`], [`dns::Resolver::resolved`] | control | clusters with names |

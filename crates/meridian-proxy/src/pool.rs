@@ -7,7 +7,9 @@
 mod acquire;
 mod connection;
 mod host;
+mod stream;
 
-pub use acquire::{Acquire, AcquireError, Counted, NewConnection, release};
+pub use acquire::{Acquire, AcquireError, Counted, NewConnection, open_stream, release};
 pub use connection::UpstreamConnection;
 pub use host::{ActiveConnection, ActiveRequest, Host};
+pub use stream::{OriginatedTls, UpstreamStream};

@@ -7,7 +7,7 @@ pub mod relay;
 use crate::http1::Downstream;
 use crate::listener::{ConnectionInfo, TcpRuntime};
 use crate::outcome::{Ending, Flag, Flags, TransportFailure};
-use crate::pool::ActiveConnection;
+use crate::pool::{ActiveConnection, UpstreamStream};
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::{ConnectionHandle, Worker, WorkerCluster};
 use connect::{ConnectError, connect};
@@ -126,7 +126,7 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, progress: &m
     };
     let address = host.address;
     let mut active = ActiveConnection::new(host, &cluster.stats);
-    let upstream = match connect(&cluster, address).await {
+    let mut upstream = match connect(&cluster, address).await {
         Ok(upstream) => upstream,
         Err(ConnectError::Overflow) => {
             progress.flags.add(Flag::UpstreamOverflow);
@@ -144,30 +144,36 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, progress: &m
     };
     active.opened();
     (progress.host, progress.attempts) = (Some(address), 1);
-    progress.local = upstream.stream.local_addr().ok();
+    progress.local = upstream.stream.socket().local_addr().ok();
     let idle = tcp.plan.proxy.idle_timeout;
-    let end = exchange(io, &upstream.stream, idle, &progress.traffic).await;
+    let end = exchange(io, &mut upstream.stream, idle, &progress.traffic).await;
     progress.idle = end == RelayEnd::Idle;
     match end {
         RelayEnd::UpstreamReset => progress.flags.add(Flag::UpstreamRemoteReset),
-        RelayEnd::ClientReset => reset(&upstream.stream),
+        RelayEnd::ClientReset => reset(upstream.stream.socket()),
         RelayEnd::Closed | RelayEnd::Idle => {}
     }
 }
 
 /// Relays until the end. A reset of one side is passed on to the other as a reset.
-async fn exchange(io: Downstream, upstream: &TcpStream, idle: Duration, traffic: &Traffic) -> RelayEnd {
-    match io {
-        Downstream::Plain(client) => {
+async fn exchange(io: Downstream, upstream: &mut UpstreamStream, idle: Duration, traffic: &Traffic) -> RelayEnd {
+    match (io, upstream) {
+        (Downstream::Plain(client), UpstreamStream::Plain(upstream)) => {
             let end = relay::splice(&client, upstream, idle, traffic).await;
             if end == RelayEnd::UpstreamReset {
                 reset(&client);
             }
             end
         }
-        Downstream::Tls(client) => relay::copy_tls(*client, upstream, idle, traffic).await,
-        // A stream is made of a connection that went to an HTTP filter.
-        Downstream::Stream(_) => RelayEnd::Closed,
+        (mut client, upstream) => {
+            let end = relay::copy(&mut client, upstream, idle, traffic).await;
+            if end == RelayEnd::UpstreamReset
+                && let Downstream::Plain(client) = &client
+            {
+                reset(client);
+            }
+            end
+        }
     }
 }
 

@@ -1,31 +1,38 @@
-//! TLS towards clients: one server configuration for each certificate-and-policy, so that tickets never cross policies.
+//! TLS towards clients and endpoints: certificates and authorities as they change, how peers are judged, and what is
+//! known of a handshake afterwards.
 
+mod client;
+mod failure;
 mod peer;
+mod server;
+mod store;
+mod verify;
 
+pub use client::ClientTls;
+pub(crate) use client::{client_materials, client_tls};
+pub use failure::TlsFailure;
 pub use peer::PeerCertificate;
+pub use server::{ServerTls, accept};
+pub(crate) use server::{server_materials, server_tls};
+pub(crate) use store::Materials;
+pub use store::TlsStore;
+pub use verify::VerifyFailure;
 
-use meridian_ir::tls::{DownstreamTls, TlsVersion};
-use meridian_ir::{Name, Secret};
-use meridian_tls::{Certificate, PROVIDER, PairError, certificate, load_pair};
-use rustls::crypto::aws_lc_rs;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
-use rustls::{CipherSuite, NamedGroup, ProtocolVersion, ServerConfig, SupportedProtocolVersion};
-use std::collections::BTreeMap;
-use std::io;
-use std::sync::Arc;
+use meridian_ir::Name;
+use meridian_ir::tls::TlsVersion;
+use meridian_tls::{PROVIDER, PairError, TrustError};
+use rustls::crypto::CryptoProvider;
+use rustls::{CipherSuite, NamedGroup, ProtocolVersion, SupportedCipherSuite, SupportedProtocolVersion};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 /// How long a client may take for its handshake (Istio's `transport_socket_connect_timeout`).
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Protocols that can be spoken after a handshake; others are not offered even if they are configured.
-const SPOKEN: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
+pub(crate) const SPOKEN: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
 
-/// Why a chain cannot terminate TLS. Handshakes of that chain fail; nothing else does.
+/// Why a chain or cluster cannot do TLS. Its handshakes fail; nothing else does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
     /// A chain without any certificate.
@@ -37,118 +44,73 @@ pub enum TlsError {
          --key FILE), or correct credentialName"
     )]
     MissingSecret(Name),
-    /// The secret is there, but cannot be served.
+    /// No such authorities.
+    #[error(
+        "the authorities {0} are not there; put ca.crt into the secret, create the secret NAME-cacert with ca.crt in \
+         the gateway's namespace, or correct credentialName"
+    )]
+    MissingAuthority(Name),
+    /// The secret or the files are there, but cannot be served.
     #[error("the secret {0} cannot be used: {1}")]
     Pair(Name, PairError),
+    /// The authorities or revocation lists are there, but cannot be used.
+    #[error("the authorities {0} cannot be used: {1}")]
+    Trust(Name, TrustError),
+    /// A file cannot be read.
+    #[error("the file {0} cannot be read: {1}")]
+    File(String, String),
+    /// Not `file-cert:<certificate>~<key>`.
+    #[error("{0} does not name two files; found no ~ between certificate and key")]
+    MalformedFileName(Name),
+    /// The operating system trusts nobody.
+    #[error("the system has no authorities; install ca-certificates, or set SSL_CERT_FILE")]
+    NoSystemAuthorities,
     /// Lowest above highest version.
     #[error("the lowest TLS version {0:?} is above the highest {1:?}")]
     Versions(TlsVersion, TlsVersion),
+    /// Nothing is left to speak.
+    #[error("no cipher suite is left; list one of {}, or none", meridian_ir::cipher_suites::SUPPORTED.join(", "))]
+    NoCipherSuite,
 }
 
-/// Why a handshake did not come about.
-#[derive(Debug, thiserror::Error)]
-pub enum HandshakeError {
-    /// The client did not finish in time.
-    #[error("no TLS handshake within {HANDSHAKE_TIMEOUT:?}")]
-    TimedOut,
-    /// Refused by one side, or the connection broke.
-    #[error("{0}")]
-    Failed(#[from] io::Error),
+/// With all suites, in BoringSSL's order: AES-128 first, which is the fastest where the processor has AES.
+static DEFAULT_PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+    let mut provider = CryptoProvider::clone(&PROVIDER);
+    provider.cipher_suites.sort_by_key(|suite| position(suite.suite()));
+    Arc::new(provider)
+});
+
+fn position(suite: CipherSuite) -> usize {
+    const ORDER: [CipherSuite; 6] = [
+        CipherSuite::TLS13_AES_128_GCM_SHA256,
+        CipherSuite::TLS13_AES_256_GCM_SHA384,
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    ];
+    ORDER.iter().position(|known| *known == suite).unwrap_or(ORDER.len())
 }
 
-impl HandshakeError {
-    /// As `%DOWNSTREAM_TRANSPORT_FAILURE_REASON%` prints it: without blanks.
-    #[must_use]
-    pub fn reason(&self) -> String {
-        match self {
-            Self::TimedOut => "connection_timeout".to_owned(),
-            Self::Failed(error) => format!("TLS_error:|{error}").replace(' ', "_"),
-        }
+/// Cryptography with the TLS 1.2 suites of these names, in their order; all where there are none.
+fn provider(cipher_suites: &[Name]) -> Result<Arc<CryptoProvider>, TlsError> {
+    if cipher_suites.is_empty() {
+        return Ok(DEFAULT_PROVIDER.clone());
     }
+    let all = &DEFAULT_PROVIDER.cipher_suites;
+    let tls12 = cipher_suites.iter().filter_map(|name| {
+        all.iter().copied().find(|suite| suite.tls13().is_none() && cipher_name(suite.suite()) == Some(name))
+    });
+    let tls13 = all.iter().copied().filter(|suite| suite.tls13().is_some());
+    let cipher_suites: Vec<SupportedCipherSuite> = tls13.chain(tls12).collect();
+    Ok(Arc::new(CryptoProvider { cipher_suites, ..CryptoProvider::clone(&DEFAULT_PROVIDER) }))
 }
 
-/// TLS of a filter chain, ready for its connections.
-#[derive(Debug)]
-pub struct ServerTls {
-    /// See [`ServerConfig`].
-    pub config: Arc<ServerConfig>,
-    /// What the certificate that is preferred says of itself.
-    pub local: Option<Arc<Certificate>>,
-}
-
-/// The configuration of a chain that terminates TLS with `settings`.
-///
-/// Certificates are served as they are: one without a subject alternative name, or of another name than the client
-/// asked for, is for the client to judge. Of several, the first that the client can verify the signature of is served.
-///
-/// # Errors
-/// None of the named secrets can be used (the error is about the first), or the versions exclude each other.
-pub fn server_config(
-    settings: &DownstreamTls,
-    secrets: &BTreeMap<Name, Arc<Secret>>,
-) -> Result<Arc<ServerTls>, TlsError> {
-    let mut keys = Vec::new();
-    let mut first_error = None;
-    for name in &settings.certificates {
-        let loaded = match secrets.get(name) {
-            Some(secret) => load_pair(&secret.certificate_chain, &secret.private_key)
-                .map_err(|error| TlsError::Pair(name.clone(), error)),
-            None => Err(TlsError::MissingSecret(name.clone())),
-        };
-        match loaded {
-            Ok(key) => keys.push(Arc::new(key)),
-            Err(error) => {
-                tracing::warn!(secret = &**name, "{error}");
-                first_error.get_or_insert(error);
-            }
-        }
-    }
-    if keys.is_empty() {
-        return Err(first_error.unwrap_or(TlsError::NoCertificate));
-    }
-    let local = keys[0].cert.first().and_then(|leaf| certificate::parse(leaf)).map(Arc::new);
-    let error = || TlsError::Versions(settings.min_version, settings.max_version);
-    let mut config = ServerConfig::builder_with_provider(PROVIDER.clone())
-        .with_protocol_versions(&versions(settings))
-        .map_err(|_| error())?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Certificates(keys)));
-    let spoken = settings.alpn.iter().filter(|protocol| SPOKEN.contains(&&***protocol));
-    config.alpn_protocols = spoken.map(|protocol| protocol.as_bytes().to_vec()).collect();
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    match aws_lc_rs::Ticketer::new() {
-        Ok(ticketer) => config.ticketer = ticketer,
-        Err(error) => tracing::warn!("TLS sessions cannot be resumed: {error}"),
-    }
-    Ok(Arc::new(ServerTls { config: Arc::new(config), local }))
-}
-
-/// Does the handshake of a chain that terminates TLS, for at most [`HANDSHAKE_TIMEOUT`].
-///
-/// # Errors
-/// See [`HandshakeError`]; the client was told by an alert where that was possible.
-pub async fn accept(server: &ServerTls, stream: TcpStream) -> Result<TlsStream<TcpStream>, HandshakeError> {
-    match tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(server.config.clone()).accept(stream)).await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(HandshakeError::TimedOut),
-    }
-}
-
-fn versions(settings: &DownstreamTls) -> Vec<&'static SupportedProtocolVersion> {
-    let range = settings.min_version..=settings.max_version;
+fn versions(min: TlsVersion, max: TlsVersion) -> Result<Vec<&'static SupportedProtocolVersion>, TlsError> {
     let all = [(TlsVersion::Tls13, &rustls::version::TLS13), (TlsVersion::Tls12, &rustls::version::TLS12)];
-    all.into_iter().filter(|(version, _)| range.contains(version)).map(|(_, supported)| supported).collect()
-}
-
-/// Keys in order of preference.
-#[derive(Debug)]
-struct Certificates(Vec<Arc<CertifiedKey>>);
-
-impl ResolvesServerCert for Certificates {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let usable = self.0.iter().find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
-        usable.or(self.0.first()).cloned()
-    }
+    let allowed = all.into_iter().filter(|(version, _)| (min..=max).contains(version));
+    let versions: Vec<_> = allowed.map(|(_, supported)| supported).collect();
+    if versions.is_empty() { Err(TlsError::Versions(min, max)) } else { Ok(versions) }
 }
 
 /// `%DOWNSTREAM_TLS_VERSION%` and `ssl.versions`.

@@ -1,6 +1,7 @@
 //! Authorities that peers' certificates are verified against, and what they have revoked.
 
-use crate::parts::Parts;
+use crate::der::{Der, INTEGER, SEQUENCE};
+use crate::parts::{Parts, SignedParts};
 use crate::pem::describe;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor};
@@ -42,6 +43,8 @@ pub struct RevocationList {
     pub der: CertificateRevocationListDer<'static>,
     /// The same, to look into.
     pub list: CertRevocationList<'static>,
+    /// Seconds since 1970 until which it holds.
+    pub next_update: u64,
 }
 
 impl Trust {
@@ -96,12 +99,22 @@ pub fn load_revocation_lists(text: &[u8]) -> Result<Vec<RevocationList>, TrustEr
     }
     let mut lists = Vec::with_capacity(ders.len());
     for (position, der) in ders.into_iter().enumerate() {
-        let list = OwnedCertRevocationList::from_der(&der)
-            .map_err(|_| TrustError::MalformedRevocationList(position + 1))?
-            .into();
-        lists.push(RevocationList { der, list });
+        let error = || TrustError::MalformedRevocationList(position + 1);
+        let list = OwnedCertRevocationList::from_der(&der).map_err(|_| error())?.into();
+        let next_update = next_update(&der).ok_or_else(error)?;
+        lists.push(RevocationList { der, list, next_update });
     }
     Ok(lists)
+}
+
+/// Reads the one field that webpki keeps for itself.
+fn next_update(der: &[u8]) -> Option<u64> {
+    let mut fields = Der(Der(SignedParts::parse(der)?.message).expect(SEQUENCE)?);
+    fields.optional(INTEGER);
+    fields.expect(SEQUENCE)?; // signature algorithm
+    fields.expect(SEQUENCE)?; // issuer
+    fields.time()?; // this update
+    u64::try_from(fields.time()?).ok()
 }
 
 /// Whether authorities and their revocation lists (empty: none) can be used.

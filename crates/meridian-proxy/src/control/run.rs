@@ -15,12 +15,15 @@ use std::collections::{HashMap, HashSet};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
 /// How long a configuration with new DNS names waits for their addresses.
 const WARMING_TIME: Duration = Duration::from_secs(1);
+
+/// How often files with certificates and authorities are looked at.
+const FILES_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the control thread is asked for.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub(super) enum Command {
     Apply(Arc<ProxyConfig>, oneshot::Sender<Applied>),
     /// Addresses of DNS names have changed.
     Resolved,
+    /// See whether files have changed.
+    LookAtFiles,
     /// Finish within this time.
     Stop(Duration, oneshot::Sender<()>),
 }
@@ -46,6 +51,7 @@ pub(super) struct Control {
     /// Where listeners listen: the configured and the bound address.
     bound: HashMap<Name, (SocketAddr, SocketAddr)>,
     errors: HashMap<Name, Arc<ListenerError>>,
+    files_seen: Instant,
 }
 
 impl Control {
@@ -78,6 +84,7 @@ impl Control {
             admin: None,
             bound: HashMap::new(),
             errors: HashMap::new(),
+            files_seen: Instant::now(),
         };
         control.admin = Some(Server::start(control.context())?);
         for index in 0..threads {
@@ -123,8 +130,9 @@ impl Control {
     }
 
     fn run(&mut self, inbox: &mut mpsc::UnboundedReceiver<Command>) {
-        while let Some(command) = self.runtime.block_on(inbox.recv()) {
+        while let Some(command) = self.next_command(inbox) {
             match command {
+                Command::LookAtFiles => self.refresh_files(),
                 Command::Apply(config, done) => {
                     let applied = self.apply(&config);
                     // Nobody may be waiting for it any more.
@@ -140,6 +148,28 @@ impl Control {
             }
         }
         self.stop_workers(Duration::ZERO);
+    }
+
+    /// What is asked for, or a look at the files where the configuration refers to some.
+    fn next_command(&mut self, inbox: &mut mpsc::UnboundedReceiver<Command>) -> Option<Command> {
+        if !self.compiler.has_files() {
+            return self.runtime.block_on(inbox.recv());
+        }
+        let due = self.files_seen + FILES_INTERVAL;
+        if Instant::now() < due {
+            let next = self.runtime.block_on(async { tokio::time::timeout_at(due.into(), inbox.recv()).await });
+            if let Ok(command) = next {
+                return command;
+            }
+        }
+        self.files_seen = Instant::now();
+        Some(Command::LookAtFiles)
+    }
+
+    /// Takes over files with certificates and authorities that have changed.
+    fn refresh_files(&mut self) {
+        let change = self.compiler.refresh_files();
+        self.hand_over(change, (0..self.workers.len()).map(|_| Vec::new()).collect());
     }
 
     fn stop_workers(&mut self, limit: Duration) {

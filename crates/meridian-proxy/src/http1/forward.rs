@@ -12,7 +12,6 @@ use crate::snapshot::{ClusterChoice, ForwardPlan, RoutePlan};
 use crate::worker::WorkerCluster;
 use meridian_http::{Framing, HeadLimits, KnownHeader, ResponseKind};
 use meridian_ir::route::{Forward, RetryPolicy};
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -173,7 +172,7 @@ impl Connection {
         let mut active = ActiveRequest::new(host.clone(), &cluster.stats);
         cluster.stats.request_started();
         self.progress.timeline.pool_ready = None;
-        let acquired = match Acquire::new(cluster, &host) {
+        let acquired = match Acquire::new(cluster, &host, self.request.authority(self.client.input.message())) {
             Ok(Acquire::Idle(connection)) => {
                 self.progress.timeline.pool_ready = Some(Duration::ZERO);
                 Ok(connection)
@@ -251,7 +250,8 @@ impl Connection {
         let began = self.elapsed();
         let limit = self.request.started + began + cluster.plan.cluster.connect_timeout;
         let deadline = self.deadlines.earliest().map_or(limit, |earliest| earliest.min(limit));
-        let mut connecting = pin!(new.connect());
+        // In a box, so that requests that find a connection do not have its size.
+        let mut connecting = Box::pin(new.connect());
         let interrupt = std::future::poll_fn(|cx| {
             if let Poll::Ready(connected) = connecting.as_mut().poll(cx) {
                 return Poll::Ready(Ok(connected));

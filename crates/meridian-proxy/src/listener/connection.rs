@@ -7,10 +7,11 @@ use crate::inspect::{InspectError, inspect};
 use crate::outcome::{Ending, Flags};
 use crate::record::{Downstream as RecordDownstream, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::tcp;
-use crate::tls::{self, PeerCertificate, ServerTls, TlsError};
+use crate::tls::{self, PeerCertificate, ServerTls, TlsError, TlsFailure};
 use crate::worker::{ConnectionHandle, Worker};
 use meridian_ir::filter_chain::{ConnectionView, TransportProtocol};
 use meridian_tls::Certificate;
+use rustls::HandshakeKind;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -238,23 +239,26 @@ async fn serve_chain(
         Some(config) => match unless_stopped(&open.handle, handshake(config, stream)).await {
             None => return,
             Some(Ok(stream)) => {
-                listener.stats.tls_handshake();
                 let (_, session) = stream.get_ref();
-                let peer = session.peer_certificates().and_then(|chain| PeerCertificate::new(chain, true));
+                let is_resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+                listener.stats.tls_handshake(is_resumed, session.peer_certificates().is_some());
+                let server = config.as_ref().ok();
+                let is_validated = server.is_some_and(|server| server.validates);
+                let peer = session.peer_certificates().and_then(|chain| PeerCertificate::new(chain, is_validated));
                 info.tls = Some(Box::new(TlsInfo {
                     version: session.protocol_version().and_then(tls::version_name),
                     cipher: session.negotiated_cipher_suite().and_then(|suite| tls::cipher_name(suite.suite())),
                     group: session.negotiated_key_exchange_group().and_then(|group| tls::group_name(group.name())),
                     handshake: began.elapsed(),
                     peer: peer.map(Rc::new),
-                    local: config.as_ref().ok().and_then(|server| server.local.clone()),
+                    local: server.and_then(|server| server.local.clone()),
                     is_http2: session.alpn_protocol() == Some(http2::ALPN),
                 }));
                 http1::Downstream::Tls(Box::new(stream))
             }
-            Some(Err(reason)) => {
-                listener.stats.tls_failed();
-                let record = record(&info, Ending::TlsHandshakeFailed, Some(&reason));
+            Some(Err((failure, reason))) => {
+                listener.stats.tls_failed(failure);
+                let record = record(&info, Ending::TlsHandshakeFailed, reason.as_deref());
                 listener.chains().log_refused(&worker, &record);
                 return;
             }
@@ -274,13 +278,19 @@ async fn serve_chain(
     }
 }
 
-/// The reason as the log prints it, when there is no handshake.
+/// What failed, and the reason as the log prints it, when there is no handshake.
 async fn handshake(
     server: &Result<Arc<ServerTls>, TlsError>,
     stream: TcpStream,
-) -> Result<TlsStream<TcpStream>, String> {
+) -> Result<TlsStream<TcpStream>, (Option<TlsFailure>, Option<String>)> {
     match server {
-        Ok(server) => tls::accept(server, stream).await.map_err(|error| error.reason()),
-        Err(error) => Err(error.to_string().replace(' ', "_")),
+        Ok(server) => {
+            let failed = |failure: Option<TlsFailure>| (failure, failure.map(|failure| failure.to_string()));
+            tls::accept(server, stream).await.map_err(failed)
+        }
+        Err(error) => {
+            let reason = format!("{}:_{}", TlsFailure::NotReady, error.to_string().replace(' ', "_"));
+            Err((Some(TlsFailure::NotReady), Some(reason)))
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Why a try at an upstream failed, in Envoy's words.
 
 use super::Flag;
+use crate::tls::TlsFailure;
 use std::fmt;
 
 /// Envoy's reason for which an upstream stream was reset.
@@ -85,13 +86,15 @@ impl ResetReason {
 pub enum TransportFailure {
     /// The operating system's error number.
     Connect(i32),
+    /// The TLS handshake with the endpoint.
+    Tls(TlsFailure),
 }
 
 impl TransportFailure {
-    /// The failure behind an error of `connect`.
+    /// The failure behind an error of `connect`, or of the TLS handshake after it.
     #[must_use]
     pub fn of(error: &std::io::Error) -> Self {
-        Self::Connect(error.raw_os_error().unwrap_or(0))
+        TlsFailure::of(error).map_or_else(|| Self::Connect(error.raw_os_error().unwrap_or(0)), Self::Tls)
     }
 
     /// Whose fault it is: the endpoint's or the network's, or a shortage of our own.
@@ -100,14 +103,17 @@ impl TransportFailure {
         match self {
             // EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM
             Self::Connect(99 | 24 | 23 | 105 | 12) => ResetReason::LocalConnectionFailure,
-            Self::Connect(_) => ResetReason::RemoteConnectionFailure,
+            Self::Connect(_) | Self::Tls(_) => ResetReason::RemoteConnectionFailure,
         }
     }
 }
 
 impl fmt::Display for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Connect(number) = self;
+        let number = match self {
+            Self::Connect(number) => number,
+            Self::Tls(failure) => return failure.fmt(f),
+        };
         let words = match number {
             111 => "Connection_refused",
             110 => "Connection_timed_out",

@@ -1,10 +1,12 @@
 //! A connection for one request: an idle one, or a new one within the cluster's limits.
 
 use super::connection::OpenConnection;
-use super::{Host, UpstreamConnection};
+use super::{Host, UpstreamConnection, UpstreamStream};
 use crate::snapshot::Limits;
+use crate::tls::TlsFailure;
 use crate::worker::WorkerCluster;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,6 +38,7 @@ pub enum Acquire {
 pub struct NewConnection {
     cluster: Rc<WorkerCluster>,
     host: Rc<Host>,
+    server_name: Option<Arc<str>>,
     pending: Option<Counted>,
 }
 
@@ -81,12 +84,13 @@ impl Drop for Counted {
 }
 
 impl Acquire {
-    /// An idle connection to `host`, or the right to a new one.
+    /// An idle connection to `host`, or the right to a new one, for a request with the Host field `authority`.
     ///
     /// # Errors
     /// [`AcquireError::Overflow`]
-    pub fn new(cluster: &Rc<WorkerCluster>, host: &Rc<Host>) -> Result<Self, AcquireError> {
-        if let Some(connection) = host.take_idle() {
+    pub fn new(cluster: &Rc<WorkerCluster>, host: &Rc<Host>, authority: &[u8]) -> Result<Self, AcquireError> {
+        let server_name = cluster.plan.tls.as_ref().and_then(|tls| tls.server_name(authority));
+        if let Some(connection) = host.take_idle(server_name.as_deref()) {
             return Ok(Self::Idle(connection));
         }
         let pending = match &cluster.plan.limits {
@@ -97,7 +101,7 @@ impl Acquire {
                 Some(pending.ok_or(AcquireError::Overflow)?)
             }
         };
-        Ok(Self::New(NewConnection { cluster: cluster.clone(), host: host.clone(), pending }))
+        Ok(Self::New(NewConnection { cluster: cluster.clone(), host: host.clone(), server_name, pending }))
     }
 }
 
@@ -115,8 +119,9 @@ impl NewConnection {
                 Permit::Open(open) => Some(open),
             },
         };
-        let stream = TcpStream::connect(self.host.address).await.map_err(AcquireError::Connect)?;
-        UpstreamConnection::new(stream, open, &self.cluster.stats, &self.host).map_err(AcquireError::Connect)
+        let stream = open_stream(&self.cluster, self.host.address, self.server_name).await;
+        let stream = stream.map_err(AcquireError::Connect)?;
+        Ok(UpstreamConnection::new(stream, open, &self.cluster.stats, &self.host))
     }
 
     async fn permit(&self, limits: &Arc<Limits>) -> Permit {
@@ -130,11 +135,32 @@ impl NewConnection {
                 return Permit::Open(open);
             }
             freed.await;
-            if let Some(connection) = self.host.take_idle() {
+            if let Some(connection) = self.host.take_idle(self.server_name.as_deref()) {
                 return Permit::Idle(connection);
             }
         }
     }
+}
+
+/// Connects to `address`, an endpoint of `cluster`, with TLS where the cluster has it. `server_name` is that of
+/// [`crate::tls::ClientTls::server_name`].
+///
+/// # Errors
+/// The connection cannot be made, or the handshake failed; [`crate::outcome::TransportFailure::of`] tells them apart.
+pub async fn open_stream(
+    cluster: &WorkerCluster,
+    address: SocketAddr,
+    server_name: Option<Arc<str>>,
+) -> io::Result<UpstreamStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let Some(tls) = &cluster.plan.tls else { return Ok(UpstreamStream::Plain(stream)) };
+    let stream = tls.connect(stream, address, server_name).await;
+    match &stream {
+        Ok(_) => cluster.stats.tls_handshake(),
+        Err(error) => cluster.stats.tls_failed(TlsFailure::of(error)),
+    }
+    stream.map(|stream| UpstreamStream::Tls(Box::new(stream)))
 }
 
 enum Permit {

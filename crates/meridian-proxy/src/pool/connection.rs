@@ -1,20 +1,18 @@
 //! One connection to an endpoint.
 
-use super::Host;
+use super::{Host, UpstreamStream};
 use crate::snapshot::Limits;
 use crate::stats::{ClusterStats, HostStats};
-use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-use tokio::net::TcpStream;
 
 /// A connection to an endpoint, busy or idle.
 #[derive(Debug)]
 pub struct UpstreamConnection {
-    stream: TcpStream,
+    stream: UpstreamStream,
     local: Option<SocketAddr>,
     requests: u32,
     idle_since: Instant,
@@ -67,30 +65,34 @@ impl Drop for OpenConnection {
 
 impl UpstreamConnection {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: UpstreamStream,
         open: Option<OpenConnection>,
         cluster: &Rc<ClusterStats>,
         host: &Host,
-    ) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        Ok(Self {
-            local: stream.local_addr().ok(),
+    ) -> Self {
+        Self {
+            local: stream.socket().local_addr().ok(),
             stream,
             requests: 0,
             idle_since: Instant::now(),
             _open: open,
             _counted: CountedConnection::new(cluster, host),
-        })
+        }
     }
 
     /// The stream.
-    pub fn stream(&self) -> &TcpStream {
+    pub fn stream(&self) -> &UpstreamStream {
         &self.stream
     }
 
     /// The stream.
-    pub fn stream_mut(&mut self) -> &mut TcpStream {
+    pub fn stream_mut(&mut self) -> &mut UpstreamStream {
         &mut self.stream
+    }
+
+    /// Whether it may carry a request for which TLS would ask for `server_name`.
+    pub fn is_for(&self, server_name: Option<&str>) -> bool {
+        self.stream.is_for(server_name)
     }
 
     /// Our side.
@@ -109,9 +111,8 @@ impl UpstreamConnection {
     }
 
     /// Nothing has come on it, neither bytes nor its end. Costs no system call unless something has.
-    pub fn is_quiet(&self) -> bool {
-        let mut byte = [0];
-        matches!(self.stream.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    pub fn is_quiet(&mut self) -> bool {
+        self.stream.is_quiet()
     }
 
     /// Gives the connection back after a request whose response was read to its end. `max_requests` (zero: no limit) is

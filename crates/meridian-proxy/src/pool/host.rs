@@ -36,10 +36,14 @@ impl Host {
         self.stats.get_or_init(|| cluster.host(self.address))
     }
 
-    /// The idle connection that was used last and is still good.
-    pub fn take_idle(&self) -> Option<UpstreamConnection> {
+    /// The idle connection that was used last and is still good, among those for this name (see
+    /// [`UpstreamConnection::is_for`]).
+    pub fn take_idle(&self, server_name: Option<&str>) -> Option<UpstreamConnection> {
         loop {
-            let connection = self.idle.borrow_mut().pop()?;
+            let mut idle = self.idle.borrow_mut();
+            let position = idle.iter().rposition(|connection| connection.is_for(server_name))?;
+            let mut connection = idle.remove(position);
+            drop(idle);
             if connection.is_quiet() {
                 return Some(connection);
             }
@@ -65,7 +69,7 @@ impl Host {
             return;
         }
         let mut idle = self.idle.take();
-        idle.retain(|connection| {
+        idle.retain_mut(|connection| {
             let expired = !timeout.is_zero() && now.saturating_duration_since(connection.idle_since()) >= timeout;
             !expired && connection.is_quiet()
         });

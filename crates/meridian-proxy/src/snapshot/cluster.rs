@@ -1,6 +1,7 @@
 //! Clusters with their endpoints as addresses.
 
 use super::slot::SlotRef;
+use crate::tls::ClientTls;
 use meridian_ir::balance::Weights;
 use meridian_ir::cluster::{CircuitBreakers, Discovery};
 use meridian_ir::endpoint::{Address, Health};
@@ -28,6 +29,8 @@ pub struct ClusterPlan {
     pub weights: Weights,
     /// Counters for the circuit breakers, shared by all workers; `None` when there is no limit.
     pub limits: Option<Arc<Limits>>,
+    /// TLS of its connections.
+    pub tls: Option<Arc<ClientTls>>,
 }
 
 /// An endpoint that may be used.
@@ -58,6 +61,7 @@ impl ClusterPlan {
         cluster: Arc<Cluster>,
         endpoints: Option<Arc<Endpoints>>,
         resolved: &Resolved,
+        tls: Option<Arc<ClientTls>>,
         before: Option<&ClusterPlan>,
     ) -> Self {
         if cluster.discovery == Discovery::OriginalDst {
@@ -86,7 +90,7 @@ impl ClusterPlan {
         }
         let limits = (cluster.circuit_breakers != CircuitBreakers::default())
             .then(|| before.and_then(|before| before.limits.clone()).unwrap_or_default());
-        Self { slot, weights: Weights::new(weights), hosts, limits, cluster, endpoints }
+        Self { slot, weights: Weights::new(weights), hosts, limits, tls, cluster, endpoints }
     }
 
     /// The DNS names among the endpoints.

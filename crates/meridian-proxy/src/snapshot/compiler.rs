@@ -1,10 +1,11 @@
 //! From one configuration to the next: what changed, compiled.
 
 use super::cluster::{ClusterPlan, Resolved};
-use super::listener::{ListenerPlan, Slots};
+use super::listener::{ListenerPlan, Tools};
 use super::route::RouteTable;
 use super::slot::{SlotRef, SlotTable};
-use meridian_ir::{Name, ProxyConfig};
+use crate::tls::{ClientTls, TlsStore, client_materials, client_tls};
+use meridian_ir::{Cluster, Name, ProxyConfig};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,16 +42,36 @@ pub struct Compiler {
     cluster_slots: SlotTable,
     route_slots: SlotTable,
     resolved: Resolved,
+    tls: TlsStore,
 }
 
 impl Compiler {
     /// What `config` changes against the configuration before. The work is in proportion to the change, but for one
     /// look at every cluster.
     pub fn compile(&mut self, config: &Arc<ProxyConfig>) -> Change {
+        let has_new_materials = self.tls.update(config);
+        self.compile_all(config, has_new_materials)
+    }
+
+    /// Whether the configuration refers to certificates or authorities in files.
+    pub fn has_files(&self) -> bool {
+        self.tls.has_files()
+    }
+
+    /// What files with certificates and authorities that have changed change.
+    pub fn refresh_files(&mut self) -> Change {
+        if !self.tls.refresh_files() {
+            return Change::default();
+        }
+        let config = self.config.clone();
+        self.compile_all(&config, true)
+    }
+
+    fn compile_all(&mut self, config: &Arc<ProxyConfig>, has_new_materials: bool) -> Change {
         let mut change = Change::default();
-        self.compile_clusters(config, &mut change);
+        self.compile_clusters(config, has_new_materials, &mut change);
         self.compile_routes(config, &mut change);
-        self.compile_listeners(config, &mut change);
+        self.compile_listeners(config, has_new_materials, &mut change);
         self.config = config.clone();
         self.cluster_slots.sweep();
         self.route_slots.sweep();
@@ -81,6 +102,7 @@ impl Compiler {
                     plan.cluster.clone(),
                     plan.endpoints.clone(),
                     &self.resolved,
+                    plan.tls.clone(),
                     Some(plan),
                 ));
                 change.clusters.push((plan.slot.index, Some(plan.clone())));
@@ -99,13 +121,17 @@ impl Compiler {
         self.listeners.get(name)
     }
 
-    fn compile_clusters(&mut self, config: &ProxyConfig, change: &mut Change) {
+    fn compile_clusters(&mut self, config: &ProxyConfig, has_new_materials: bool, change: &mut Change) {
         for (name, cluster) in &config.clusters {
             let endpoints = config.endpoints.get(name);
             let before = self.clusters.get(name);
             let is_same = before
                 .is_some_and(|plan| Arc::ptr_eq(&plan.cluster, cluster) && same(plan.endpoints.as_ref(), endpoints));
-            if is_same {
+            if is_same && (!has_new_materials || cluster.tls.is_none()) {
+                continue;
+            }
+            let tls = cluster_tls(cluster, before, &mut self.tls, config);
+            if is_same && before.is_some_and(|plan| same(plan.tls.as_ref(), tls.as_ref())) {
                 continue;
             }
             if ClusterPlan::names(endpoints).next().is_some() {
@@ -114,8 +140,14 @@ impl Compiler {
                 self.named.remove(name);
             }
             let slot = self.cluster_slots.slot(name);
-            let plan =
-                ClusterPlan::new(slot, cluster.clone(), endpoints.cloned(), &self.resolved, before.map(|plan| &**plan));
+            let plan = ClusterPlan::new(
+                slot,
+                cluster.clone(),
+                endpoints.cloned(),
+                &self.resolved,
+                tls,
+                before.map(|plan| &**plan),
+            );
             let plan = Arc::new(plan);
             change.clusters.push((plan.slot.index, Some(plan.clone())));
             self.clusters.insert(name.clone(), plan);
@@ -153,19 +185,18 @@ impl Compiler {
         });
     }
 
-    fn compile_listeners(&mut self, config: &ProxyConfig, change: &mut Change) {
-        let same_secrets = config.secrets.len() == self.config.secrets.len()
-            && std::iter::zip(&config.secrets, &self.config.secrets).all(|(new, old)| Arc::ptr_eq(new.1, old.1));
+    fn compile_listeners(&mut self, config: &ProxyConfig, has_new_materials: bool, change: &mut Change) {
         for (name, listener) in &config.listeners {
             let before = self.listeners.get(name);
             let is_same = |plan: &Arc<ListenerPlan>| {
-                Arc::ptr_eq(&plan.listener, listener) && (same_secrets || plan.has_secrets(&config.secrets))
+                Arc::ptr_eq(&plan.listener, listener) && (!has_new_materials || plan.is_current(&mut self.tls, config))
             };
             if before.is_some_and(is_same) {
                 continue;
             }
-            let mut slots = Slots { clusters: &mut self.cluster_slots, routes: &mut self.route_slots };
-            let plan = Arc::new(ListenerPlan::new(listener, &config.secrets, before.map(|plan| &**plan), &mut slots));
+            let mut tools =
+                Tools { clusters: &mut self.cluster_slots, routes: &mut self.route_slots, tls: &mut self.tls, config };
+            let plan = Arc::new(ListenerPlan::new(listener, before.map(|plan| &**plan), &mut tools));
             change.listeners.push((name.clone(), Some(plan.clone())));
             self.listeners.insert(name.clone(), plan);
         }
@@ -177,6 +208,27 @@ impl Compiler {
             stays
         });
     }
+}
+
+/// TLS of a cluster; that of `before` where neither the settings nor what they are made from changed, so that sessions
+/// can be resumed.
+fn cluster_tls(
+    cluster: &Cluster,
+    before: Option<&Arc<ClusterPlan>>,
+    store: &mut TlsStore,
+    config: &ProxyConfig,
+) -> Option<Arc<ClientTls>> {
+    let settings = cluster.tls.as_ref()?;
+    let materials = client_materials(settings, store, config);
+    let known = before.filter(|plan| plan.cluster.tls.as_ref() == Some(settings)).and_then(|plan| plan.tls.clone());
+    let tls = known.filter(|tls| tls.is_made_from(&materials));
+    Some(tls.unwrap_or_else(|| {
+        let tls = client_tls(settings, store, config);
+        if let Some(error) = tls.error() {
+            tracing::warn!(cluster = &*cluster.name, "TLS handshakes fail: {error}");
+        }
+        Arc::new(tls)
+    }))
 }
 
 fn same<T>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {

@@ -2,12 +2,11 @@
 
 use super::route::RouteTable;
 use super::slot::{SlotRef, SlotTable};
-use crate::tls::{ServerTls, TlsError, server_config};
+use crate::tls::{Materials, SPOKEN, ServerTls, TlsError, TlsStore, server_materials, server_tls};
 use meridian_http::path::Normalization;
 use meridian_http::{RequestOptions, Scheme};
 use meridian_ir::http::{PathNormalization, RouteSource};
-use meridian_ir::{FilterChain, Filters, HttpConnectionManager, Listener, Name, Secret, TcpProxy};
-use std::collections::BTreeMap;
+use meridian_ir::{FilterChain, Filters, HttpConnectionManager, Listener, Name, ProxyConfig, TcpProxy};
 use std::sync::Arc;
 
 /// A listener that runs.
@@ -28,8 +27,8 @@ pub struct ChainPlan {
     pub chain: Arc<FilterChain>,
     /// TLS termination; a chain whose certificates are not usable fails its handshakes.
     pub tls: Option<Result<Arc<ServerTls>, TlsError>>,
-    /// The secrets that it was made from.
-    secrets: Vec<Option<Arc<Secret>>>,
+    /// What its TLS was made from.
+    materials: Materials,
     /// See [`FilterPlan`].
     pub filters: FilterPlan,
 }
@@ -78,27 +77,30 @@ pub struct TcpPlan {
     pub chain_name: Name,
 }
 
-/// The numbers that compiling a listener hands out.
-pub(super) struct Slots<'s> {
+/// What compiling a listener needs beside it.
+pub(super) struct Tools<'s> {
     pub(super) clusters: &'s mut SlotTable,
     pub(super) routes: &'s mut SlotTable,
+    pub(super) tls: &'s mut TlsStore,
+    pub(super) config: &'s ProxyConfig,
 }
 
-/// Secrets by name.
-pub(super) type Secrets = BTreeMap<Name, Arc<Secret>>;
-
 impl ListenerPlan {
-    /// Compiles `listener`; chains that `before` shares are taken from it, unless their secrets changed.
-    pub(super) fn new(
-        listener: &Arc<Listener>,
-        secrets: &Secrets,
-        before: Option<&ListenerPlan>,
-        slots: &mut Slots<'_>,
-    ) -> Self {
+    /// Compiles `listener`; chains that `before` shares are taken from it, unless what their TLS is made from changed.
+    pub(super) fn new(listener: &Arc<Listener>, before: Option<&ListenerPlan>, tools: &mut Tools<'_>) -> Self {
         let mut compile = |chain: &Arc<FilterChain>| {
-            let is_same = |plan: &&Arc<ChainPlan>| Arc::ptr_eq(&plan.chain, chain) && plan.has_secrets(secrets);
+            let materials = materials(chain, tools.tls, tools.config);
+            let is_same = |plan: &&Arc<ChainPlan>| Arc::ptr_eq(&plan.chain, chain) && plan.materials == materials;
             let known = before.and_then(|before| before.all().find(is_same));
-            known.cloned().unwrap_or_else(|| Arc::new(ChainPlan::new(chain, secrets, slots)))
+            known.cloned().unwrap_or_else(|| {
+                let like = before.and_then(|before| before.all().find(|plan| plan.has_tls_of(chain, &materials)));
+                let plan = ChainPlan::new(chain, materials, like.map(|plan| &**plan), tools);
+                if let Some(Err(error)) = &plan.tls {
+                    let (listener, names) = (&*listener.name, &chain.matcher.server_names);
+                    tracing::warn!(listener, chain = &*chain.name, ?names, "TLS handshakes fail: {error}");
+                }
+                Arc::new(plan)
+            })
         };
         Self {
             chains: listener.chains.iter().map(&mut compile).collect(),
@@ -112,34 +114,42 @@ impl ListenerPlan {
         self.chains.iter().chain(&self.default_chain)
     }
 
-    /// Whether all chains have the secrets of this moment.
-    pub(super) fn has_secrets(&self, secrets: &Secrets) -> bool {
-        self.all().all(|plan| plan.has_secrets(secrets))
+    /// Whether the TLS of all chains is made from what there is at this moment.
+    pub(super) fn is_current(&self, tls: &mut TlsStore, config: &ProxyConfig) -> bool {
+        self.all().all(|plan| plan.materials == materials(&plan.chain, tls, config))
     }
 }
 
+fn materials(chain: &FilterChain, tls: &mut TlsStore, config: &ProxyConfig) -> Materials {
+    chain.tls.as_ref().map(|settings| server_materials(settings, tls, config)).unwrap_or_default()
+}
+
 impl ChainPlan {
-    fn has_secrets(&self, secrets: &Secrets) -> bool {
-        let names = self.chain.tls.iter().flat_map(|tls| &tls.certificates);
-        std::iter::zip(names, &self.secrets).all(|(name, used)| match (used, secrets.get(name)) {
-            (Some(used), Some(secret)) => Arc::ptr_eq(used, secret),
-            (None, None) => true,
-            _ => false,
-        })
+    /// Whether its TLS is what `chain` needs: then it is taken over, and clients can resume their sessions.
+    fn has_tls_of(&self, chain: &FilterChain, materials: &Materials) -> bool {
+        let is_http = |chain: &FilterChain| matches!(chain.filters, Filters::Http(_));
+        chain.tls.is_some()
+            && self.materials == *materials
+            && self.chain.tls == chain.tls
+            && is_http(&self.chain) == is_http(chain)
     }
 
-    fn new(chain: &Arc<FilterChain>, secrets: &Secrets, slots: &mut Slots<'_>) -> Self {
+    /// `like` is a chain whose TLS is the same.
+    fn new(chain: &Arc<FilterChain>, materials: Materials, like: Option<&ChainPlan>, tools: &mut Tools<'_>) -> Self {
         let filters = match &chain.filters {
-            Filters::Http(manager) => FilterPlan::Http(Arc::new(HttpPlan::new(manager, chain, slots))),
+            Filters::Http(manager) => FilterPlan::Http(Arc::new(HttpPlan::new(manager, chain, tools))),
             Filters::Tcp(proxy) => {
-                let clusters = proxy.clusters.iter().map(|choice| slots.clusters.slot(&choice.cluster)).collect();
+                let clusters = proxy.clusters.iter().map(|choice| tools.clusters.slot(&choice.cluster)).collect();
                 FilterPlan::Tcp(Arc::new(TcpPlan { proxy: proxy.clone(), clusters, chain_name: chain.name.clone() }))
             }
         };
-        let tls = chain.tls.as_ref().map(|settings| server_config(settings, secrets));
-        let names = chain.tls.iter().flat_map(|tls| &tls.certificates);
-        let secrets = names.map(|name| secrets.get(name).cloned()).collect();
-        Self { chain: chain.clone(), tls, secrets, filters }
+        // What is spoken behind a TCP proxy is not for the gateway to choose.
+        let spoken = matches!(filters, FilterPlan::Http(_)).then_some(&SPOKEN[..]);
+        let tls = like.and_then(|like| like.tls.clone()).or_else(|| {
+            let settings = chain.tls.as_ref()?;
+            Some(server_tls(settings, spoken, tools.tls, tools.config).map(Arc::new))
+        });
+        Self { chain: chain.clone(), tls, materials, filters }
     }
 }
 
@@ -150,10 +160,10 @@ impl HttpPlan {
         RequestOptions { http2: is_http2, allow_custom_methods, ..self.options }
     }
 
-    fn new(manager: &Arc<HttpConnectionManager>, chain: &FilterChain, slots: &mut Slots<'_>) -> Self {
+    fn new(manager: &Arc<HttpConnectionManager>, chain: &FilterChain, tools: &mut Tools<'_>) -> Self {
         let routes = match &manager.routes {
-            RouteSource::Named(name) => RouteRef::Slot(slots.routes.slot(name)),
-            RouteSource::Inline(config) => RouteRef::Inline(Arc::new(RouteTable::new(config, None, slots.clusters))),
+            RouteSource::Named(name) => RouteRef::Slot(tools.routes.slot(name)),
+            RouteSource::Inline(config) => RouteRef::Inline(Arc::new(RouteTable::new(config, None, tools.clusters))),
         };
         let options = RequestOptions {
             accept_http_10: manager.accept_http_10,

@@ -241,9 +241,17 @@ impl Scope<'_> {
             }
             _ => field,
         };
-        let ssl = field.strip_prefix("ssl_").map(|field| format!("{kind}.{name}.ssl.{field}"));
+        // Envoy has these in scopes of their own; with a dot, which a field cannot have.
+        const SCOPES: [(&str, &str); 3] = [
+            ("ssl_", "ssl."),
+            ("server_ssl_", "server_ssl_socket_factory."),
+            ("client_ssl_", "client_ssl_socket_factory."),
+        ];
+        let scoped = SCOPES.iter().find_map(|(prefix, scope)| Some((*scope, field.strip_prefix(prefix)?)));
+        let (scope, field) = scoped.unwrap_or(("", field));
+        let short = scoped.map_or_else(|| short.to_owned(), |(scope, field)| scope.replace('.', "_") + field);
         Sample {
-            name: ssl.unwrap_or_else(|| format!("{kind}.{name}.{field}")),
+            name: format!("{kind}.{name}.{scope}{field}"),
             prometheus: format!("envoy_{kind}_{short}"),
             labels,
             value,

@@ -9,10 +9,18 @@ counts! {
         downstream_cx_active: Gauge,
         downstream_cx_destroy: Counter,
         downstream_cx_total: Counter,
+        downstream_cx_transport_socket_connect_timeout: Counter,
         downstream_pre_cx_timeout: Counter,
         no_filter_chain_match: Counter,
+        server_ssl_downstream_context_secrets_not_ready: Counter,
         ssl_connection_error: Counter,
+        ssl_fail_verify_cert_hash: Counter,
+        ssl_fail_verify_error: Counter,
+        ssl_fail_verify_no_cert: Counter,
+        ssl_fail_verify_san: Counter,
         ssl_handshake: Counter,
+        ssl_no_certificate: Counter,
+        ssl_session_reused: Counter,
     }
 }
 
@@ -46,6 +54,13 @@ counts! {
 counts! {
     /// `cluster.<name>.`
     ClusterCounts {
+        client_ssl_upstream_context_secrets_not_ready: Counter,
+        ssl_connection_error: Counter,
+        ssl_fail_verify_cert_hash: Counter,
+        ssl_fail_verify_error: Counter,
+        ssl_fail_verify_no_cert: Counter,
+        ssl_fail_verify_san: Counter,
+        ssl_handshake: Counter,
         upstream_cx_active: Gauge,
         upstream_cx_connect_fail: Counter,
         upstream_cx_connect_timeout: Counter,

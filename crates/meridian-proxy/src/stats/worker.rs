@@ -5,6 +5,7 @@ use super::registry::{HostStats, Stats};
 use super::sets::{ClusterSet, HttpSet, ListenerCounts, TcpCounts};
 use crate::outcome::{Ending, Flag, Flags};
 use crate::record::Record;
+use crate::tls::{TlsFailure, VerifyFailure};
 use meridian_ir::{Cluster, Name};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -151,14 +152,30 @@ impl ListenerStats {
         self.counts.downstream_pre_cx_timeout.inc();
     }
 
-    /// Its TLS handshake was done.
-    pub fn tls_handshake(&self) {
+    /// Its TLS handshake was done: resumed or in full, with a certificate of the client or without.
+    pub fn tls_handshake(&self, is_resumed: bool, has_certificate: bool) {
         self.counts.ssl_handshake.inc();
+        if is_resumed {
+            self.counts.ssl_session_reused.inc();
+        }
+        if !has_certificate {
+            self.counts.ssl_no_certificate.inc();
+        }
     }
 
-    /// Its TLS handshake failed.
-    pub fn tls_failed(&self) {
-        self.counts.ssl_connection_error.inc();
+    /// Its TLS handshake failed; `None`: the connection did.
+    pub fn tls_failed(&self, failure: Option<TlsFailure>) {
+        let counts = &self.counts;
+        match failure {
+            None | Some(TlsFailure::Closed) => {}
+            Some(TlsFailure::NotReady) => counts.server_ssl_downstream_context_secrets_not_ready.inc(),
+            Some(TlsFailure::TimedOut) => counts.downstream_cx_transport_socket_connect_timeout.inc(),
+            Some(TlsFailure::NoCertificate) => counts.ssl_fail_verify_no_cert.inc(),
+            Some(TlsFailure::Verify(VerifyFailure::AlternativeNames)) => counts.ssl_fail_verify_san.inc(),
+            Some(TlsFailure::Verify(VerifyFailure::Hash)) => counts.ssl_fail_verify_cert_hash.inc(),
+            Some(TlsFailure::Verify(_)) => counts.ssl_fail_verify_error.inc(),
+            Some(TlsFailure::Alert(_) | TlsFailure::Protocol(..)) => counts.ssl_connection_error.inc(),
+        }
     }
 }
 
@@ -284,6 +301,25 @@ impl ClusterStats {
     /// A connection could not be made.
     pub fn connect_failed(&self) {
         self.set().counts.upstream_cx_connect_fail.inc();
+    }
+
+    /// The TLS handshake with an endpoint was done.
+    pub fn tls_handshake(&self) {
+        self.set().counts.ssl_handshake.inc();
+    }
+
+    /// The TLS handshake with an endpoint failed; `None`: the connection did.
+    pub fn tls_failed(&self, failure: Option<TlsFailure>) {
+        let counts = &self.set().counts;
+        match failure {
+            None | Some(TlsFailure::Closed | TlsFailure::TimedOut) => {}
+            Some(TlsFailure::NotReady) => counts.client_ssl_upstream_context_secrets_not_ready.inc(),
+            Some(TlsFailure::NoCertificate) => counts.ssl_fail_verify_no_cert.inc(),
+            Some(TlsFailure::Verify(VerifyFailure::AlternativeNames)) => counts.ssl_fail_verify_san.inc(),
+            Some(TlsFailure::Verify(VerifyFailure::Hash)) => counts.ssl_fail_verify_cert_hash.inc(),
+            Some(TlsFailure::Verify(_)) => counts.ssl_fail_verify_error.inc(),
+            Some(TlsFailure::Alert(_) | TlsFailure::Protocol(..)) => counts.ssl_connection_error.inc(),
+        }
     }
 
     /// A connection was not there within the connect timeout.

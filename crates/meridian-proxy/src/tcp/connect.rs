@@ -1,13 +1,13 @@
 //! A connection to an endpoint that is used once.
 
 use crate::outcome::TransportFailure;
+use crate::pool::{UpstreamStream, open_stream};
 use crate::snapshot::Limits;
 use crate::worker::WorkerCluster;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::net::TcpStream;
 
 /// Why there is none.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl ConnectError {
 /// A connection, counted while it lives.
 #[derive(Debug)]
 pub(super) struct Connected<'c> {
-    pub(super) stream: TcpStream,
+    pub(super) stream: UpstreamStream,
     cluster: &'c WorkerCluster,
     _limit: Option<Counted>,
 }
@@ -77,11 +77,7 @@ pub(super) async fn connect(cluster: &WorkerCluster, address: SocketAddr) -> Res
             counted => counted,
         },
     };
-    let connecting = async {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
-    };
+    let connecting = open_stream(cluster, address, None);
     match tokio::time::timeout(cluster.plan.cluster.connect_timeout, connecting).await {
         Ok(Ok(stream)) => {
             cluster.stats.connection_opened();

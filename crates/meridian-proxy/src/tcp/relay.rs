@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
-use tokio_rustls::server::TlsStream;
 
 /// Bytes of one read where bytes are copied.
 const COPY_BYTES: usize = 32 * 1024;
@@ -87,15 +86,15 @@ pub async fn splice(client: &TcpStream, upstream: &TcpStream, idle: Duration, tr
     finish(async { tokio::try_join!(outward, inward) }, idle, traffic).await
 }
 
-/// Relays between a client whose TLS is terminated here and a plain connection. Bytes are copied.
-pub async fn copy_tls(
-    client: TlsStream<TcpStream>,
-    upstream: &TcpStream,
+/// Relays between two connections of which at least one has TLS that ends or begins here. Bytes are copied.
+pub async fn copy(
+    client: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    upstream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     idle: Duration,
     traffic: &Traffic,
 ) -> RelayEnd {
     let (mut client_read, mut client_write) = tokio::io::split(client);
-    let (mut upstream_read, mut upstream_write) = (Shared(upstream), Shared(upstream));
+    let (mut upstream_read, mut upstream_write) = tokio::io::split(upstream);
     let outward = copy_one_way(&mut client_read, &mut upstream_write, Side::Client, Side::Upstream, |bytes| {
         traffic.moved(&traffic.received, bytes);
     });
@@ -127,7 +126,7 @@ async fn copy_one_way(
     let mut buffer = vec![0; COPY_BYTES];
     loop {
         match from.read(&mut buffer).await {
-            // A TLS client that closes without close_notify ends its direction: what came is passed on, and whether it
+            // A TLS peer that closes without close_notify ends its direction: what came is passed on, and whether it
             // was cut off is for the protocol inside to know.
             Ok(0) => break,
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,

@@ -1,8 +1,11 @@
 use super::*;
+use meridian_ir::tls::DownstreamTls;
+use meridian_ir::{ProxyConfig, Secret};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Runs openssl in `folder`; the test machine has it.
 pub(super) fn openssl(folder: &Path, arguments: &str) {
@@ -31,17 +34,24 @@ fn settings(certificates: &[&str]) -> DownstreamTls {
     }
 }
 
+fn server_config(settings: &DownstreamTls, secrets: &BTreeMap<Name, Arc<Secret>>) -> Result<Arc<ServerTls>, TlsError> {
+    let config = ProxyConfig { secrets: secrets.clone(), ..ProxyConfig::default() };
+    server_tls(settings, Some(&SPOKEN), &mut TlsStore::default(), &config).map(Arc::new)
+}
+
 /// One handshake with `openssl s_client` and its output; the server says `hello` after it.
 async fn s_client(config: Arc<ServerTls>, arguments: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        let mut stream = accept(&config, stream).await?;
-        stream.write_all(b"hello\n").await?;
-        stream.shutdown().await?;
-        stream.read_to_end(&mut Vec::new()).await?;
-        Ok::<_, HandshakeError>(())
+        let mut stream = accept(&config, stream).await.map_err(|failure| format!("{failure:?}"))?;
+        let said = async {
+            stream.write_all(b"hello\n").await?;
+            stream.shutdown().await?;
+            stream.read_to_end(&mut Vec::new()).await
+        };
+        said.await.map(|_| ()).map_err(|error| error.to_string())
     });
     let arguments = format!("s_client -connect {address} -servername a.example.com -ign_eof {arguments}");
     let client = tokio::task::spawn_blocking(move || {
@@ -67,6 +77,9 @@ async fn openssl_agrees_on_versions_suites_and_alpn() {
         ("-tls1_2 -cipher ECDHE-RSA-AES256-GCM-SHA384", &["Cipher is ECDHE-RSA-AES256-GCM-SHA384"]),
         ("-alpn h2,http/1.1", &["ALPN protocol: h2"]),
         ("-alpn http/1.1", &["ALPN protocol: http/1.1"]),
+        // As in BoringSSL, what is not known is not agreed on, and not refused.
+        ("-alpn spdy/3", &["No ALPN negotiated", "hello"]),
+        ("", &["Cipher is TLS_AES_128_GCM_SHA256"]),
         ("-tls1_1 -cipher ALL:@SECLEVEL=0", &["SSL alert number"]),
     ] {
         let output = s_client(config.clone(), arguments).await;
@@ -160,6 +173,41 @@ async fn failed_handshakes_have_a_reason_without_blanks() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    let error = accept(&config, listener.accept().await.unwrap().0).await.unwrap_err();
-    assert!(error.reason().starts_with("TLS_error:|") && !error.reason().contains(' '), "{}", error.reason());
+    let failure = accept(&config, listener.accept().await.unwrap().0).await.unwrap_err().unwrap();
+    assert_eq!(
+        failure.to_string(),
+        "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end"
+    );
+}
+
+#[tokio::test]
+async fn cipher_suites_are_limited_as_configured() {
+    let folder = tempfile::tempdir().unwrap();
+    openssl(folder.path(), RSA);
+    let secrets = BTreeMap::from([secret("a", folder.path(), "rsa.crt", "rsa.key")]);
+    let suites = ["ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-RSA-AES256-GCM-SHA384"].map(Name::from);
+    let limited = DownstreamTls { cipher_suites: suites.to_vec(), ..settings(&["a"]) };
+    let config = server_config(&limited, &secrets).unwrap();
+    for (arguments, expected) in [
+        ("-tls1_2", "Cipher is ECDHE-RSA-CHACHA20-POLY1305"),
+        ("-tls1_2 -cipher ECDHE-RSA-AES256-GCM-SHA384", "Cipher is ECDHE-RSA-AES256-GCM-SHA384"),
+        ("-tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256", "alert handshake failure"),
+        ("", "Cipher is TLS_AES_128_GCM_SHA256"),
+    ] {
+        let output = s_client(config.clone(), arguments).await;
+        assert!(output.contains(expected), "{arguments}: no {expected:?} in {output}");
+    }
+    let none =
+        DownstreamTls { max_version: TlsVersion::Tls12, cipher_suites: vec!["AES128-SHA".into()], ..settings(&["a"]) };
+    let error = server_config(&none, &secrets).unwrap_err();
+    assert_eq!(error, TlsError::NoCipherSuite);
+    assert!(error.to_string().contains("ECDHE-RSA-AES128-GCM-SHA256"), "{error}");
+}
+
+#[test]
+fn all_supported_suites_are_known_by_their_names() {
+    for name in meridian_ir::cipher_suites::SUPPORTED {
+        let found = DEFAULT_PROVIDER.cipher_suites.iter().any(|suite| cipher_name(suite.suite()) == Some(name));
+        assert!(found, "{name}");
+    }
 }
