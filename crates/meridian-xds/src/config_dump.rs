@@ -6,9 +6,11 @@ use crate::listener::listener;
 use crate::load_assignment::dumped_load_assignment;
 use crate::message::{Message, any};
 use crate::route_configuration::route_configuration;
+use crate::tls::REFUSED_CERTIFICATE;
 use crate::{secret, type_url};
 use meridian_ir::filter_chain::Filters;
 use meridian_ir::http::RouteSource;
+use meridian_ir::tls::{FILE_AUTHORITY, FILE_CERTIFICATE};
 use meridian_ir::{Endpoints, FilterChain, Name, ProxyConfig, RouteConfig};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,21 +95,40 @@ fn routes(config: &ProxyConfig) -> Value {
     dump("Routes").with_list("staticRouteConfigs", inline).with_list("dynamicRouteConfigs", named).into()
 }
 
-/// The secrets that are there, and those that chains wait for.
+/// The secrets and authorities that are there, and those that chains and clusters wait for. Whether files are there is
+/// not known here, so they are left out.
 fn secrets(config: &ProxyConfig) -> Value {
     let version = config.version.to_string();
-    let active = config.secrets.values().map(|one| {
-        let secret = any(type_url::SECRET, secret::redacted(one));
-        json!({"name": &*one.name, "versionInfo": version, "secret": secret})
+    let entry = |name: &str, version: &str, secret| json!({"name": name, "versionInfo": version, "secret": any(type_url::SECRET, secret)});
+    let certificates = config.secrets.values().map(|one| entry(&one.name, &version, secret::redacted(one)));
+    let authorities =
+        config.authorities.values().map(|one| entry(&one.name, &version, secret::validation_context(one)));
+    let missing = named_secrets(config).into_iter().filter(|name| {
+        let is_there = config.secrets.contains_key(*name) || config.authorities.contains_key(*name);
+        !is_there && !name.starts_with(FILE_CERTIFICATE) && !name.starts_with(FILE_AUTHORITY)
     });
-    let named: BTreeSet<&Name> =
-        chains(config).filter_map(|chain| chain.tls.as_ref()).flat_map(|tls| &tls.certificates).collect();
-    let missing = named.into_iter().filter(|name| !config.secrets.contains_key(*name));
-    let warming = missing.map(|name| {
-        let secret = any(type_url::SECRET, json!({"name": &**name}));
-        json!({"name": &**name, "versionInfo": UNINITIALIZED, "secret": secret})
-    });
-    dump("Secrets").with_list("dynamicActiveSecrets", active).with_list("dynamicWarmingSecrets", warming).into()
+    let warming = missing.map(|name| entry(name, UNINITIALIZED, json!({"name": name})));
+    dump("Secrets")
+        .with_list("dynamicActiveSecrets", certificates.chain(authorities))
+        .with_list("dynamicWarmingSecrets", warming)
+        .into()
+}
+
+/// The SDS names that chains and clusters refer to.
+fn named_secrets(config: &ProxyConfig) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    for tls in chains(config).filter_map(|chain| chain.tls.as_ref()) {
+        names.extend(tls.certificates.iter().map(|name| &**name));
+        if tls.certificates.is_empty() {
+            names.insert(REFUSED_CERTIFICATE);
+        }
+        names.extend(tls.client_auth.validation().and_then(|validation| validation.authority.as_deref()));
+    }
+    for tls in config.clusters.values().filter_map(|cluster| cluster.tls.as_ref()) {
+        names.extend(tls.certificate.as_deref());
+        names.extend(tls.validation.authority.as_deref());
+    }
+    names
 }
 
 fn chains(config: &ProxyConfig) -> impl Iterator<Item = &Arc<FilterChain>> {

@@ -1,6 +1,8 @@
 //! Holds our JSON against Istio's and against the real Envoy.
 
 mod istio;
+mod policies;
 mod real_envoy;
+mod round_trip;
 mod sample;
 mod secrets;

@@ -5,6 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use meridian_ir::ProxyConfig;
+use meridian_ir::tls::SYSTEM_AUTHORITY;
 use meridian_xds::{config_dump, type_url};
 use serde_json::{Value, json};
 use std::fs;
@@ -89,7 +90,7 @@ fn from_files(value: &mut Value, folder: &Path, file: &str) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| from_files(item, folder, file)),
         Value::Object(fields) => {
-            if fields.remove("ads").is_some() {
+            if fields.remove("ads").is_some() || fields.remove("api_config_source").is_some() {
                 fields.insert("path_config_source".into(), json!({"path": folder.join(file)}));
             }
             let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -145,6 +146,15 @@ fn write_files(dump: &Value, config: &ProxyConfig, folder: &Path) {
         let resource = json!({"@type": type_url::SECRET, "name": &*secret.name, "tls_certificate": pair});
         write(&file_name("sds", &secret.name), vec![resource]);
     }
+    for authority in config.authorities.values() {
+        let context = json!({"trusted_ca": {"inline_bytes": STANDARD.encode(&authority.certificates)}});
+        let resource = json!({"@type": type_url::SECRET, "name": &*authority.name, "validation_context": context});
+        write(&file_name("sds", &authority.name), vec![resource]);
+    }
+    // What comes from files is not in the model; any authority will do here.
+    let context = json!({"trusted_ca": {"inline_bytes": STANDARD.encode(include_bytes!("data/example.crt"))}});
+    let system = json!({"@type": type_url::SECRET, "name": SYSTEM_AUTHORITY, "validation_context": context});
+    write(&file_name("sds", SYSTEM_AUTHORITY), vec![system]);
     let mut bootstrap = dump["configs"][0]["bootstrap"].clone();
     bootstrap["node"]["id"] = "test".into();
     bootstrap["node"]["cluster"] = "test".into();
@@ -162,6 +172,7 @@ fn comparable(dump: &Value) -> Vec<(String, Vec<Value>)> {
         }
         for (section, items) in config.as_object().expect("an object").iter().filter(|(_, items)| items.is_array()) {
             let mut items = items.as_array().expect("a list").clone();
+            items.retain(|item| item["name"] != SYSTEM_AUTHORITY);
             items.iter_mut().for_each(strip);
             items.sort_by_key(Value::to_string);
             entries.push((format!("{kind} {section}"), items));
@@ -212,7 +223,12 @@ fn envoy_runs_what_we_write_and_shows_it_as_we_do() {
     };
     assert_eq!(kinds(&ours), kinds(&theirs), "sections and their order");
     let (ours, theirs) = (without_names(comparable(&ours)), without_names(comparable(&theirs)));
-    assert_eq!(ours.len(), theirs.len());
+    let names = |sections: &[(String, Vec<Value>)]| sections.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    let log = fs::read_to_string(folder.path().join("envoy.log")).unwrap_or_default();
+    // Secrets that never come are the only thing that Envoy misses.
+    let rejected = |line: &&str| line.contains("rejected") && !line.contains("Missing SDS resources");
+    assert_eq!(log.lines().filter(rejected).collect::<Vec<_>>(), [""; 0], "Envoy's log:\n{log}");
+    assert_eq!(names(&ours), names(&theirs), "Envoy's log:\n{log}");
     for ((section, ours), (_, theirs)) in std::iter::zip(&ours, &theirs) {
         let missing: Vec<&Value> = ours.iter().filter(|one| !theirs.contains(one)).collect();
         let more: Vec<&Value> = theirs.iter().filter(|one| !ours.contains(one)).collect();

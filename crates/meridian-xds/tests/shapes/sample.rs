@@ -1,5 +1,6 @@
 //! Parts of configurations as Istio's defaults have them, and a configuration with something of everything.
 
+use crate::policies;
 use meridian_ir::access_log::LogFormat;
 use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy};
 use meridian_ir::endpoint::{Address, Health};
@@ -178,11 +179,11 @@ fn edits() -> HeaderEdits {
     }
 }
 
-fn regex(pattern: &str) -> FullRegex {
+pub(crate) fn regex(pattern: &str) -> FullRegex {
     FullRegex::new(pattern).expect("a pattern")
 }
 
-fn access_log() -> AccessLog {
+pub(crate) fn access_log() -> AccessLog {
     let format = Format::parse(meridian_ir::access_log::ISTIO_DEFAULT_FORMAT).expect("Istio's format");
     AccessLog { path: "/dev/stdout".into(), format: LogFormat::Text(Arc::new(format)) }
 }
@@ -343,8 +344,6 @@ fn tls_listener() -> Listener {
     };
     Listener {
         bind_to_port: false,
-        additional_addresses: Vec::new(),
-        capture: meridian_ir::listener::Capture::default(),
         direction: Direction::Inbound,
         http_inspector: true,
         default_chain: Some(Arc::new(chain(tcp(&[("outbound|443|v1|a", 10), ("outbound|443|v2|a", 90)])))),
@@ -366,13 +365,16 @@ fn clusters() -> Vec<Cluster> {
             ..cluster("outbound|8000|v1|httpbin.default.svc.cluster.local", Discovery::Eds)
         },
         Cluster {
-            origins: vec![origin("ServiceEntry", "default", "local")],
+            origins: vec![origin("ServiceEntry", "default", "localhost")],
             lb_policy: LbPolicy::Random,
             connect_timeout: Duration::from_millis(1500),
             ..cluster("outbound|80||localhost", Discovery::StrictDns)
         },
         cluster("outbound|81||localhost", Discovery::LogicalDns),
-        cluster("outbound|443||*.wikipedia.org", Discovery::OriginalDst),
+        Cluster {
+            lb_policy: LbPolicy::ClusterProvided,
+            ..cluster("outbound|443||*.wikipedia.org", Discovery::OriginalDst)
+        },
         cluster("BlackHoleCluster", Discovery::Static),
     ]
 }
@@ -406,6 +408,7 @@ fn endpoints() -> Vec<(&'static str, Endpoints)> {
 /// A configuration with something of everything.
 pub(crate) fn everything() -> ProxyConfig {
     let mut routes = vec![matching_route()];
+    routes.extend(policies::routes());
     routes.extend(rewriting_routes());
     routes.extend(answering_routes());
     let secure =
@@ -422,14 +425,22 @@ pub(crate) fn everything() -> ProxyConfig {
         certificate_chain: include_bytes!("data/example.crt").to_vec(),
         private_key: include_bytes!("data/example.key").to_vec(),
     };
-    let listeners = [http_listener(), tls_listener()];
+    let listeners = [http_listener(), tls_listener(), policies::listener()];
     ProxyConfig {
         version: 7,
         listeners: listeners.into_iter().map(|one| (one.name.clone(), Arc::new(one))).collect(),
         routes: [(table.name.clone(), Arc::new(table))].into(),
-        clusters: clusters().into_iter().map(|one| (one.name.clone(), Arc::new(one))).collect(),
-        endpoints: endpoints().into_iter().map(|(cluster, all)| (name(cluster), Arc::new(all))).collect(),
+        clusters: clusters()
+            .into_iter()
+            .chain(policies::clusters())
+            .map(|one| (one.name.clone(), Arc::new(one)))
+            .collect(),
+        endpoints: endpoints()
+            .into_iter()
+            .chain(policies::endpoints())
+            .map(|(cluster, all)| (name(cluster), Arc::new(all)))
+            .collect(),
         secrets: [(secret.name.clone(), Arc::new(secret))].into(),
-        ..ProxyConfig::default()
+        authorities: policies::authorities(),
     }
 }
