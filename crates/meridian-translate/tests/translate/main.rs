@@ -11,6 +11,7 @@ mod routing_decisions;
 mod secrets;
 mod shared;
 mod simulation;
+mod simulation_checks;
 mod statuses;
 mod traffic_policies;
 mod virtual_services;

@@ -5,13 +5,12 @@ use meridian_ir::filter_chain::{ConnectionView, Selection, TransportProtocol, se
 use meridian_ir::http::RouteSource;
 use meridian_ir::request::PlainRequest;
 use meridian_ir::{Action, FilterChain, Filters, Listener, ProxyConfig, VirtualHost};
-use meridian_translate::{MeshConfig, ProxyNode, Translator};
+use meridian_translate::{MeshConfig, Output, ProxyNode, Translator};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Families that can be expressed, with the number of their cases.
 const FAMILIES: [(&str, usize); 6] = [
@@ -39,8 +38,9 @@ struct Case {
     asserted: Vec<String>,
 }
 
+/// The proxy of a case or a check.
 #[derive(Deserialize)]
-struct Proxy {
+pub(crate) struct Proxy {
     metadata: Metadata,
     labels: BTreeMap<String, String>,
     ip_addresses: Vec<std::net::IpAddr>,
@@ -93,13 +93,14 @@ impl Outcome {
     }
 }
 
-fn translate(folder: &Path, case: &Case) -> Arc<ProxyConfig> {
+/// Translates the objects of a case or a check for its proxy, which has a configuration then.
+pub(crate) fn translate(folder: &Path, config: Option<&str>, proxy: &Proxy) -> Output {
     let mesh = MeshConfig { cluster_domain: "".into(), ..MeshConfig::default() };
     let mut translator = Translator::new(mesh);
-    let mut node = ProxyNode::gateway("app.test", &*case.proxy.metadata.namespace, case.proxy.labels.clone());
-    node.ip_addresses.clone_from(&case.proxy.ip_addresses);
+    let mut node = ProxyNode::gateway("app.test", &*proxy.metadata.namespace, proxy.labels.clone());
+    node.ip_addresses.clone_from(&proxy.ip_addresses);
     translator.add_proxy(node);
-    if let Some(config) = &case.config {
+    if let Some(config) = config {
         let path = folder.join(format!("configs/{config}.yaml"));
         let text = std::fs::read_to_string(&path).expect("the objects can be read");
         for object in meridian_resources::yaml::values(&text, "config.yaml") {
@@ -111,7 +112,9 @@ fn translate(folder: &Path, case: &Case) -> Arc<ProxyConfig> {
             translator.put(resource(&object));
         }
     }
-    translator.translate().proxies.pop().expect("the proxy is new").1
+    let output = translator.translate();
+    assert_eq!(output.proxies.len(), 1, "the proxy is new");
+    output
 }
 
 fn decide(config: &ProxyConfig, call: &Call) -> Outcome {
@@ -200,7 +203,8 @@ fn calls_to_gateways_end_where_istio_s_do() {
         assert_eq!(cases.len(), number, "{family}");
         let mut agreed = 0;
         for case in &cases {
-            let outcome = decide(&translate(&folder, case), &case.effective_call);
+            let output = translate(&folder, case.config.as_deref(), &case.proxy);
+            let outcome = decide(&output.proxies[0].1, &case.effective_call);
             let wrong: Vec<String> = (case.asserted.iter())
                 .filter(|field| case.expected[*field].as_str() != outcome.field(field))
                 .map(|field| format!("{field} is {:?}, not {}", outcome.field(field), case.expected[field]))
