@@ -43,6 +43,13 @@ pub enum LbPolicy {
     ClusterProvided,
 }
 
+impl LbPolicy {
+    /// Whether the hash of a request decides about its endpoint.
+    pub fn is_by_hash(self) -> bool {
+        matches!(self, Self::RingHash { .. } | Self::Maglev { .. })
+    }
+}
+
 /// The protocol that endpoints are spoken to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum UpstreamProtocol {

@@ -7,9 +7,10 @@
 mod acquire;
 mod connection;
 mod host;
+mod keepalive;
 mod stream;
 
-pub use acquire::{Acquire, AcquireError, Counted, NewConnection, open_stream, release};
+pub use acquire::{Acquire, AcquireError, Counted, NewConnection, open_stream, put_back, release};
 pub use connection::UpstreamConnection;
-pub use host::{ActiveConnection, ActiveRequest, Host};
+pub use host::{ActiveConnection, ActiveRequest, Host, Watch};
 pub use stream::{OriginatedTls, UpstreamStream};

@@ -10,11 +10,13 @@ mod cluster;
 mod compiler;
 mod edits;
 mod listener;
+mod outliers;
 mod route;
 pub mod slot;
 
-pub use cluster::{ClusterPlan, HostPlan, Limits};
+pub use cluster::{ClusterPlan, Current, HostPlan, Limits};
 pub use compiler::{Change, Compiler};
 pub use edits::{EditPlan, ValuePlan, WritePlan};
 pub use listener::{ChainPlan, FilterPlan, HttpPlan, ListenerPlan, RouteRef, TcpPlan};
+pub use outliers::Outliers;
 pub use route::{ActionPlan, ClusterChoice, ForwardPlan, RoutePlan, RouteTable, VirtualHostPlan};

@@ -9,6 +9,7 @@
 mod count;
 mod histogram;
 mod istio;
+mod plans;
 mod registry;
 mod render;
 mod sample;

@@ -9,8 +9,9 @@ use crate::listener::{ConnectionInfo, TcpRuntime};
 use crate::outcome::{Ending, Flag, Flags, TransportFailure};
 use crate::pool::{ActiveConnection, UpstreamStream};
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
-use crate::worker::{ConnectionHandle, Worker, WorkerCluster};
+use crate::worker::{ConnectionHandle, Selection, Worker, WorkerCluster};
 use connect::{ConnectError, connect};
+use meridian_ir::hash_policy::source_ip;
 use relay::{RelayEnd, Traffic};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -56,7 +57,7 @@ pub async fn serve(start: Start) {
     start.tcp.stats.opened();
     let mut progress = Progress::default();
     let Start { worker, tcp, chain_name, handle, io, info } = start;
-    let forwarded = forward(&worker, &tcp, io, &mut progress);
+    let forwarded = forward(&worker, &tcp, io, info.remote, &mut progress);
     tokio::select! {
         () = forwarded => {}
         () = closing(&handle) => {}
@@ -113,14 +114,16 @@ async fn closing(handle: &ConnectionHandle) {
     tokio::time::sleep_until(close_at.into()).await;
 }
 
-async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, progress: &mut Progress) {
+async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, remote: SocketAddr, progress: &mut Progress) {
     let Some(cluster) = tcp.plan.pick(worker.random()).and_then(|slot| worker.cluster(slot.index)) else {
         Ending::ClusterNotFound.add_flags(false, &mut progress.flags);
         return;
     };
     cluster.stats.tcp_opened();
     progress.cluster = Some(cluster.clone());
-    let Some(host) = cluster.choose(|| worker.random(), &[]).cloned() else {
+    let by_source = tcp.plan.proxy.hash_source_ip && cluster.plan.cluster.lb_policy.is_by_hash();
+    let hash = by_source.then(|| source_ip(remote.ip()));
+    let Some(host) = cluster.select(|| worker.random(), &Selection { hash, ..Selection::default() }) else {
         progress.flags.add(Flag::NoHealthyUpstream);
         return;
     };

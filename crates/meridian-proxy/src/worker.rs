@@ -8,11 +8,12 @@ mod buffers;
 mod clock;
 mod cluster;
 mod connections;
+mod outliers;
 mod run;
 
 pub use buffers::{BUFFER_BYTES, Buffers};
 pub use clock::DateHeader;
-pub use cluster::WorkerCluster;
+pub use cluster::{Selection, WorkerCluster};
 pub use connections::{ConnectionHandle, Connections};
 pub use run::{Update, WorkerCommand, WorkerThread};
 

@@ -17,6 +17,8 @@ struct Host<'c> {
     /// The DNS name that led to it, or nothing.
     hostname: &'c str,
     endpoint: &'c Endpoint,
+    /// Outlier detection has ejected it.
+    is_ejected: bool,
     numbers: Vec<(&'static str, Kind, u64)>,
 }
 
@@ -49,9 +51,12 @@ pub(super) fn page(context: &Context, query: &Query) -> Page {
 }
 
 fn hosts<'c>(context: &Context, cluster: &Cluster, endpoints: &'c [Endpoint], resolved: &'c Resolved) -> Vec<Host<'c>> {
+    let plan = context.shared.stats.plan(&cluster.name);
     let host = |address: SocketAddr, hostname: &'c str, endpoint: &'c Endpoint| {
         let numbers = context.shared.stats.host(&cluster.name, address);
-        Host { address, hostname, endpoint, numbers }
+        let outliers = plan.as_ref().and_then(|plan| plan.outliers.as_ref());
+        let is_ejected = outliers.is_some_and(|outliers| outliers.is_ejected(&address));
+        Host { address, hostname, endpoint, is_ejected, numbers }
     };
     let mut hosts = Vec::new();
     for endpoint in endpoints {
@@ -97,12 +102,23 @@ fn text(cluster: &Cluster, hosts: &[Host<'_>], out: &mut String) {
         let _ = writeln!(out, "{name}::default_priority::{limit}::{value}");
     }
     let _ = writeln!(out, "{name}::added_via_api::true");
+    if cluster.outlier_detection.is_some() {
+        // Endpoints are not judged by their rate of successes; Envoy shows it so.
+        for origin in ["", "local_origin_"] {
+            for field in ["average", "ejection_threshold"] {
+                let _ = writeln!(out, "{name}::outlier::{origin}success_rate_{field}::-1");
+            }
+        }
+    }
     for host in hosts {
-        let health = match host.endpoint.health {
+        let outlier = if host.is_ejected { "/failed_outlier_check" } else { "" };
+        let eds = match host.endpoint.health {
+            Health::Healthy if host.is_ejected => "",
             Health::Healthy => "healthy",
             Health::Unhealthy => "/failed_eds_health",
             Health::Draining => "/eds_status_draining",
         };
+        let health = format!("{outlier}{eds}");
         let mut line = |field: &str, value: &dyn std::fmt::Display| {
             let _ = writeln!(out, "{name}::{}::{field}::{value}", host.address);
         };
@@ -116,7 +132,7 @@ fn text(cluster: &Cluster, hosts: &[Host<'_>], out: &mut String) {
             line(field, &value);
         }
         line("canary", &false);
-        line("priority", &0);
+        line("priority", &host.endpoint.priority);
         line("success_rate", &-1);
         line("local_origin_success_rate", &-1);
     }
@@ -153,6 +169,10 @@ fn host_json(host: &Host<'_>) -> Value {
         Health::Unhealthy => "UNHEALTHY",
         Health::Draining => "DRAINING",
     };
+    let mut health_status = json!({"eds_health_status": health});
+    if host.is_ejected {
+        health_status["failed_outlier_check"] = true.into();
+    }
     let region: serde_json::Map<String, Value> = locality(&host.endpoint.locality)
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
@@ -163,7 +183,7 @@ fn host_json(host: &Host<'_>) -> Value {
             "address": host.address.ip().to_string(), "port_value": host.address.port()
         }},
         "stats": stats,
-        "health_status": {"eds_health_status": health},
+        "health_status": health_status,
         "weight": host.endpoint.weight,
         "locality": region,
     });

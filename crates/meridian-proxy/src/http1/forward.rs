@@ -9,8 +9,9 @@ use super::routed::Routed;
 use crate::outcome::{Ending, ResetReason, TransportFailure};
 use crate::pool::{self, Acquire, AcquireError, ActiveRequest, Counted, NewConnection, UpstreamConnection};
 use crate::snapshot::{ClusterChoice, ForwardPlan, RoutePlan};
-use crate::worker::WorkerCluster;
+use crate::worker::{Selection, WorkerCluster};
 use meridian_http::{Framing, HeadLimits, KnownHeader, ResponseKind};
+use meridian_ir::hash_policy::RequestHash;
 use meridian_ir::route::{Forward, RetryPolicy};
 use std::rc::Rc;
 use std::task::Poll;
@@ -57,12 +58,22 @@ impl Connection {
             timeout: forward.timeout,
             per_try: forward.retry.as_ref().and_then(|policy| policy.per_try_timeout),
         };
+        self.hash(&cluster, forward);
         self.edit_for(route, choice, forward);
         let attempt = match self.try_until_answered(&cluster, forward.retry.as_ref()).await {
             Ok(attempt) => attempt,
             Err(ending) => return self.reply(ending, &routed).await,
         };
         self.pass_on(attempt, &cluster, &routed).await
+    }
+
+    /// What decides about the endpoint where the cluster balances by hash; the request is hashed as it came.
+    fn hash(&mut self, cluster: &WorkerCluster, forward: &Forward) {
+        if cluster.plan.cluster.lb_policy.is_by_hash() && !forward.hash_policies.is_empty() {
+            let request = self.request.view(self.client.input.message());
+            let hash = RequestHash::of(&forward.hash_policies, &request, self.request.remote, self.info.local);
+            self.progress.hash = Some(Box::new(hash));
+        }
     }
 
     /// Changes the request as route and destination want it, in the order of Envoy's router: first the route's edits,
@@ -114,7 +125,11 @@ impl Connection {
             }
             match Counted::retry(cluster) {
                 Ok(counted) => retrying = counted,
-                Err(_) => return attempt.ok_or(Ending::Overflow),
+                Err(_) => {
+                    cluster.stats.retries_overflowed();
+                    self.progress.retries_overflowed = true;
+                    return attempt.ok_or(ending);
+                }
             }
             drop(attempt);
             cluster.stats.retried();
@@ -162,7 +177,9 @@ impl Connection {
         let avoid =
             if policy.is_some_and(|policy| policy.avoid_previous_hosts) { &self.progress.tried[..] } else { &[] };
         let worker = self.worker.clone();
-        let Some(host) = cluster.choose(|| worker.random(), avoid).cloned() else {
+        let selection =
+            Selection { hash: self.progress.hash.as_ref().and_then(|hash| hash.hash), avoid, ..Selection::default() };
+        let Some(host) = cluster.select(|| worker.random(), &selection) else {
             return Try::Interrupted(Ending::NoHealthyUpstream);
         };
         self.progress.tried.push(host.address);
@@ -183,11 +200,18 @@ impl Connection {
             },
             Err(error) => Err(error),
         };
-        let acquired = acquired.and_then(|connection| Ok((connection, Counted::request(cluster)?)));
+        let acquired = acquired.and_then(|connection| match Counted::request(cluster) {
+            Ok(counted) => Ok((connection, counted)),
+            Err(error) => {
+                pool::put_back(cluster, &host, connection);
+                Err(error)
+            }
+        });
         let (mut connection, counted) = match acquired {
             Ok(acquired) => acquired,
-            Err(error) => return self.no_connection(error, cluster, &host),
+            Err(error) => return self.no_connection(error, cluster, &active),
         };
+        active.connected();
         self.progress.local = connection.local();
         self.start_upload();
         let event = std::future::poll_fn(|cx| self.poll_head(cx, &mut connection)).await;
@@ -197,6 +221,7 @@ impl Connection {
                 Try::Head(Attempt { connection, active, _counted: counted })
             }
             Ok(HeadEvent::Reset(reason)) => {
+                active.failed();
                 let failure = Failure::Reset { reason, has_sent: self.upload.has_written() };
                 Try::Failed(failure, Ending::UpstreamReset(reason, None))
             }
@@ -214,19 +239,24 @@ impl Connection {
         }
     }
 
-    fn no_connection(&mut self, error: AcquireError, cluster: &WorkerCluster, host: &pool::Host) -> Try {
+    fn no_connection(&mut self, error: AcquireError, cluster: &WorkerCluster, active: &ActiveRequest) -> Try {
+        let host = active.host();
         let (reason, failure) = match error {
             AcquireError::Overflow => {
                 cluster.stats.overflowed();
+                // As in Envoy, no endpoint is told where none was asked.
+                self.progress.host = None;
                 (ResetReason::Overflow, None)
             }
             AcquireError::TimedOut => {
                 cluster.stats.connect_timed_out();
+                active.failed();
                 host.stats(&cluster.stats).connect_failed();
                 (ResetReason::ConnectionTimeout, None)
             }
             AcquireError::Connect(error) => {
                 cluster.stats.connect_failed();
+                active.failed();
                 host.stats(&cluster.stats).connect_failed();
                 let failure = TransportFailure::of(&error);
                 (failure.reason(), Some(failure))
@@ -316,7 +346,10 @@ impl Connection {
         self.progress.timeline.downstream_tx_end = Some(elapsed);
         let ending = match end {
             Ok(BodyEnd::Complete) => Ending::ViaUpstream,
-            Ok(BodyEnd::Incomplete(reason)) => Ending::ResponseIncomplete(reason),
+            Ok(BodyEnd::Incomplete(reason)) => {
+                active.failed();
+                Ending::ResponseIncomplete(reason)
+            }
             Err(Interrupt::Deadline) => self.too_late(),
             Err(interrupt) => interrupt.ending(),
         };
@@ -340,6 +373,9 @@ impl Connection {
         let received = self.progress.timeline.downstream_rx_end.unwrap_or(elapsed).max(self.progress.delay);
         let service_time = elapsed.saturating_sub(received);
         self.response.set_router_fields(u64::try_from(service_time.as_millis()).unwrap_or(u64::MAX));
+        for cookie in self.progress.hash.iter().flat_map(|hash| &hash.set_cookies) {
+            self.response.extra.add(KnownHeader::SetCookie, cookie.as_bytes());
+        }
         self.finish_response_fields(routed);
         let client = self.client_version();
         let (from, to) = (self.response.head.framing(), self.response.head.framing().towards_client(client));

@@ -6,6 +6,7 @@ use crate::outcome::{Ending, Flag, Flags, TransportFailure};
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::WorkerCluster;
 use meridian_http::Version;
+use meridian_ir::hash_policy::RequestHash;
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -25,7 +26,11 @@ pub(super) struct Progress {
     /// Why the last try failed, though another answer may have been found after it.
     pub(super) failure: Option<TransportFailure>,
     pub(super) ending: Option<Ending>,
+    /// What decides about the endpoint under consistent hashing.
+    pub(super) hash: Option<Box<RequestHash>>,
     pub(super) retries_exhausted: bool,
+    /// It was not tried again, because the cluster has as many retries as it may have.
+    pub(super) retries_overflowed: bool,
     /// A fault held the request back.
     pub(super) delay_injected: bool,
     /// When that was over, counted from the request's start: time of which the endpoint knows nothing.
@@ -55,6 +60,9 @@ impl Connection {
         let mut flags = Flags::default();
         if progress.delay_injected {
             flags.add(Flag::DelayInjected);
+        }
+        if progress.retries_overflowed {
+            flags.add(Flag::UpstreamOverflow);
         }
         if let Some(ending) = progress.ending {
             ending.add_flags(progress.retries_exhausted, &mut flags);

@@ -1,6 +1,8 @@
 //! A connection for one request: an idle one, or a new one within the cluster's limits.
 
 use super::connection::OpenConnection;
+use super::host::Expiry;
+use super::keepalive::set_options;
 use super::{Host, UpstreamConnection, UpstreamStream};
 use crate::snapshot::Limits;
 use crate::tls::TlsFailure;
@@ -11,6 +13,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 use tokio::net::TcpStream;
 
 /// Why there is no connection.
@@ -40,6 +43,12 @@ pub struct NewConnection {
     host: Rc<Host>,
     server_name: Option<Arc<str>>,
     pending: Option<Counted>,
+}
+
+impl Drop for NewConnection {
+    fn drop(&mut self) {
+        self.cluster.stats.pending_ended();
+    }
 }
 
 /// Counts towards one of a cluster's limits as long as it lives.
@@ -90,7 +99,7 @@ impl Acquire {
     /// [`AcquireError::Overflow`]
     pub fn new(cluster: &Rc<WorkerCluster>, host: &Rc<Host>, authority: &[u8]) -> Result<Self, AcquireError> {
         let server_name = cluster.plan.tls.as_ref().and_then(|tls| tls.server_name(authority));
-        if let Some(connection) = host.take_idle(server_name.as_deref()) {
+        if let Some(connection) = take_idle(cluster, host, server_name.as_deref()) {
             return Ok(Self::Idle(connection));
         }
         let pending = match &cluster.plan.limits {
@@ -101,6 +110,7 @@ impl Acquire {
                 Some(pending.ok_or(AcquireError::Overflow)?)
             }
         };
+        cluster.stats.pending_started();
         Ok(Self::New(NewConnection { cluster: cluster.clone(), host: host.clone(), server_name, pending }))
     }
 }
@@ -119,7 +129,7 @@ impl NewConnection {
                 Permit::Open(open) => Some(open),
             },
         };
-        let stream = open_stream(&self.cluster, self.host.address, self.server_name).await;
+        let stream = open_stream(&self.cluster, self.host.address, self.server_name.clone()).await;
         let stream = stream.map_err(AcquireError::Connect)?;
         Ok(UpstreamConnection::new(stream, open, &self.cluster.stats, &self.host))
     }
@@ -127,6 +137,7 @@ impl NewConnection {
     async fn permit(&self, limits: &Arc<Limits>) -> Permit {
         let max = self.cluster.plan.cluster.circuit_breakers.max_connections;
         let _waiting = Waiting::new(&self.cluster);
+        let mut overflowed = false;
         loop {
             // Registered before the look, so that nothing that is freed in between is missed.
             let mut freed = pin!(limits.freed.notified());
@@ -134,8 +145,16 @@ impl NewConnection {
             if let Some(open) = OpenConnection::new(limits, max) {
                 return Permit::Open(open);
             }
+            if !std::mem::replace(&mut overflowed, true) {
+                self.cluster.stats.connections_overflowed();
+            }
+            // An idle connection to another endpoint, or of another worker, must not hold this request up.
+            if self.cluster.close_one_idle() {
+                continue;
+            }
+            limits.wanted.notify_waiters();
             freed.await;
-            if let Some(connection) = self.host.take_idle(self.server_name.as_deref()) {
+            if let Some(connection) = take_idle(&self.cluster, &self.host, self.server_name.as_deref()) {
                 return Permit::Idle(connection);
             }
         }
@@ -153,7 +172,7 @@ pub async fn open_stream(
     server_name: Option<Arc<str>>,
 ) -> io::Result<UpstreamStream> {
     let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+    set_options(&stream, &cluster.plan.cluster)?;
     let Some(tls) = &cluster.plan.tls else { return Ok(UpstreamStream::Plain(stream)) };
     let stream = tls.connect(stream, address, server_name).await;
     match &stream {
@@ -166,6 +185,22 @@ pub async fn open_stream(
 enum Permit {
     Idle(UpstreamConnection),
     Open(OpenConnection),
+}
+
+/// An idle connection to `host` whose time is not over.
+fn take_idle(cluster: &WorkerCluster, host: &Host, server_name: Option<&str>) -> Option<UpstreamConnection> {
+    let configured = &cluster.plan.cluster;
+    if !Expiry::is_pressing(configured) {
+        return host.take_idle(server_name);
+    }
+    let now = Instant::now();
+    loop {
+        let connection = host.take_idle(server_name)?;
+        match Expiry::of(&connection, configured, now) {
+            None => return Some(connection),
+            Some(expiry) => expiry.count(&cluster.stats),
+        }
+    }
 }
 
 /// Counts a request of this worker that waits.
@@ -186,16 +221,31 @@ impl Drop for Waiting<'_> {
 
 /// Gives a connection back after its request. Where others wait, one of this worker takes it; for one of another
 /// worker the connection is closed, so that it may open its own.
-pub fn release(cluster: &WorkerCluster, host: &Rc<Host>, connection: UpstreamConnection, now: std::time::Instant) {
-    let max_requests = cluster.plan.cluster.max_requests_per_connection;
-    let Some(limits) = &cluster.plan.limits else {
-        connection.release(host, max_requests, now);
+pub fn release(cluster: &WorkerCluster, host: &Rc<Host>, connection: UpstreamConnection, now: Instant) {
+    let configured = &cluster.plan.cluster;
+    let max_requests = configured.max_requests_per_connection;
+    if max_requests != 0 && connection.served() + 1 >= max_requests {
+        cluster.stats.connection_used_up();
         return;
-    };
+    }
+    if configured.max_connection_duration.is_some_and(|longest| now >= connection.opened() + longest) {
+        cluster.stats.connection_too_old();
+        return;
+    }
+    hand_on(cluster, |connection| connection.release(host, max_requests, now), connection);
+}
+
+/// Gives a connection back that was not used after all.
+pub fn put_back(cluster: &WorkerCluster, host: &Rc<Host>, connection: UpstreamConnection) {
+    hand_on(cluster, |connection| host.put_idle(connection), connection);
+}
+
+fn hand_on(cluster: &WorkerCluster, keep: impl FnOnce(UpstreamConnection), connection: UpstreamConnection) {
+    let Some(limits) = &cluster.plan.limits else { return keep(connection) };
     if limits.pending.load(Ordering::Relaxed) == 0 {
-        connection.release(host, max_requests, now);
+        keep(connection);
     } else if cluster.waiting.get() > 0 {
-        connection.release(host, max_requests, now);
+        keep(connection);
         limits.freed.notify_waiters();
     }
 }

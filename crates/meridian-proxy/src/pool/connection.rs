@@ -15,6 +15,7 @@ pub struct UpstreamConnection {
     stream: UpstreamStream,
     local: Option<SocketAddr>,
     requests: u32,
+    opened: Instant,
     idle_since: Instant,
     _open: Option<OpenConnection>,
     _counted: CountedConnection,
@@ -70,11 +71,13 @@ impl UpstreamConnection {
         cluster: &Rc<ClusterStats>,
         host: &Host,
     ) -> Self {
+        let now = Instant::now();
         Self {
             local: stream.socket().local_addr().ok(),
             stream,
             requests: 0,
-            idle_since: Instant::now(),
+            opened: now,
+            idle_since: now,
             _open: open,
             _counted: CountedConnection::new(cluster, host),
         }
@@ -98,6 +101,11 @@ impl UpstreamConnection {
     /// Our side.
     pub fn local(&self) -> Option<SocketAddr> {
         self.local
+    }
+
+    /// When it was made.
+    pub fn opened(&self) -> Instant {
+        self.opened
     }
 
     /// When it was last used.

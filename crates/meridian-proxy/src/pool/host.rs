@@ -1,10 +1,14 @@
 //! One endpoint of a cluster, as one worker sees it.
 
 use super::UpstreamConnection;
+use crate::snapshot::{ClusterPlan, HostPlan, Outliers};
 use crate::stats::{ClusterStats, HostStats};
+use meridian_ir::Cluster;
+use meridian_ir::outlier::{Monitor, Outcome};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// An endpoint: its idle connections and how busy it is. It lives as long as its address is in the cluster, and as
@@ -17,13 +21,52 @@ pub struct Host {
     idle: RefCell<Vec<UpstreamConnection>>,
     gone: Cell<bool>,
     stats: OnceCell<HostStats>,
+    watch: RefCell<Option<Watch>>,
+}
+
+/// Whom to tell how tries at an endpoint went.
+#[derive(Debug)]
+pub struct Watch {
+    cluster: Arc<Cluster>,
+    outliers: Arc<Outliers>,
+    monitor: Arc<Monitor>,
+}
+
+impl Watch {
+    /// For an endpoint of `plan`; `None` where outliers are not detected.
+    #[must_use]
+    pub fn new(plan: &ClusterPlan, host: &HostPlan) -> Option<Self> {
+        let (outliers, monitor) = (plan.outliers.clone()?, host.monitor.clone()?);
+        Some(Self { cluster: plan.cluster.clone(), outliers, monitor })
+    }
 }
 
 impl Host {
     /// An endpoint without connections.
     #[must_use]
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, active: Cell::new(0), idle: RefCell::default(), gone: Cell::new(false), stats: OnceCell::new() }
+        Self {
+            address,
+            active: Cell::new(0),
+            idle: RefCell::default(),
+            gone: Cell::new(false),
+            stats: OnceCell::new(),
+            watch: RefCell::default(),
+        }
+    }
+
+    /// Tells `watch` from now on how tries go.
+    pub fn watch(&self, watch: Option<Watch>) {
+        self.watch.replace(watch);
+    }
+
+    /// Takes into account how a try went (outlier detection).
+    pub fn report(&self, outcome: Outcome) {
+        if let Some(Watch { cluster, outliers, monitor }) = &*self.watch.borrow()
+            && let Some(settings) = &cluster.outlier_detection
+        {
+            outliers.report(&self.address, monitor, outcome, settings);
+        }
     }
 
     /// Requests that are being served.
@@ -63,15 +106,31 @@ impl Host {
         self.idle.take();
     }
 
-    /// Closes idle connections that the endpoint has closed, or that were not used for `timeout` (zero: no limit).
-    pub fn sweep(&self, now: Instant, timeout: Duration) {
+    /// Closes the idle connection that was used longest ago. Whether there was one.
+    pub(crate) fn close_one_idle(&self) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        if idle.is_empty() {
+            return false;
+        }
+        let oldest = idle.remove(0);
+        drop(idle);
+        drop(oldest);
+        true
+    }
+
+    /// Closes idle connections that the endpoint has closed, that were not used for the cluster's idle timeout, or that
+    /// are too old.
+    pub fn sweep(&self, now: Instant, cluster: &Cluster, stats: &ClusterStats) {
         if self.idle.borrow().is_empty() {
             return;
         }
         let mut idle = self.idle.take();
-        idle.retain_mut(|connection| {
-            let expired = !timeout.is_zero() && now.saturating_duration_since(connection.idle_since()) >= timeout;
-            !expired && connection.is_quiet()
+        idle.retain_mut(|connection| match Expiry::of(connection, cluster, now) {
+            Some(expiry) => {
+                expiry.count(stats);
+                false
+            }
+            None => connection.is_quiet(),
         });
         // Dropping connections may have woken others, but nobody ran in between: the list is still the empty one.
         self.idle.replace(idle);
@@ -80,6 +139,41 @@ impl Host {
     /// How many idle connections there are.
     pub fn idle_count(&self) -> usize {
         self.idle.borrow().len()
+    }
+}
+
+/// Why an idle connection is not used any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// It was idle for the cluster's idle timeout.
+    Idle,
+    /// It is older than the cluster's connections may become.
+    Old,
+}
+
+impl Expiry {
+    /// Whether the time of `connection` is over.
+    pub(super) fn of(connection: &UpstreamConnection, cluster: &Cluster, now: Instant) -> Option<Self> {
+        let (timeout, age) = (cluster.idle_timeout, now.saturating_duration_since(connection.opened()));
+        if cluster.max_connection_duration.is_some_and(|longest| age >= longest) {
+            return Some(Self::Old);
+        }
+        let idle = now.saturating_duration_since(connection.idle_since());
+        (!timeout.is_zero() && idle >= timeout).then_some(Self::Idle)
+    }
+
+    pub(super) fn count(self, stats: &ClusterStats) {
+        match self {
+            Self::Idle => stats.idle_timed_out(),
+            Self::Old => stats.connection_too_old(),
+        }
+    }
+
+    /// Whether sweeping once a second is too seldom for this cluster.
+    pub(super) fn is_pressing(cluster: &Cluster) -> bool {
+        const LONG: Duration = Duration::from_secs(10);
+        let is_short = |time: Duration| !time.is_zero() && time < LONG;
+        is_short(cluster.idle_timeout) || cluster.max_connection_duration.is_some_and(is_short)
     }
 }
 
@@ -106,14 +200,26 @@ impl ActiveRequest {
         &self.host
     }
 
+    /// There is a connection.
+    pub fn connected(&self) {
+        self.host.report(Outcome::Connected);
+    }
+
     /// The endpoint answered with this status.
     pub fn answered(&mut self, status: u16) {
         self.status = Some(status);
+        self.host.report(Outcome::Status(status));
     }
 
     /// The try took too long.
     pub fn timed_out(&self) {
         self.stats.request_timed_out();
+        self.host.report(Outcome::TimedOut);
+    }
+
+    /// The connection could not be made, or it broke off before the response was complete.
+    pub fn failed(&self) {
+        self.host.report(Outcome::Failed);
     }
 }
 
@@ -145,11 +251,13 @@ impl ActiveConnection {
     pub fn opened(&mut self) {
         self.is_open = true;
         self.stats.connection_opened();
+        self.host.report(Outcome::ConnectedFinally);
     }
 
     /// The connection could not be made.
     pub fn failed(&self) {
         self.stats.connect_failed();
+        self.host.report(Outcome::Failed);
     }
 }
 

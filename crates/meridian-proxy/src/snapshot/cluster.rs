@@ -1,18 +1,24 @@
 //! Clusters with their endpoints as addresses.
 
+use super::outliers::Outliers;
 use super::slot::SlotRef;
 use crate::tls::ClientTls;
-use meridian_ir::balance::Weights;
+use meridian_ir::balance::{Candidate, Picture, Settings};
 use meridian_ir::cluster::{CircuitBreakers, Discovery};
 use meridian_ir::endpoint::{Address, Health};
-use meridian_ir::{Cluster, Endpoints, Name};
-use std::collections::HashMap;
+use meridian_ir::outlier::Monitor;
+use meridian_ir::{Cluster, Endpoint, Endpoints, Name};
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Addresses of DNS names, as far as they are known.
 pub(super) type Resolved = HashMap<Name, Arc<[IpAddr]>>;
+
+/// How long weights are kept as they are while endpoints warm up, at most and at least.
+const WARMING_STEP: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(20));
 
 /// A cluster that runs.
 #[derive(Debug)]
@@ -23,21 +29,39 @@ pub struct ClusterPlan {
     pub cluster: Arc<Cluster>,
     /// Its endpoints as configured.
     pub endpoints: Option<Arc<Endpoints>>,
-    /// Endpoints that may be used, in order.
+    /// All its endpoints, in order; each address once.
     pub hosts: Vec<HostPlan>,
-    /// Their weights.
-    pub weights: Weights,
     /// Counters for the circuit breakers, shared by all workers; `None` when there is no limit.
     pub limits: Option<Arc<Limits>>,
     /// TLS of its connections.
     pub tls: Option<Arc<ClientTls>>,
+    /// Outlier detection, shared by all workers; `None` when there is none.
+    pub outliers: Option<Arc<Outliers>>,
+    current: Mutex<Current>,
 }
 
-/// An endpoint that may be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An endpoint.
+#[derive(Debug, Clone)]
 pub struct HostPlan {
     /// Where it is.
     pub address: SocketAddr,
+    /// The control plane holds it for healthy.
+    pub is_healthy: bool,
+    /// Counts its failures, where outliers are detected.
+    pub monitor: Option<Arc<Monitor>>,
+    weight: u32,
+    priority: u32,
+    locality: Name,
+    added: Instant,
+}
+
+/// The endpoints as they are to be chosen from, for a while.
+#[derive(Debug, Clone)]
+pub struct Current {
+    /// See [`Picture`].
+    pub picture: Arc<Picture>,
+    version: u64,
+    until: Option<Instant>,
 }
 
 /// What a cluster with circuit breakers is asked for right now, by all workers together.
@@ -53,6 +77,14 @@ pub struct Limits {
     pub retries: AtomicU32,
     /// Wakes those that wait for a connection.
     pub freed: tokio::sync::Notify,
+    /// Wakes those that hold idle connections while others wait.
+    pub wanted: tokio::sync::Notify,
+}
+
+impl HostPlan {
+    fn is_usable(&self) -> bool {
+        self.is_healthy && !self.monitor.as_ref().is_some_and(|monitor| monitor.is_ejected())
+    }
 }
 
 impl ClusterPlan {
@@ -64,33 +96,42 @@ impl ClusterPlan {
         tls: Option<Arc<ClientTls>>,
         before: Option<&ClusterPlan>,
     ) -> Self {
-        if cluster.discovery == Discovery::OriginalDst {
-            tracing::warn!(
-                cluster = &*cluster.name,
-                "a cluster of the client's own destinations is not supported: its requests are answered with 503 UH"
-            );
-        }
-        let mut hosts = Vec::new();
-        let mut weights = Vec::new();
-        for endpoint in endpoints.iter().flat_map(|endpoints| &endpoints.endpoints) {
-            if endpoint.health != Health::Healthy {
-                continue;
-            }
-            match &endpoint.address {
-                Address::Socket(address) => hosts.push(HostPlan { address: *address }),
-                Address::Dns(name, port) => {
-                    let addresses = resolved.get(name).map_or(&[][..], |addresses| addresses);
-                    let used = if cluster.discovery == Discovery::LogicalDns { 1 } else { addresses.len() };
-                    hosts.extend(
-                        addresses.iter().take(used).map(|ip| HostPlan { address: SocketAddr::new(*ip, *port) }),
-                    );
-                }
-            }
-            weights.resize(hosts.len(), endpoint.weight);
-        }
+        let mut hosts = hosts(&cluster, endpoints.as_deref(), resolved);
+        keep_ages(&mut hosts, before);
+        let outliers = outliers(&cluster, &mut hosts, before);
         let limits = (cluster.circuit_breakers != CircuitBreakers::default())
             .then(|| before.and_then(|before| before.limits.clone()).unwrap_or_default());
-        Self { slot, weights: Weights::new(weights), hosts, limits, tls, cluster, endpoints }
+        let version = outliers.as_ref().map_or(0, |outliers| outliers.version());
+        let current = picture(&cluster, endpoints.as_deref(), &hosts, version);
+        Self { slot, hosts, limits, tls, outliers, current: Mutex::new(current), cluster, endpoints }
+    }
+
+    /// The endpoints as they are to be chosen from now. The first worker that finds the picture too old makes the next.
+    #[must_use]
+    pub fn current(&self) -> Current {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.holds(&current) {
+            // Read before the monitors are, so that what changes meanwhile is seen the next time.
+            let version = self.version();
+            *current = picture(&self.cluster, self.endpoints.as_deref(), &self.hosts, version);
+        }
+        current.clone()
+    }
+
+    /// Whether `current` may still be used.
+    #[must_use]
+    pub fn holds(&self, current: &Current) -> bool {
+        current.version == self.version() && current.until.is_none_or(|until| Instant::now() < until)
+    }
+
+    fn version(&self) -> u64 {
+        self.outliers.as_ref().map_or(0, |outliers| outliers.version())
+    }
+
+    /// All endpoints, and those of them that may be used.
+    #[must_use]
+    pub fn membership(&self) -> (usize, usize) {
+        (self.hosts.len(), self.hosts.iter().filter(|host| host.is_usable()).count())
     }
 
     /// The DNS names among the endpoints.
@@ -102,4 +143,85 @@ impl ClusterPlan {
             }
         })
     }
+}
+
+/// The endpoints at their addresses. Of several at one address the first counts, as in Envoy.
+fn hosts(cluster: &Cluster, endpoints: Option<&Endpoints>, resolved: &Resolved) -> Vec<HostPlan> {
+    let mut hosts: Vec<HostPlan> = Vec::new();
+    let mut known = HashSet::new();
+    let now = Instant::now();
+    let mut add = |address: SocketAddr, endpoint: &Endpoint| {
+        if known.insert(address) {
+            hosts.push(HostPlan {
+                address,
+                is_healthy: endpoint.health == Health::Healthy,
+                monitor: None,
+                weight: endpoint.weight,
+                priority: endpoint.priority,
+                locality: endpoint.locality.clone(),
+                added: now,
+            });
+        }
+    };
+    for endpoint in endpoints.into_iter().flat_map(|endpoints| &endpoints.endpoints) {
+        match &endpoint.address {
+            Address::Socket(address) => add(*address, endpoint),
+            Address::Dns(name, port) => {
+                let addresses = resolved.get(name).map_or(&[][..], |addresses| addresses);
+                let used = if cluster.discovery == Discovery::LogicalDns { 1 } else { addresses.len() };
+                addresses.iter().take(used).for_each(|ip| add(SocketAddr::new(*ip, *port), endpoint));
+            }
+        }
+    }
+    hosts
+}
+
+/// Endpoints that were there before are as old as they were.
+fn keep_ages(hosts: &mut [HostPlan], before: Option<&ClusterPlan>) {
+    let Some(before) = before.filter(|before| !before.hosts.is_empty()) else { return };
+    let ages: HashMap<SocketAddr, Instant> = before.hosts.iter().map(|host| (host.address, host.added)).collect();
+    for host in hosts {
+        host.added = ages.get(&host.address).copied().unwrap_or(host.added);
+    }
+}
+
+/// Outlier detection goes on where the cluster had it before.
+fn outliers(cluster: &Cluster, hosts: &mut [HostPlan], before: Option<&ClusterPlan>) -> Option<Arc<Outliers>> {
+    let known = before.and_then(|before| before.outliers.clone());
+    if cluster.outlier_detection.is_none() {
+        if let Some(known) = known {
+            known.stop();
+        }
+        return None;
+    }
+    let outliers = known.unwrap_or_else(|| Arc::new(Outliers::new(cluster.name.clone())));
+    let addresses: Vec<SocketAddr> = hosts.iter().map(|host| host.address).collect();
+    for (host, monitor) in hosts.iter_mut().zip(outliers.watch(&addresses)) {
+        host.monitor = Some(monitor);
+    }
+    Some(outliers)
+}
+
+fn picture(cluster: &Cluster, endpoints: Option<&Endpoints>, hosts: &[HostPlan], version: u64) -> Current {
+    let settings = Settings {
+        policy: cluster.lb_policy,
+        panic_percent: cluster.healthy_panic_percent,
+        localities: endpoints.filter(|_| cluster.locality_weighted).map(|endpoints| &endpoints.locality_weights[..]),
+    };
+    let now = Instant::now();
+    let age = |host: &HostPlan| now.saturating_duration_since(host.added);
+    let candidates: Vec<Candidate<'_>> = hosts
+        .iter()
+        .map(|host| Candidate {
+            address: host.address,
+            weight: host.weight,
+            factor: cluster.warm_up.as_ref().map_or(1.0, |warm_up| warm_up.factor(age(host))),
+            priority: host.priority,
+            locality: &host.locality,
+            is_healthy: host.is_usable(),
+        })
+        .collect();
+    let step = cluster.warm_up.as_ref().filter(|warm_up| hosts.iter().any(|host| warm_up.is_warming(age(host))));
+    let until = step.map(|warm_up| now + (warm_up.duration / 100).clamp(WARMING_STEP.1, WARMING_STEP.0));
+    Current { picture: Arc::new(Picture::new(&settings, &candidates)), version, until }
 }

@@ -5,6 +5,7 @@ use super::istio::{Destination, RequestSeries, SeriesKey, TcpSeries, labels};
 use super::sets::{ClusterCounts, ClusterSet, HostCounts, HttpCounts, HttpSet, ListenerCounts, TcpCounts};
 use super::{Histogram, HistogramView, Sample, Value, WorkerStats};
 use crate::ProxyOptions;
+use crate::snapshot::ClusterPlan;
 use meridian_ir::Name;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ struct Tables {
     hosts: HashMap<(Name, SocketAddr), Shards<HostCounts>>,
     requests: Vec<SeriesOf<RequestSeries>>,
     connections: Vec<SeriesOf<TcpSeries>>,
+    plans: HashMap<Name, Weak<ClusterPlan>>,
 }
 
 #[derive(Debug)]
@@ -129,6 +131,17 @@ impl Stats {
         HostStats(add(&mut self.tables().hosts, (cluster.clone(), address), HostCounts::default()))
     }
 
+    /// A cluster runs as `plan` from now on.
+    pub fn watch(&self, plan: &Arc<ClusterPlan>) {
+        self.tables().plans.insert(plan.cluster.name.clone(), Arc::downgrade(plan));
+    }
+
+    /// The cluster that runs under this name.
+    #[must_use]
+    pub fn plan(&self, cluster: &str) -> Option<Arc<ClusterPlan>> {
+        self.tables().plans.get(cluster)?.upgrade()
+    }
+
     pub(super) fn add_series(
         &self,
         cluster: Option<&Name>,
@@ -174,6 +187,9 @@ impl Stats {
             let scope = Scope { kind: "tcp", label: "tcp_prefix", name };
             scope.counts(TcpCounts::FIELDS, &live(shards), |set| set, &mut samples);
         }
+        for plan in tables.plans.values().filter_map(Weak::upgrade) {
+            super::plans::samples(&plan, &mut samples);
+        }
         tables.response_codes(&mut samples);
         tables.istio_requests(&self.metric_labels, &mut samples);
         tables.istio_connections(&self.metric_labels, &mut samples);
@@ -197,11 +213,11 @@ fn live<T>(shards: &Shards<T>) -> Vec<Arc<T>> {
 }
 
 /// The thing that a set of numbers is about.
-struct Scope<'a> {
-    kind: &'static str,
+pub(super) struct Scope<'a> {
+    pub(super) kind: &'static str,
     /// Istio's name of the label that takes the thing's name in Prometheus.
-    label: &'static str,
-    name: &'a str,
+    pub(super) label: &'static str,
+    pub(super) name: &'a str,
 }
 
 impl Scope<'_> {
@@ -230,12 +246,12 @@ impl Scope<'_> {
         samples.push(self.sample(field, Value::Histogram(Box::new(view))));
     }
 
-    fn sample(&self, field: &str, value: Value) -> Sample {
+    pub(super) fn sample(&self, field: &str, value: Value) -> Sample {
         let Self { kind, label, name } = self;
         let mut labels = vec![(*label, (*name).to_owned())];
         // The class of a status is a label in Prometheus: upstream_rq_2xx is upstream_rq{response_code_class="2xx"}.
         let short = match field.rsplit_once('_') {
-            Some((short, class)) if class.len() == 3 && class.ends_with("xx") => {
+            Some((short, class)) if class.len() == 3 && class.ends_with("xx") && short.ends_with("_rq") => {
                 labels.push(("response_code_class", class.to_owned()));
                 short
             }
@@ -252,7 +268,7 @@ impl Scope<'_> {
         let short = scoped.map_or_else(|| short.to_owned(), |(scope, field)| scope.replace('.', "_") + field);
         Sample {
             name: format!("{kind}.{name}.{scope}{field}"),
-            prometheus: format!("envoy_{kind}_{short}"),
+            prometheus: format!("envoy_{kind}_{}", short.replace('.', "_")),
             labels,
             value,
         }
@@ -276,6 +292,7 @@ impl Tables {
         table(&mut self.clusters);
         table(&mut self.tcp);
         table(&mut self.hosts);
+        self.plans.retain(|_, plan| plan.strong_count() > 0);
         self.requests.retain(|entry| entry.series.strong_count() > 0);
         self.connections.retain(|entry| entry.series.strong_count() > 0);
     }

@@ -346,6 +346,47 @@ impl ClusterStats {
         self.set().counts.upstream_rq_pending_overflow.inc();
     }
 
+    /// No more connections may be made.
+    pub fn connections_overflowed(&self) {
+        self.set().counts.upstream_cx_overflow.inc();
+    }
+
+    /// No more retries may be made.
+    pub fn retries_overflowed(&self) {
+        self.set().counts.upstream_rq_retry_overflow.inc();
+    }
+
+    /// A request waits for a connection.
+    pub fn pending_started(&self) {
+        self.set().counts.upstream_rq_pending_total.inc();
+        self.set().counts.upstream_rq_pending_active.inc();
+    }
+
+    /// It has one, or waits no longer.
+    pub fn pending_ended(&self) {
+        self.set().counts.upstream_rq_pending_active.dec();
+    }
+
+    /// A connection has served as many requests as it may.
+    pub fn connection_used_up(&self) {
+        self.set().counts.upstream_cx_max_requests.inc();
+    }
+
+    /// A connection has become as old as it may.
+    pub fn connection_too_old(&self) {
+        self.set().counts.upstream_cx_max_duration_reached.inc();
+    }
+
+    /// A connection was idle for too long.
+    pub fn idle_timed_out(&self) {
+        self.set().counts.upstream_cx_idle_timeout.inc();
+    }
+
+    /// An endpoint was chosen among all, because too few are healthy.
+    pub fn in_panic(&self) {
+        self.set().counts.lb_healthy_panic.inc();
+    }
+
     /// A request whose route led here is over; once for each request, however many tries there were.
     pub fn request_finished(&self, record: &Record<'_>) {
         let set = self.set();

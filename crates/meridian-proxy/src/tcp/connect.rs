@@ -71,7 +71,7 @@ pub(super) async fn connect(cluster: &WorkerCluster, address: SocketAddr) -> Res
         None => None,
         Some(limits) => match Counted::new(limits, max) {
             None => {
-                cluster.stats.overflowed();
+                cluster.stats.connections_overflowed();
                 return Err(ConnectError::Overflow);
             }
             counted => counted,

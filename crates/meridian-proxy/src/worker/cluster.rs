@@ -1,13 +1,18 @@
 //! A cluster as one worker runs it.
 
-use crate::pool::Host;
-use crate::snapshot::ClusterPlan;
+use crate::pool::{Host, Watch};
+use crate::snapshot::{ClusterPlan, Current, Limits};
 use crate::stats::ClusterStats;
-use meridian_ir::cluster::LbPolicy;
-use std::cell::Cell;
+use meridian_ir::balance::Choice;
+use meridian_ir::cluster::Discovery;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+use tokio::task::AbortHandle;
 
 /// How often another endpoint is drawn when the drawn one was tried already (Istio's
 /// `host_selection_retry_max_attempts`).
@@ -21,68 +26,163 @@ pub struct WorkerCluster {
     pub plan: Arc<ClusterPlan>,
     /// Its counters.
     pub stats: Rc<ClusterStats>,
+    /// Beside the plan's.
     hosts: Vec<Rc<Host>>,
+    /// Where clients were going, for clusters of original destinations.
+    destinations: RefCell<HashMap<SocketAddr, Rc<Host>>>,
+    current: RefCell<Current>,
     turn: Cell<u64>,
     /// Requests of this worker that wait for a connection.
     pub(crate) waiting: Cell<u32>,
+    yielding: RefCell<Option<AbortHandle>>,
+}
+
+/// What of a request decides about its endpoint.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Selection<'s> {
+    /// Its hash, for clusters that balance by hash; `None`: at random.
+    pub hash: Option<u64>,
+    /// Where its client was going, if it was sent here on its way, for clusters of original destinations.
+    pub destination: Option<SocketAddr>,
+    /// Endpoints that were tried.
+    pub avoid: &'s [SocketAddr],
 }
 
 impl WorkerCluster {
     /// The cluster of `plan`. `before` gives its endpoints' state where the address stays; the others are removed.
     pub(super) fn new(plan: Arc<ClusterPlan>, before: Option<&Self>, stats: Rc<ClusterStats>, random: u64) -> Self {
-        let known = |address: SocketAddr| before.and_then(|before| before.hosts.iter().find(|h| h.address == address));
-        let hosts: Vec<Rc<Host>> = plan
-            .hosts
-            .iter()
-            .map(|host| known(host.address).cloned().unwrap_or_else(|| Rc::new(Host::new(host.address))))
-            .collect();
-        let turn = Cell::new(before.map_or(random, |before| before.turn.get()));
-        let cluster = Self { plan, stats, hosts, turn, waiting: Cell::new(0) };
-        if let Some(before) = before {
-            before.remove_hosts(|host| !cluster.hosts.iter().any(|kept| Rc::ptr_eq(kept, host)));
+        let mut known: HashMap<SocketAddr, Rc<Host>> =
+            before.into_iter().flat_map(|before| &before.hosts).map(|host| (host.address, host.clone())).collect();
+        let host = |address| known.remove(&address).unwrap_or_else(|| Rc::new(Host::new(address)));
+        let hosts: Vec<Rc<Host>> = plan.hosts.iter().map(|host| host.address).map(host).collect();
+        for (host, plan_host) in hosts.iter().zip(&plan.hosts) {
+            host.watch(Watch::new(&plan, plan_host));
         }
-        cluster
+        known.values().for_each(|gone| gone.remove());
+        let turn = Cell::new(before.map_or(random, |before| before.turn.get()));
+        let destinations = before.map(|before| before.destinations.take()).unwrap_or_default();
+        if plan.cluster.discovery != Discovery::OriginalDst {
+            destinations.values().for_each(|host| host.remove());
+        }
+        Self {
+            current: RefCell::new(plan.current()),
+            plan,
+            stats,
+            hosts,
+            destinations: RefCell::new(destinations),
+            turn,
+            waiting: Cell::new(0),
+            yielding: RefCell::default(),
+        }
+    }
+
+    /// Gives idle connections up for requests of other workers that wait, for as long as this cluster is here.
+    pub(super) fn start_yielding(self: &Rc<Self>) {
+        if let Some(limits) = &self.plan.limits {
+            let task = tokio::task::spawn_local(yield_connections(Rc::downgrade(self), limits.clone()));
+            self.yielding.replace(Some(task.abort_handle()));
+        }
+    }
+
+    /// Closes one idle connection. Whether there was one.
+    pub(crate) fn close_one_idle(&self) -> bool {
+        let destinations = self.destinations.borrow();
+        self.hosts.iter().chain(destinations.values()).any(|host| host.close_one_idle())
     }
 
     /// Closes the idle connections of all endpoints, because the cluster is gone.
     pub(super) fn remove(&self) {
-        self.remove_hosts(|_| true);
+        self.hosts.iter().for_each(|host| host.remove());
+        self.destinations.take().values().for_each(|host| host.remove());
     }
 
-    fn remove_hosts(&self, gone: impl Fn(&Rc<Host>) -> bool) {
-        self.hosts.iter().filter(|host| gone(host)).for_each(|host| host.remove());
-    }
-
-    /// All endpoints that may be used.
+    /// All endpoints.
     pub fn hosts(&self) -> &[Rc<Host>] {
         &self.hosts
     }
 
-    /// The endpoint for one request, by the cluster's policy; `None` when there is none. One that is in `avoid` is
-    /// taken only when five more draws find no other.
-    pub fn choose(&self, mut random: impl FnMut() -> u64, avoid: &[SocketAddr]) -> Option<&Rc<Host>> {
-        let mut host = self.draw(random())?;
-        for _ in 0..HOST_SELECTION_ATTEMPTS {
-            if !avoid.contains(&host.address) {
-                break;
-            }
-            host = self.draw(random())?;
+    /// Closes idle connections whose time is over.
+    pub(super) fn sweep(&self, now: Instant) {
+        let cluster = &self.plan.cluster;
+        for host in &self.hosts {
+            host.sweep(now, cluster, &self.stats);
         }
-        Some(host)
+        self.destinations.borrow_mut().retain(|_, host| {
+            host.sweep(now, cluster, &self.stats);
+            host.active() > 0 || host.idle_count() > 0
+        });
     }
 
-    fn draw(&self, random: u64) -> Option<&Rc<Host>> {
-        if let [only] = &self.hosts[..] {
-            return Some(only);
+    /// The endpoint for one request, by the cluster's policy; `None` when there is none. One that is in `avoid` is
+    /// taken only when five more draws find no other. [`WorkerCluster::select`] also knows hashes and destinations.
+    pub fn choose(&self, random: impl FnMut() -> u64, avoid: &[SocketAddr]) -> Option<&Rc<Host>> {
+        self.draw(random, &Selection { avoid, ..Selection::default() })
+    }
+
+    /// The endpoint for one request, by the cluster's policy; `None` when there is none. One that was tried is taken
+    /// only when five more draws find no other.
+    pub fn select(&self, random: impl FnMut() -> u64, selection: &Selection<'_>) -> Option<Rc<Host>> {
+        if self.plan.cluster.discovery == Discovery::OriginalDst {
+            return selection.destination.map(|destination| self.destination(destination));
         }
-        let weights = &self.plan.weights;
-        let position = match self.plan.cluster.lb_policy {
-            LbPolicy::LeastRequest => weights.least_request(random, |index| self.hosts[index].active()),
-            LbPolicy::RoundRobin => weights.round_robin(self.turn.replace(self.turn.get().wrapping_add(1))),
-            LbPolicy::Random | LbPolicy::RingHash { .. } | LbPolicy::Maglev { .. } | LbPolicy::ClusterProvided => {
-                weights.random(random)
+        self.draw(random, selection).cloned()
+    }
+
+    /// The endpoint where the client was going; it is there as long as something is done with it.
+    fn destination(&self, mut address: SocketAddr) -> Rc<Host> {
+        if let Some(port) = self.plan.cluster.port_override {
+            address.set_port(port);
+        }
+        self.destinations.borrow_mut().entry(address).or_insert_with(|| Rc::new(Host::new(address))).clone()
+    }
+
+    fn draw(&self, mut random: impl FnMut() -> u64, selection: &Selection<'_>) -> Option<&Rc<Host>> {
+        if !self.plan.holds(&self.current.borrow()) {
+            self.current.replace(self.plan.current());
+        }
+        let current = self.current.borrow();
+        if current.picture.is_in_panic() {
+            self.stats.in_panic();
+        }
+        let mut drawn = None;
+        for attempt in 0..=HOST_SELECTION_ATTEMPTS {
+            let choice = Choice {
+                hash: selection.hash,
+                attempt,
+                turn: &self.turn,
+                random: &mut random,
+                active: |position: usize| self.hosts[position].active(),
+            };
+            let host = self.hosts.get(current.picture.choose(choice)?)?;
+            drawn = Some(host);
+            if !selection.avoid.contains(&host.address) {
+                break;
             }
-        };
-        self.hosts.get(position?)
+        }
+        drawn
+    }
+}
+
+impl Drop for WorkerCluster {
+    fn drop(&mut self) {
+        if let Some(task) = self.yielding.take() {
+            task.abort();
+        }
+    }
+}
+
+/// Closes an idle connection whenever a request waits for one that the cluster may not open.
+async fn yield_connections(cluster: Weak<WorkerCluster>, limits: Arc<Limits>) {
+    loop {
+        // Told of everything from here on, so that nothing is missed while one is closed.
+        let wanted = limits.wanted.notified();
+        if limits.pending.load(Ordering::Relaxed) > 0 {
+            let Some(cluster) = cluster.upgrade() else { return };
+            let max = cluster.plan.cluster.circuit_breakers.max_connections;
+            if limits.connections.load(Ordering::Relaxed) >= max {
+                cluster.close_one_idle();
+            }
+        }
+        wanted.await;
     }
 }

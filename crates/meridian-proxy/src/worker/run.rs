@@ -92,6 +92,7 @@ fn run(runtime: &LocalRuntime, worker: Worker, mut inbox: mpsc::UnboundedReceive
         let sweeper = tokio::task::spawn_local(sweep(worker.clone()));
         let logs = worker.clone();
         let flusher = tokio::task::spawn_local(async move { logs.logs.flush_regularly().await });
+        let outliers = (worker.index == 0).then(|| tokio::task::spawn_local(super::outliers::check(worker.clone())));
         while let Some(command) = inbox.recv().await {
             match command {
                 WorkerCommand::Apply(update) => worker.apply(update),
@@ -102,6 +103,9 @@ fn run(runtime: &LocalRuntime, worker: Worker, mut inbox: mpsc::UnboundedReceive
             }
         }
         sweeper.abort();
+        if let Some(outliers) = outliers {
+            outliers.abort();
+        }
         flusher.abort();
     });
 }
@@ -114,9 +118,7 @@ async fn sweep(worker: Rc<Worker>) {
         worker.set_wall_clock();
         let now = Instant::now();
         for cluster in worker.clusters.borrow().iter().flatten() {
-            for host in cluster.hosts() {
-                host.sweep(now, cluster.plan.cluster.idle_timeout);
-            }
+            cluster.sweep(now);
         }
         worker.draining.borrow_mut().retain(|listener| listener.connections.count() > 0);
     }
@@ -145,8 +147,13 @@ impl Worker {
         let before = self.clusters.borrow().get(slot).cloned().flatten();
         let cluster = match plan {
             Some(plan) => {
+                if self.index == 0 {
+                    self.shared.stats.watch(plan);
+                }
                 let stats = self.stats.cluster(&plan.cluster);
-                Some(Rc::new(WorkerCluster::new(plan.clone(), before.as_deref(), stats, self.random())))
+                let cluster = Rc::new(WorkerCluster::new(plan.clone(), before.as_deref(), stats, self.random()));
+                cluster.start_yielding();
+                Some(cluster)
             }
             None => {
                 before.inspect(|before| before.remove());
