@@ -74,6 +74,24 @@ impl Scope<'_> {
             collected.depends_on_server = true;
             server_port
         });
+        let alias = service.and_then(|service| service.alias.clone());
+        if let Some(target) = alias {
+            // What is sent to the other name. The cluster of this one is never made: it says on what the route depends.
+            collected.cluster(ClusterId::new(self.pool, &host, port, ""));
+            let concrete = self.registry.service(&target, &self.node.namespace).filter(|one| one.alias.is_none());
+            match concrete {
+                Some(concrete) => self.check(concrete, destination, port, path, collected),
+                None => {
+                    let message = format!(
+                        "{:?} is another name for {target} (ExternalName), which is no known service; create a \
+                         ServiceEntry with the host {target}",
+                        destination.host
+                    );
+                    collected.findings.push(Finding::at(Topic::BackendNotFound, &format!("{path}.host"), message));
+                }
+            }
+            return collected.cluster(ClusterId::new(self.pool, &target, port, &destination.subset));
+        }
         match service {
             Some(service) => self.check(service, destination, port, path, collected),
             None => {
@@ -94,6 +112,10 @@ impl Scope<'_> {
         let host = self.mesh.resolve_host(&destination.host, namespace);
         let service = self.registry.service(&host, &self.node.namespace)?;
         let port = port_of(destination, Some(service)).unwrap_or(server_port);
+        let service = match &service.alias {
+            Some(target) => self.registry.service(target, &self.node.namespace)?,
+            None => service,
+        };
         let rules = self.rules.of_service(service, self.node, self.mesh);
         let policy = rules.policy(port, rules.subset(&destination.subset));
         hash_policy::compile(policy.load_balancer)

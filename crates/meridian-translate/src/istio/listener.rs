@@ -337,8 +337,9 @@ impl Builder<'_, '_> {
         let mut services: Vec<&Arc<Service>> =
             registry.hosts(namespace).filter_map(|host| registry.service(host, namespace)).collect();
         services.sort_by(|a, b| a.host.cmp(&b.host));
+        let own = |service: &Service| !service.is_external() && service.alias.is_none();
         let covered = |service: &Service| server.hosts.iter().any(|own| host::is_subset(&service.host, &own.host));
-        for service in services.into_iter().filter(|service| !service.is_external() && covered(service)) {
+        for service in services.into_iter().filter(|service| own(service) && covered(service)) {
             let rules = self.scope.rules.of_service(service, self.scope.node, self.scope.mesh);
             let subsets: Vec<&str> = std::iter::once("").chain(rules.subsets()).collect();
             for port in &service.ports {

@@ -166,7 +166,7 @@ impl Clusters {
 }
 
 fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
-    let service = sources.registry.service(&id.host, &sources.node.namespace)?;
+    let service = sources.registry.service(&id.host, &sources.node.namespace).filter(|one| one.alias.is_none())?;
     let rules = sources.rules.of_service(service, sources.node, sources.mesh);
     let Built { mut cluster, labels, policy } =
         cluster::build(Parts { mesh: sources.mesh, id, service, rules: &rules })?;

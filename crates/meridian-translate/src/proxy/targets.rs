@@ -41,6 +41,9 @@ fn leads_to(resources: &Resources, service: &Service, node: &ProxyNode) -> bool 
 }
 
 fn selects_proxy(service: &Service, node: &ProxyNode) -> bool {
+    if service.alias.is_some() {
+        return false;
+    }
     match &service.source {
         Source::Service(object) => !object.spec.selector.is_empty() && selects(&object.spec.selector, &node.labels),
         Source::ServiceEntry(_) => false,

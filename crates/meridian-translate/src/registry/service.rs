@@ -25,6 +25,8 @@ pub(crate) struct Service {
     pub(crate) ports: Vec<Port>,
     pub(crate) discovery: Discovery,
     pub(crate) export_to: ExportTo,
+    /// The host that it is another name for (a Service of type `ExternalName`): it has no cluster of its own.
+    pub(crate) alias: Option<Name>,
     pub(crate) age: Age,
     pub(crate) source: Source,
 }
@@ -88,9 +90,11 @@ impl ExportTo {
 }
 
 impl Service {
-    /// The service of a Kubernetes Service; `None` for one that stands for an external name.
+    /// The service of a Kubernetes Service; `None` for one that stands for an external name and does not say which.
     pub(crate) fn of_service(object: &Arc<Object<core::Service>>, mesh: &MeshConfig) -> Option<Self> {
-        if object.spec.type_ == ServiceType::ExternalName {
+        let is_alias = object.spec.type_ == ServiceType::ExternalName;
+        let target = object.spec.external_name.trim_end_matches('.');
+        if is_alias && target.is_empty() {
             return None;
         }
         let meta = &object.meta;
@@ -113,6 +117,7 @@ impl Service {
             ports: ports.collect(),
             discovery: Discovery::Eds,
             export_to: ExportTo::new(export_to.split(','), &meta.namespace),
+            alias: is_alias.then(|| target.to_ascii_lowercase().into()),
             age: Age::of(meta),
             source: Source::Service(object.clone()),
         })
@@ -142,6 +147,7 @@ impl Service {
             ports: ports.clone(),
             discovery,
             export_to: ExportTo::new(object.spec.export_to.iter().map(String::as_str), &meta.namespace),
+            alias: None,
             age: Age::of(meta),
             source: Source::ServiceEntry(object.clone()),
         };
@@ -154,6 +160,7 @@ impl Service {
             && self.ports == other.ports
             && self.discovery == other.discovery
             && self.export_to == other.export_to
+            && self.alias == other.alias
             && self.age == other.age
             && self.kind() == other.kind()
             && self.is_external() == other.is_external()

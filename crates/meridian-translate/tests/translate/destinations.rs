@@ -273,3 +273,38 @@ fn a_service_of_kubernetes_goes_before_an_entry_and_hidden_ones_are_not_seen() {
     let expected = &["is not visible in namespace istio-system", "Service default/httpbin"];
     lab.assert_false("VirtualService default/vs", "ResolvedRefs", "BackendNotFound", expected);
 }
+
+#[test]
+fn an_external_name_leads_to_the_service_that_it_names() {
+    let mut lab = Lab::with(&http_gateway("['*']"));
+    let alias = |target: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: alias}}\n\
+             spec: {{type: ExternalName, externalName: {target}, ports: [{{name: http, port: 8000}}]}}\n"
+        )
+    };
+    lab.apply(&virtual_service("vs", "[a.test]", "[{route: [{destination: {host: alias}}]}]"));
+    lab.assert_false(
+        "VirtualService default/vs",
+        "ResolvedRefs",
+        "BackendNotFound",
+        &["\"alias\" is no known service"],
+    );
+    lab.apply(&alias("httpbin.default.svc.cluster.local"));
+    assert_eq!(lab.get("a.test", "/"), "outbound|8000||httpbin.default.svc.cluster.local");
+    lab.assert_well("VirtualService default/vs");
+    let clusters: Vec<_> = lab.config.clusters.keys().map(|name| &**name).collect();
+    assert_eq!(clusters, ["outbound|8000||httpbin.default.svc.cluster.local"]);
+
+    // Another target takes effect by itself; one outside the registry needs a ServiceEntry, as in Istio.
+    lab.apply(&alias("www.example.org"));
+    assert_eq!(lab.get("a.test", "/"), "outbound|8000||www.example.org");
+    let expected = ["another name for www.example.org (ExternalName)", "create a ServiceEntry"];
+    lab.assert_false("VirtualService default/vs", "ResolvedRefs", "BackendNotFound", &expected);
+    lab.apply(
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: www}\n\
+         spec: {hosts: [www.example.org], resolution: DNS, ports: [{number: 8000, name: http, protocol: HTTP}]}\n",
+    );
+    lab.assert_well("VirtualService default/vs");
+    assert_eq!(lab.endpoints("outbound|8000||www.example.org"), ["www.example.org:8000"]);
+}
