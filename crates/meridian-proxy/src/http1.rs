@@ -9,6 +9,7 @@
 
 mod buffer;
 mod client;
+mod client_cert;
 mod connection;
 mod cors;
 mod decide;

@@ -92,14 +92,14 @@ fn query_parameter<'p>(path: &'p [u8], name: &[u8]) -> Option<&'p [u8]> {
     })
 }
 
-/// Resolves escapes of visible ASCII; others stay, so that the line stays one line of text.
+/// Resolves escapes of bytes that a query may have as they are; others stay, so that the line stays one line of text.
 fn decode(mut query: &[u8], out: &mut Vec<u8>) {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     while let Some((&byte, rest)) = query.split_first() {
         query = rest;
         if let (b'%', [high, low, after @ ..]) = (byte, rest)
             && let (Some(high), Some(low)) = (digit(*high), digit(*low))
-            && (0x21..0x7f).contains(&(high << 4 | low))
+            && is_of_query((high << 4 | low) as u8)
         {
             out.push((high << 4 | low) as u8);
             query = after;
@@ -107,4 +107,9 @@ fn decode(mut query: &[u8], out: &mut Vec<u8>) {
             out.push(byte);
         }
     }
+}
+
+/// The query percent-encode set of the URL standard, turned around.
+const fn is_of_query(byte: u8) -> bool {
+    byte > b' ' && byte < 0x7f && !matches!(byte, b'"' | b'#' | b'<' | b'>')
 }

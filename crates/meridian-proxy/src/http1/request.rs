@@ -1,17 +1,19 @@
 //! A request: its head as it came, what the gateway makes of it, and the view that routes match.
 
+use super::client_cert;
 use super::fields::{Extra, FieldsView, Wanted};
 use crate::listener::ConnectionInfo;
 use crate::record::HeaderView;
 use meridian_http::path::{Canonical, Normalization, canonicalize};
 use meridian_http::{Field, FieldName, Framing, HeadError, KnownHeader, RequestHead, TargetForm, Version, write};
 use meridian_ir::{HttpConnectionManager, RequestView};
+use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Instant, SystemTime};
 
 /// Fields by which a client could steer the gateway; taken out of what comes from outside (Envoy's
-/// `ConnectionManagerUtility::cleanInternalHeaders` for edge requests, and `forward_client_cert_details`).
-const INTERNAL: [KnownHeader; 21] = [
+/// `ConnectionManagerUtility::cleanInternalHeaders` for edge requests).
+const INTERNAL: [KnownHeader; 20] = [
     KnownHeader::XEnvoyInternal,
     KnownHeader::XEnvoyExternalAddress,
     KnownHeader::XEnvoyDecoratorOperation,
@@ -32,7 +34,6 @@ const INTERNAL: [KnownHeader; 21] = [
     KnownHeader::XEnvoyForceTrace,
     KnownHeader::XEnvoyIpTags,
     KnownHeader::XEnvoyHedgeOnPerTryTimeout,
-    KnownHeader::XForwardedClientCert,
 ];
 
 /// The rest of them, which have no number.
@@ -53,6 +54,7 @@ pub(super) struct Request {
     is_refused: bool,
     /// The client as trusted headers tell it.
     pub(super) remote: SocketAddr,
+    /// Whether the client speaks TLS: to the gateway, or to a trusted proxy in front of it, as that one says.
     pub(super) is_tls: bool,
     pub(super) started: Instant,
     pub(super) started_at: SystemTime,
@@ -89,6 +91,7 @@ impl Request {
         self.host_rewrite = None;
         self.is_refused = false;
         self.remote = info.remote;
+        self.is_tls = info.tls.is_some();
     }
 
     /// The head is complete; its path is shown as it came until it is made canonical.
@@ -177,8 +180,18 @@ impl Request {
         if manager.use_remote_address {
             self.remove_internal(buf);
             self.extend_forwarded_for(buf, manager, info);
+        } else if let Some(client) = self.forwarded_client(buf, manager.xff_num_trusted_hops) {
+            self.remote = client;
         }
-        if !keeps_proto {
+        client_cert::rewrite(&mut self.head, &mut self.extra, buf, manager, info.tls.as_deref());
+        if keeps_proto {
+            // As in Envoy, a scheme that does not exist leaves that of the connection.
+            match self.head.fields().get(KnownHeader::XForwardedProto, buf) {
+                Some(proto) if proto.eq_ignore_ascii_case(b"https") => self.is_tls = true,
+                Some(proto) if proto.eq_ignore_ascii_case(b"http") => self.is_tls = false,
+                _ => {}
+            }
+        } else {
             self.head.fields_mut().remove_known(KnownHeader::XForwardedProto);
             self.extra.add(KnownHeader::XForwardedProto, self.scheme());
         }
@@ -230,12 +243,24 @@ impl Request {
             }
             out.extend_from_slice(info.remote_ip.as_bytes());
         });
-        let hops = manager.xff_num_trusted_hops as usize;
-        let trusted = fields.get(name, buf).filter(|_| hops > 0).and_then(|value| nth_from_right(value, hops - 1));
-        if let Some(trusted) = trusted {
-            self.remote = SocketAddr::new(trusted, 0);
+        let hops = manager.xff_num_trusted_hops;
+        if let Some(client) = hops.checked_sub(1).and_then(|behind| self.forwarded_client(buf, behind)) {
+            self.remote = client;
         }
         self.head.fields_mut().remove_known(name);
+    }
+
+    /// The client as `x-forwarded-for` tells it: the address that has `behind` others to its right, in all fields
+    /// together. `None` when there are not so many, or when it is not an address.
+    fn forwarded_client(&self, buf: &[u8], behind: u32) -> Option<SocketAddr> {
+        let name = KnownHeader::XForwardedFor;
+        let fields = self.head.fields();
+        if !fields.has(name) {
+            return None;
+        }
+        let values: SmallVec<[&[u8]; 4]> =
+            fields.iter().filter(|field| field.known() == name).map(|field| field.value().of(buf)).collect();
+        nth_from_right(&values, behind as usize).map(|address| SocketAddr::new(address, 0))
     }
 
     /// Appends the head as it goes to the endpoint. `framing` is how the body goes; `upgrade` the protocol that is
@@ -257,9 +282,9 @@ impl Request {
     }
 }
 
-/// The `index`th address from the right of an `x-forwarded-for`.
-fn nth_from_right(value: &[u8], index: usize) -> Option<IpAddr> {
-    let text = value.rsplit(|byte| *byte == b',').nth(index)?;
+/// The `index`th address from the right of the values of `x-forwarded-for`.
+fn nth_from_right(values: &[&[u8]], index: usize) -> Option<IpAddr> {
+    let text = values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b',')).nth(index)?;
     std::str::from_utf8(text).ok()?.trim().parse().ok()
 }
 
@@ -347,10 +372,13 @@ mod tests {
 
     #[test]
     fn trusted_hops_count_from_the_right() {
-        let value = b"1.1.1.1, 2.2.2.2,3.3.3.3";
-        assert_eq!(nth_from_right(value, 0), "3.3.3.3".parse().ok());
-        assert_eq!(nth_from_right(value, 1), "2.2.2.2".parse().ok());
-        assert_eq!(nth_from_right(value, 3), None);
-        assert_eq!(nth_from_right(b"unknown", 0), None);
+        let values = [&b"1.1.1.1, 2.2.2.2"[..], b"2001:db8::2"];
+        assert_eq!(nth_from_right(&values, 0), "2001:db8::2".parse().ok());
+        assert_eq!(nth_from_right(&values, 1), "2.2.2.2".parse().ok());
+        assert_eq!(nth_from_right(&values, 2), "1.1.1.1".parse().ok());
+        assert_eq!(nth_from_right(&values, 3), None);
+        for other in ["unknown", "1.1.1.1:99", "[2001:db8::1]:80", ""] {
+            assert_eq!(nth_from_right(&[other.as_bytes()], 0), None, "{other}");
+        }
     }
 }
