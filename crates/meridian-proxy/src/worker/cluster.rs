@@ -53,6 +53,12 @@ impl WorkerCluster {
     pub(super) fn new(plan: Arc<ClusterPlan>, before: Option<&Self>, stats: Rc<ClusterStats>, random: u64) -> Self {
         let mut known: HashMap<SocketAddr, Rc<Host>> =
             before.into_iter().flat_map(|before| &before.hosts).map(|host| (host.address, host.clone())).collect();
+        let tls = |plan: &ClusterPlan| plan.tls.as_ref().map(Arc::as_ptr);
+        let has_other_tls = before.is_some_and(|before| tls(&before.plan) != tls(&plan));
+        if has_other_tls {
+            // What was agreed on with endpoints that were judged otherwise is not used again.
+            known.drain().for_each(|(_, host)| host.remove());
+        }
         let host = |address| known.remove(&address).unwrap_or_else(|| Rc::new(Host::new(address)));
         let hosts: Vec<Rc<Host>> = plan.hosts.iter().map(|host| host.address).map(host).collect();
         for (host, plan_host) in hosts.iter().zip(&plan.hosts) {
@@ -60,9 +66,9 @@ impl WorkerCluster {
         }
         known.values().for_each(|gone| gone.remove());
         let turn = Cell::new(before.map_or(random, |before| before.turn.get()));
-        let destinations = before.map(|before| before.destinations.take()).unwrap_or_default();
-        if plan.cluster.discovery != Discovery::OriginalDst {
-            destinations.values().for_each(|host| host.remove());
+        let mut destinations = before.map(|before| before.destinations.take()).unwrap_or_default();
+        if plan.cluster.discovery != Discovery::OriginalDst || has_other_tls {
+            destinations.drain().for_each(|(_, host)| host.remove());
         }
         Self {
             current: RefCell::new(plan.current()),

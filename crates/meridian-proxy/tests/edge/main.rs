@@ -4,3 +4,4 @@ mod admin;
 mod config;
 mod dns;
 mod tcp;
+mod tls;

@@ -214,7 +214,10 @@ fn operators_about_requests() {
     (record.request, record.trailers) = (&GRPC, &trailers);
     for (format, expected) in [
         ("%PATH% %PATH(NQ)% %PATH(WQ:PATH):5% %PATH(NQ:PATH)%", "/old?x /old /rewr /rewritten"),
-        ("%QUERY_PARAMS% %QUERY_PARAMS(DECODED)% %QUERY_PARAMS:3%", "a=b%20c+d%41%0a%26%22%C3%A4 a=b%20c+dA%0a&%22%C3%A4 a=b"),
+        (
+            "%QUERY_PARAMS% %QUERY_PARAMS(DECODED)% %QUERY_PARAMS:3%",
+            "a=b%20c+d%41%0a%26%22%C3%A4 a=b%20c+dA%0a&%22%C3%A4 a=b",
+        ),
         ("%REQUESTED_SERVER_NAME% %REQUESTED_SERVER_NAME(SNI_FIRST)%", "- old.test"),
         ("%REQUESTED_SERVER_NAME(HOST_FIRST:HOST)% %REQUESTED_SERVER_NAME(HOST_FIRST:ORIG)%", "new.test old.test"),
         ("%GRPC_STATUS% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS_NUMBER%", "InvalidArgument INVALID_ARGUMENT 3"),

@@ -1,0 +1,8 @@
+//! TLS through a running proxy, with curl, openssl and nginx at the other end.
+
+mod downstream;
+mod files;
+mod lab;
+mod pki;
+mod sessions;
+mod upstream;
