@@ -37,7 +37,7 @@ impl Reports {
         for key in &stale.virtual_services {
             self.say(&virtual_service::KIND, key, reporter.virtual_service(key), &mut news);
         }
-        for key in &reporter.destination_rules(changes) {
+        for key in reporter.destination_rules(changes).union(&stale.destination_rules) {
             self.say(&dr::KIND, key, reporter.destination_rule(key), &mut news);
         }
         for key in &changes.service_entries {
@@ -217,6 +217,9 @@ impl Reporter<'_> {
     fn destination_rule(&self, key: &Key) -> Option<Vec<Finding>> {
         let object = self.resources.destination_rules.get(key)?;
         let mut findings = destination_rule::findings(object);
+        for proxy in self.proxies {
+            findings.extend(proxy.destination_rule_findings(key).iter().cloned());
+        }
         let host = destination_rule::host_of(object, self.mesh);
         if !host.starts_with('*') && self.registry.services(&host).is_empty() {
             let similar = suggest::closest(&host, self.registry.all_hosts().map(|known| &**known));

@@ -147,7 +147,9 @@ pub(crate) fn authority(resources: &Resources, namespace: &Name, name: &Name) ->
         };
         return values
             .map(|(certificates, revocation_lists)| Authority { name: name.clone(), certificates, revocation_lists })
-            .map_err(|reason| Problem::invalid(format!("{kind} {key} cannot be used to verify clients: {reason}")));
+            .map_err(|reason| {
+                Problem::invalid(format!("{kind} {key} cannot be used to verify certificates: {reason}"))
+            });
     }
     Err(Problem::missing(match &sources[..] {
         [Source::ConfigMap(key)] => {

@@ -19,6 +19,7 @@ use meridian_resources::istio::virtual_service::Destination;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the routes of one proxy can see while they are compiled, and what is collected on the way.
 pub(crate) struct Scope<'a> {
@@ -44,6 +45,15 @@ pub(crate) struct Collected {
     pub(crate) clusters: Vec<ClusterId>,
     /// Whether the result is different for another gateway or port.
     pub(crate) depends_on_server: bool,
+}
+
+/// What DestinationRules say of TCP connections.
+#[derive(Debug, Default)]
+pub(crate) struct TcpPolicy {
+    /// `connectionPool.tcp.idleTimeout`; zero: never.
+    pub(crate) idle_timeout: Option<Duration>,
+    /// `consistentHash.useSourceIp`
+    pub(crate) hash_source_ip: bool,
 }
 
 impl Collected {
@@ -119,6 +129,22 @@ impl Scope<'_> {
         let rules = self.rules.of_service(service, self.node, self.mesh);
         let policy = rules.policy(port, rules.subset(&destination.subset));
         hash_policy::compile(policy.load_balancer)
+    }
+
+    /// What the DestinationRules for a cluster say of TCP connections to it.
+    pub(crate) fn tcp_policy(&self, cluster: &str) -> TcpPolicy {
+        let mut parts = cluster.splitn(4, '|').skip(1);
+        let (Some(port), Some(subset), Some(host)) = (parts.next(), parts.next(), parts.next()) else {
+            return TcpPolicy::default();
+        };
+        let Some(service) = self.registry.service(host, &self.node.namespace) else { return TcpPolicy::default() };
+        let rules = self.rules.of_service(service, self.node, self.mesh);
+        let policy = rules.policy(port.parse().unwrap_or_default(), rules.subset(subset));
+        let tcp = policy.connection_pool.and_then(|pool| pool.tcp.as_ref());
+        TcpPolicy {
+            idle_timeout: tcp.and_then(|tcp| tcp.idle_timeout).map(|timeout| timeout.to_std()),
+            hash_source_ip: hash_policy::compile(policy.load_balancer) == Some(HashPolicy::SourceIp),
+        }
     }
 
     fn check(&self, service: &Service, destination: &Destination, port: u16, path: &str, collected: &mut Collected) {

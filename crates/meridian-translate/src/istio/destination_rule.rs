@@ -3,7 +3,7 @@
 mod findings;
 
 use crate::host;
-use crate::key::Age;
+use crate::key::{Age, Key};
 use crate::mesh::MeshConfig;
 use crate::proxy::node::{ProxyNode, selects};
 use crate::registry::service::{ExportTo, Service};
@@ -130,6 +130,33 @@ impl<'r> Rules<'r> {
     /// The rules themselves, oldest first.
     pub(crate) fn objects(&self) -> &[&'r Arc<Object<DestinationRule>>] {
         &self.0
+    }
+
+    /// Where the TLS settings that apply to `port` are written: the rule, and the field's path there.
+    pub(crate) fn place_of_tls(&self, port: u16, subset: &str) -> Option<(Key, String)> {
+        let of_subset = self.0.iter().find_map(|rule| {
+            let index = rule.spec.subsets.iter().position(|candidate| candidate.name == subset)?;
+            Some((
+                rule,
+                rule.spec.subsets[index].traffic_policy.as_ref()?,
+                format!("spec.subsets[{index}].trafficPolicy"),
+            ))
+        });
+        let general = self
+            .0
+            .iter()
+            .find_map(|rule| Some((rule, rule.spec.traffic_policy.as_ref()?, "spec.trafficPolicy".to_owned())));
+        for (rule, layer, path) in [of_subset, general].into_iter().flatten() {
+            let mut settings = layer.port_level_settings.iter();
+            let for_port = settings.position(|s| s.port.is_some_and(|p| p.number == u32::from(port)));
+            let key = Key::of(&rule.meta);
+            match for_port {
+                Some(index) => return Some((key, format!("{path}.portLevelSettings[{index}].tls"))),
+                None if layer.tls.is_some() => return Some((key, format!("{path}.tls"))),
+                None => {}
+            }
+        }
+        None
     }
 
     /// What applies to `port`, for all endpoints or for a subset.

@@ -381,12 +381,14 @@ impl Builder<'_, '_> {
 
     fn tcp_proxy(&self, stat_prefix: Name, clusters: Vec<WeightedName>) -> Filters {
         let access_log = access_log(self.scope.mesh);
+        // As in Istio, of several destinations the first one's DestinationRule counts.
+        let policy = clusters.first().map(|first| self.scope.tcp_policy(&first.cluster)).unwrap_or_default();
         Filters::Tcp(Arc::new(TcpProxy {
             stat_prefix,
             clusters,
-            idle_timeout: IDLE_TIMEOUT,
+            idle_timeout: policy.idle_timeout.unwrap_or(IDLE_TIMEOUT),
             access_log,
-            hash_source_ip: false,
+            hash_source_ip: policy.hash_source_ip,
         }))
     }
 

@@ -1,6 +1,7 @@
 //! TLS towards endpoints (`trafficPolicy.tls`).
 
 use crate::istio::cluster::ClusterId;
+use crate::istio::credential;
 use crate::registry::service::{Service, Source};
 use meridian_ir::cluster::UpstreamProtocol;
 use meridian_ir::tls::{
@@ -12,7 +13,7 @@ use meridian_resources::istio::destination_rule::{ClientTlsMode, ClientTlsSettin
 
 /// The settings of a cluster, as Istio gives them to Envoy: without a server name that of the request's Host is sent,
 /// and verified unless names are given; without authorities those of the system are trusted. `None` when a certificate
-/// is needed and none is given: nothing may be sent then.
+/// is needed and none is given, or when a credential cannot be read: nothing may be sent then.
 pub(crate) fn compile(
     settings: &ClientTlsSettings,
     id: &ClusterId,
@@ -39,7 +40,7 @@ pub(crate) fn compile(
         ClientTlsMode::Mutual => tls.certificate = Some(certificate(settings)?),
     }
     if settings.mode != ClientTlsMode::IstioMutual && settings.insecure_skip_verify != Some(true) {
-        tls.validation = validation(settings, service);
+        tls.validation = validation(settings, service)?;
         tls.validate_sni = settings.sni.is_empty() && settings.subject_alt_names.is_empty();
     }
     Some(tls)
@@ -63,25 +64,25 @@ fn in_the_mesh(tls: &mut UpstreamTls, settings: &ClientTlsSettings, id: &Cluster
 /// The SDS name of the certificate that is shown: of a Secret, or of files.
 fn certificate(settings: &ClientTlsSettings) -> Option<Name> {
     if !settings.credential_name.is_empty() {
-        return Some(secret_name(&settings.credential_name));
+        return credential::certificate_name(&settings.credential_name).ok();
     }
     let ClientTlsSettings { client_certificate, private_key, .. } = settings;
     let given = !client_certificate.is_empty() && !private_key.is_empty();
     given.then(|| format!("{FILE_CERTIFICATE}{client_certificate}~{private_key}").into())
 }
 
-fn validation(settings: &ClientTlsSettings, service: &Service) -> PeerValidation {
+fn validation(settings: &ClientTlsSettings, service: &Service) -> Option<PeerValidation> {
     let authority: Name = match (&*settings.credential_name, &*settings.ca_certificates) {
         ("", "" | "system") => SYSTEM_AUTHORITY.into(),
         ("", file) => format!("{FILE_AUTHORITY}{file}").into(),
-        (credential, _) => format!("{}-cacert", secret_name(credential)).into(),
+        (credential, _) => credential::authority_name(credential).ok()?,
     };
-    PeerValidation {
+    Some(PeerValidation {
         authority: Some(authority),
         crl_file: (!settings.ca_crl.is_empty()).then(|| settings.ca_crl.as_str().into()),
         subject_alt_names: names(settings, service),
         ..PeerValidation::default()
-    }
+    })
 }
 
 /// The names of which the certificate must have one: those of the rule, or else those of the ServiceEntry.
@@ -91,9 +92,4 @@ fn names(settings: &ClientTlsSettings, service: &Service) -> Vec<StringMatch> {
         _ => &settings.subject_alt_names,
     };
     names.iter().map(|name| StringMatch::Exact(name.as_str().into())).collect()
-}
-
-/// Istio's name for a Secret of the proxy's namespace; one with a scheme is a name already.
-fn secret_name(credential: &str) -> Name {
-    if credential.contains("://") { credential.into() } else { format!("kubernetes://{credential}").into() }
 }

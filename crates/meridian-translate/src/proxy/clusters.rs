@@ -2,6 +2,7 @@
 
 use crate::istio::cluster::{self, Built, ClusterId, Parts};
 use crate::istio::destination_rule::DestinationRules;
+use crate::key::Key;
 use crate::mesh::MeshConfig;
 use crate::proxy::node::ProxyNode;
 use crate::registry::Registry;
@@ -27,17 +28,22 @@ pub(crate) struct Clusters {
 
 /// SDS names that a cluster refers to.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Credentials {
-    certificate: Option<Name>,
-    authority: Option<Name>,
+pub(crate) struct Credentials {
+    pub(crate) certificate: Option<Name>,
+    pub(crate) authority: Option<Name>,
+    /// The DestinationRule that asks for them, and the path of its `tls`.
+    pub(crate) place: Option<(Key, String)>,
 }
 
 impl Credentials {
-    fn of(cluster: &Cluster) -> Self {
-        let tls = cluster.tls.as_deref();
+    fn of(sources: Sources<'_>, id: &ClusterId, cluster: &Cluster) -> Self {
+        let Some(tls) = cluster.tls.as_deref() else { return Self::default() };
+        let service = sources.registry.service(&id.host, &sources.node.namespace);
+        let rules = service.map(|service| sources.rules.of_service(service, sources.node, sources.mesh));
         Self {
-            certificate: tls.and_then(|tls| tls.certificate.clone()),
-            authority: tls.and_then(|tls| tls.validation.authority.clone()),
+            certificate: tls.certificate.clone(),
+            authority: tls.validation.authority.clone(),
+            place: rules.and_then(|rules| rules.place_of_tls(id.port, &id.subset)),
         }
     }
 }
@@ -122,6 +128,11 @@ impl Clusters {
         })
     }
 
+    /// The same, by the cluster that refers to them.
+    pub(crate) fn credentials_by_cluster(&self) -> impl Iterator<Item = (&Name, &Credentials)> {
+        self.credentials.iter()
+    }
+
     /// Whether [`Self::credentials`] are others since the last time that this was asked.
     pub(crate) fn credentials_changed(&mut self) -> bool {
         std::mem::replace(&mut self.credentials_changed, false)
@@ -150,12 +161,14 @@ impl Clusters {
         };
         let same_cluster = config.clusters.get(name).is_some_and(|old| **old == cluster);
         let same_endpoints = config.endpoints.get(name).is_some_and(|old| **old == endpoints);
+        if let Some(credentials) = self.entries.get(name).map(|entry| Credentials::of(sources, &entry.id, &cluster)) {
+            self.note_credentials(name, credentials);
+        }
         if same_cluster && same_endpoints {
             return false;
         }
         let config = Arc::make_mut(config);
         if !same_cluster {
-            self.note_credentials(name, Credentials::of(&cluster));
             config.clusters.insert(name.clone(), Arc::new(cluster));
         }
         if !same_endpoints {

@@ -4,6 +4,7 @@ use crate::condition::Finding;
 use crate::istio::credential::{self, Problem, Source};
 use crate::istio::server_tls::Need;
 use crate::key::Key;
+use crate::proxy::clusters;
 use crate::resources::Resources;
 use meridian_ir::tls::{MESH_AUTHORITY, WORKLOAD_CERTIFICATE};
 use meridian_ir::{Authority, Name, ProxyConfig, Secret};
@@ -103,6 +104,31 @@ impl Credentials {
             let path = format!("{}.tls.{}", need.server.path(), need.field);
             let message = format!("{}; until then, {effect}", problem.message);
             findings.entry(need.server.key.clone()).or_default().push(Finding::at(problem.topic, &path, message));
+        }
+        findings
+    }
+
+    /// What is to be said of DestinationRules whose clusters refer to credentials that cannot be used.
+    pub(crate) fn destination_rules<'c>(
+        &self,
+        clusters: impl Iterator<Item = (&'c Name, &'c clusters::Credentials)>,
+    ) -> BTreeMap<Key, Vec<Finding>> {
+        let mut findings: BTreeMap<Key, Vec<Finding>> = BTreeMap::new();
+        for (cluster, credentials) in clusters {
+            let Some((rule, path)) = &credentials.place else { continue };
+            let certificate = credentials.certificate.as_ref().and_then(|name| self.certificates.get(name));
+            let authority = credentials.authority.as_ref().and_then(|name| self.authorities.get(name));
+            let problems = [certificate.and_then(|made| made.as_ref().err()), authority.and_then(|a| a.as_ref().err())];
+            for problem in problems.into_iter().flatten() {
+                let field = if credentials.certificate.as_deref() == Some(WORKLOAD_CERTIFICATE) {
+                    "mode"
+                } else {
+                    "credentialName"
+                };
+                let message = format!("{}; until then, connections of {cluster} fail (503 UF)", problem.message);
+                let finding = Finding::at(problem.topic, &format!("{path}.{field}"), message);
+                findings.entry(rule.clone()).or_default().push(finding);
+            }
         }
         findings
     }

@@ -47,6 +47,7 @@ pub(crate) struct Inputs<'a> {
 pub(crate) struct Stale {
     pub(crate) gateways: BTreeSet<Key>,
     pub(crate) virtual_services: BTreeSet<Key>,
+    pub(crate) destination_rules: BTreeSet<Key>,
     /// What is to be said of objects that have no conditions.
     pub(crate) notes: Vec<String>,
 }
@@ -69,6 +70,8 @@ pub(crate) struct ProxyState {
     /// VirtualServices by the hosts that they send to.
     senders: HashMap<Name, BTreeSet<Key>>,
     unresolved: BTreeSet<Key>,
+    /// What is to be said of DestinationRules.
+    rule_findings: BTreeMap<Key, Vec<Finding>>,
     compilations: u64,
     topology: GatewayTopology,
     listeners: Listeners,
@@ -120,6 +123,7 @@ impl ProxyState {
             bound: HashMap::new(),
             senders: HashMap::new(),
             unresolved: BTreeSet::new(),
+            rule_findings: BTreeMap::new(),
             compilations: 0,
             topology: GatewayTopology::default(),
             listeners: Listeners::default(),
@@ -400,6 +404,10 @@ impl ProxyState {
             self.identity.as_ref(),
         );
         stale.gateways.extend(concerned);
+        let of_rules = self.credentials.destination_rules(self.clusters.credentials_by_cluster());
+        let before = std::mem::replace(&mut self.rule_findings, of_rules);
+        let differs = |key: &&Key| before.get(*key) != self.rule_findings.get(*key);
+        stale.destination_rules.extend(before.keys().chain(self.rule_findings.keys()).filter(differs).cloned());
         self.credentials.publish(self.identity.as_ref(), &mut self.config);
     }
 
@@ -445,6 +453,11 @@ impl ProxyState {
         let of_leaf: Vec<_> = bound.compiled.iter().filter_map(|compiled| compiled.delegates.get(leaf)).collect();
         let programmed = !of_leaf.is_empty() && !bound.places.is_empty();
         (of_leaf.into_iter().flatten().cloned().collect(), programmed)
+    }
+
+    /// What is to be said of a DestinationRule because of this proxy.
+    pub(crate) fn destination_rule_findings(&self, key: &Key) -> &[Finding] {
+        self.rule_findings.get(key).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a Gateway selects this proxy.

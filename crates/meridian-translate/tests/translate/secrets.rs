@@ -39,6 +39,11 @@ fn secret(name: &str, values: &[(&str, &str)]) -> String {
     object("Secret", "stringData", &format!("name: {name}, namespace: istio-system"), values)
 }
 
+/// A Secret of the gateway's namespace with a certificate, its key and an authority.
+pub(crate) fn pair_with_authority(name: &str) -> String {
+    secret(name, &[("tls.crt", &ONE.certificate), ("tls.key", &ONE.key), ("ca.crt", &TWO.certificate)])
+}
+
 fn object(kind: &str, field: &str, metadata: &str, values: &[(&str, &str)]) -> String {
     let value = |(key, text): &(&str, &str)| format!("  {key}: {}\n", serde_json::to_string(text).expect("text"));
     let values: String = values.iter().map(value).collect();
@@ -165,7 +170,10 @@ fn clients_are_verified_against_the_secret_of_their_own_before_the_shared_one() 
         NAME,
         "ResolvedRefs",
         "InvalidSecret",
-        &["Secret istio-system/one cannot be used to verify clients: it has neither \"cacert\" nor \"ca.crt\"", "fail"],
+        &[
+            "Secret istio-system/one cannot be used to verify certificates: it has neither \"cacert\" nor \"ca.crt\"",
+            "fail",
+        ],
     );
     assert!(lab.config.secrets.contains_key("kubernetes://one") && lab.config.authorities.is_empty());
 

@@ -1,9 +1,9 @@
 //! Traffic policies of DestinationRules: what a cluster is told.
 
 use crate::lab::{Lab, http_gateway, virtual_service};
-use meridian_ir::Cluster;
 use meridian_ir::cluster::{Discovery, LbPolicy, ProxyProtocolVersion, UpstreamProtocol};
 use meridian_ir::tls::{UpstreamSni, UpstreamTls};
+use meridian_ir::{Cluster, Filters};
 use meridian_translate::MeshConfig;
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,7 +166,7 @@ fn the_proxy_protocol() {
 }
 
 fn tls(settings: &str) -> Arc<UpstreamTls> {
-    cluster(&format!("tls: {{{settings}}}")).tls.clone().expect("there is TLS")
+    lab(&format!("tls: {{{settings}}}")).config.clusters[HTTPBIN].tls.clone().expect("there is TLS")
 }
 
 #[test]
@@ -208,7 +208,8 @@ fn tls_shows_certificates() {
     assert_eq!(mesh.validation.authority.as_deref(), Some("ROOTCA"));
     assert_eq!(mesh.sni, UpstreamSni::Fixed("outbound_.8000_._.httpbin.default.svc.cluster.local".into()));
     assert_eq!(mesh.alpn.iter().map(|name| &**name).collect::<Vec<_>>(), ["istio-peer-exchange", "istio"]);
-    lab.assert_false(RULE, "Accepted", "PartiallyInvalid", &["spec.trafficPolicy.tls.mode: ISTIO_MUTUAL needs"]);
+    let expected = &["spec.trafficPolicy.tls.mode: this gateway has no certificate of the mesh"];
+    lab.assert_false(RULE, "ResolvedRefs", "SecretNotFound", expected);
 }
 
 #[test]
@@ -243,4 +244,61 @@ fn what_cannot_be_done_is_not_sent_without() {
     let lab = lab("retryBudget: {percent: 10}, tls: {mode: DISABLE}");
     assert!(lab.config.clusters[HTTPBIN].tls.is_none());
     lab.assert_false(RULE, "Accepted", "PartiallyInvalid", &["spec.trafficPolicy.retryBudget: is not supported"]);
+}
+
+#[test]
+fn a_credential_that_is_missing_is_named_until_it_is_there() {
+    let mut lab = lab("portLevelSettings: [{port: {number: 8000}, tls: {mode: MUTUAL, credentialName: cred}}]");
+    let expected = &[
+        "spec.trafficPolicy.portLevelSettings[0].tls.credentialName: Secret istio-system/cred does not exist",
+        "until then, connections of outbound|8000||httpbin.default.svc.cluster.local fail",
+    ];
+    lab.assert_false(RULE, "ResolvedRefs", "SecretNotFound", expected);
+    lab.apply(&crate::secrets::pair_with_authority("cred"));
+    lab.assert_well(RULE);
+    assert!(lab.config.secrets.contains_key("kubernetes://cred"));
+    assert!(lab.config.authorities.contains_key("kubernetes://cred-cacert"));
+    lab.delete("Secret istio-system/cred");
+    lab.assert_false(RULE, "ResolvedRefs", "SecretNotFound", expected);
+    assert!(lab.config.secrets.is_empty() && lab.config.authorities.is_empty());
+}
+
+#[test]
+fn credentials_of_another_kind_are_refused() {
+    for (settings, expected) in [
+        ("mode: MUTUAL, credentialName: 'sds://provider'", "credentials of \"sds\" are not supported"),
+        ("mode: MUTUAL, credentialName: 'configmap://default/ca'", "is a ConfigMap, which holds no private key"),
+    ] {
+        let lab = lab(&format!("tls: {{{settings}}}"));
+        assert!(lab.config.clusters.is_empty(), "{settings}");
+        lab.assert_false(RULE, "Accepted", "PartiallyInvalid", &[expected, "503 (NC)"]);
+    }
+    let map = tls("mode: SIMPLE, credentialName: 'configmap://default/ca'");
+    assert_eq!(map.validation.authority.as_deref(), Some("configmap://default/ca"));
+}
+
+#[test]
+fn connections_of_tcp_servers_have_a_policy_too() {
+    let mut lab = Lab::with(
+        "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: gateway}\nspec: {selector: {istio: \
+         ingressgateway}, servers: [{port: {number: 9000, name: tcp, protocol: TCP}, hosts: ['*']}]}\n---\n\
+         apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: vs}\nspec: {hosts: ['*'], \
+         gateways: [gateway], tcp: [{route: [{destination: {host: httpbin, port: {number: 8000}}}]}]}\n",
+    );
+    let proxy = |lab: &Lab| match &lab.config.listeners["0.0.0.0_9000"].chains[0].filters {
+        Filters::Tcp(proxy) => (proxy.idle_timeout, proxy.hash_source_ip),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(proxy(&lab), (Duration::from_secs(3600), false));
+    let rule = |idle: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: dr}}\nspec: {{host: httpbin, \
+             trafficPolicy: {{connectionPool: {{tcp: {{idleTimeout: {idle}}}}}, loadBalancer: {{consistentHash: \
+             {{useSourceIp: true}}}}}}}}\n"
+        )
+    };
+    lab.apply(&rule("7s"));
+    assert_eq!(proxy(&lab), (Duration::from_secs(7), true));
+    lab.apply(&rule("0s"));
+    assert_eq!(proxy(&lab), (Duration::ZERO, true));
 }

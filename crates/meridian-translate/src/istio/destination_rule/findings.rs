@@ -1,7 +1,7 @@
 //! What is to be said of a DestinationRule by itself: fields that are refused, and fields without effect.
 
 use crate::condition::{Finding, Topic};
-use crate::istio::load_balancer;
+use crate::istio::{credential, load_balancer};
 use meridian_resources::Object;
 use meridian_resources::istio::DestinationRule;
 use meridian_resources::istio::destination_rule::{
@@ -129,10 +129,17 @@ impl Found {
     }
 
     fn tls(&mut self, tls: &ClientTlsSettings, path: &str) {
-        if tls.mode == ClientTlsMode::IstioMutual {
-            let message = "ISTIO_MUTUAL needs a certificate of the mesh, which nothing gives to this proxy yet: \
-                           connections fail and requests are answered 503 (UF)";
-            self.say(format!("{path}.mode"), message);
+        let named =
+            matches!(tls.mode, ClientTlsMode::Simple | ClientTlsMode::Mutual) && !tls.credential_name.is_empty();
+        if named {
+            let name = match tls.mode {
+                ClientTlsMode::Mutual => credential::certificate_name(&tls.credential_name),
+                _ => credential::authority_name(&tls.credential_name),
+            };
+            if let Err(problem) = name {
+                let message = format!("{problem}; rather than without it, requests are answered 503 (NC)");
+                self.say(format!("{path}.credentialName"), &message);
+            }
         }
         let mutual_without_certificate = tls.mode == ClientTlsMode::Mutual
             && tls.credential_name.is_empty()
