@@ -5,4 +5,5 @@ mod bad_input;
 mod churn;
 mod crash;
 mod first_light;
+mod routing_decisions;
 mod support;
