@@ -48,7 +48,7 @@ fn repeated_headers_hash_the_same_in_any_order() {
     let one = PlainRequest::get("h", "/").header("x-user", "foo").header("x-user", "bar");
     let other = PlainRequest::get("h", "/").header("x-user", "bar").header("x-user", "foo");
     assert_eq!(of(&policy, &one), of(&policy, &other));
-    assert_eq!(of(&policy, &one).hash, hash("barfoo"));
+    assert_eq!(of(&policy, &one).hash, hash("bar").map(|seed| xx_hash_64(b"foo", seed)));
 }
 
 #[test]

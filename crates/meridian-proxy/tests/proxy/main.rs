@@ -1,6 +1,7 @@
 //! The proxy as a whole, over real sockets.
 
 mod allocations;
+mod balancing;
 mod failures;
 mod filters;
 mod forwarding;

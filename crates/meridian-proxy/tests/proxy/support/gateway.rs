@@ -2,7 +2,7 @@
 
 use super::{access_log, apply, listener, manager, options, start_with};
 use meridian_ir::{HttpConnectionManager, ProxyConfig};
-use meridian_proxy::ProxyHandle;
+use meridian_proxy::{ProxyHandle, ProxyOptions};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,14 +23,23 @@ impl Gateway {
     }
 
     /// The same with another connection manager.
-    pub(crate) fn run_with(mut config: ProxyConfig, change: impl FnOnce(&mut HttpConnectionManager)) -> Self {
+    pub(crate) fn run_with(config: ProxyConfig, change: impl FnOnce(&mut HttpConnectionManager)) -> Self {
+        Self::run_options(config, options(), change)
+    }
+
+    /// The same with other options of the process.
+    pub(crate) fn run_options(
+        mut config: ProxyConfig,
+        options: ProxyOptions,
+        change: impl FnOnce(&mut HttpConnectionManager),
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let log = tempfile::NamedTempFile::new().expect("a temporary file");
         let mut manager = manager("http.8080");
         manager.access_log = vec![access_log(log.path().to_str().expect("UTF-8"))];
         change(&mut manager);
         config.listeners.insert("http".into(), Arc::new(listener("http", manager)));
-        let proxy = start_with(options());
+        let proxy = start_with(options);
         let address = runtime.block_on(apply(&proxy, &config, "http"));
         Self { address, proxy, runtime, log }
     }
