@@ -4,7 +4,9 @@ mod defaults;
 mod immutable;
 mod service;
 
-use meridian_resources::{FieldError, apply_defaults, prune, unknown_fields, validate};
+use meridian_resources::kind::converted::deprecation;
+use meridian_resources::networking::ingress::{self, CLASS_ANNOTATION};
+use meridian_resources::{FieldError, Kind, apply_defaults, prune, unknown_fields, validate};
 use meridian_store::StoredObject;
 use serde_json::{Map, Value, json};
 
@@ -12,6 +14,7 @@ use crate::error::ApiError;
 use crate::query::{FieldValidation, resource_version};
 use crate::resource::ApiResource;
 use crate::target::{Objects, Subresource};
+use crate::version;
 
 pub(crate) use service::Allocator;
 
@@ -50,6 +53,7 @@ pub(crate) fn admit_new(
     }
     defaults::new_object(target.resource, &mut object);
     check(target.resource, &mut object)?;
+    version::to_stored(target.resource, &mut object);
     let reservation = allocator.admit_new(target.resource, &mut object)?;
     Ok((Admitted { object, warnings }, reservation))
 }
@@ -86,7 +90,7 @@ pub(crate) fn admit_update(
     }
     metadata.remove("deletionTimestamp");
     let warnings = unknown(target, &mut object, validation)?;
-    let old = current.to_value(&target.api_version(), resource.kind);
+    let old = version::to_value(resource, &target.api_version(), current);
     match target.subresource {
         Some(Subresource::Status) => {
             let status = object.get_mut("status").map(Value::take);
@@ -99,6 +103,7 @@ pub(crate) fn admit_update(
     defaults::changed_object(resource, &old, &mut object);
     immutable::check(resource, &old, &object)?;
     check(resource, &mut object)?;
+    version::to_stored(resource, &mut object);
     let reservation = allocator.admit_update(resource, &old, &mut object)?;
     Ok((Admitted { object, warnings }, reservation))
 }
@@ -190,7 +195,7 @@ fn generate_name(metadata: &mut Map<String, Value>) {
 /// Deals with fields that the schema does not have. Returns warnings.
 fn unknown(target: &Objects, object: &mut Value, validation: FieldValidation) -> Result<Vec<String>, ApiError> {
     let Some(kind) = target.resource.typed else { return Ok(Vec::new()) };
-    let unknown: Vec<String> = match validation {
+    let mut unknown: Vec<String> = match validation {
         FieldValidation::Ignore => Vec::new(),
         _ => unknown_fields(kind, object).iter().map(ToString::to_string).collect(),
     };
@@ -204,7 +209,20 @@ fn unknown(target: &Objects, object: &mut Value, validation: FieldValidation) ->
         return Err(ApiError::bad_request(message));
     }
     prune(kind, object);
+    unknown.extend(deprecations(target, kind, object));
     Ok(unknown)
+}
+
+/// What Kubernetes warns of, beside unknown fields: versions that are no more, and the old way to name a class.
+fn deprecations(target: &Objects, kind: &Kind, object: &Value) -> Vec<String> {
+    let mut warnings: Vec<String> = deprecation(kind, target.version).map(str::to_owned).into_iter().collect();
+    let annotated = !object["metadata"]["annotations"][CLASS_ANNOTATION].is_null();
+    if warnings.is_empty() && annotated && *kind == ingress::KIND && object["spec"]["ingressClassName"].is_null() {
+        warnings.push(format!(
+            "annotation \"{CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"
+        ));
+    }
+    warnings
 }
 
 /// Fills the schema's defaults and asks the validator.

@@ -4,6 +4,7 @@
 //! defaults and is on disk when the call returns.
 
 mod delete;
+mod ingress_class;
 mod read;
 mod write;
 
@@ -72,6 +73,7 @@ impl Api {
         let version = object["apiVersion"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
         let version = resource.versions.iter().find(|served| **served == version).unwrap_or(&resource.versions[0]);
         let namespace = resource.namespaced.then_some(namespace);
+        self.default_ingress_class(resource, &mut object);
         let options = Default::default();
         loop {
             let key = Key::new(resource.collection.clone(), namespace.as_deref().unwrap_or(""), &name);

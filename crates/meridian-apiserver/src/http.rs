@@ -17,7 +17,7 @@ use crate::patch::Patch;
 use crate::query::{ListOptions, Query, WriteOptions};
 use crate::target::{self, Objects, Review, Target};
 use crate::watch::{self, WatchSettings};
-use crate::{discovery, openapi, render};
+use crate::{discovery, openapi, render, version};
 
 /// The version of Kubernetes' API that this server speaks, as `kubectl version` prints it.
 pub(crate) const KUBERNETES_VERSION: &str = concat!("v1.32.0+meridian-", env!("CARGO_PKG_VERSION"));
@@ -202,7 +202,7 @@ impl Context<'_> {
         let api_version = target.api_version();
         let text = if options.dry_run && written.object.revision() == 0 {
             // What was not stored has no revision.
-            let mut object = written.object.to_value(&api_version, target.resource.kind);
+            let mut object = version::to_value(target.resource, &api_version, &written.object);
             object["metadata"].as_object_mut().map(|metadata| metadata.remove("resourceVersion"));
             object.to_string().into_bytes()
         } else {

@@ -26,6 +26,7 @@ mod server;
 mod stop;
 mod table;
 mod target;
+mod version;
 mod watch;
 
 pub use api::Api;

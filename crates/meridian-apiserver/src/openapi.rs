@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
+use meridian_resources::kind::converted;
 use serde_json::{Map, Value, json};
 
 use crate::patch::{media_types, merge_keys};
@@ -78,7 +79,7 @@ fn schemas(group: &str, version: &str) -> Map<String, Value> {
     for resource in resource::of_version(group, version) {
         let gvk = |kind: &str| json!([{"group": group, "version": version, "kind": kind}]);
         let mut schema = match resource.typed {
-            Some(kind) => (kind.schema)().clone(),
+            Some(kind) => converted::schema(kind, version).clone(),
             None => json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
         };
         for (path, merge) in merge_keys::all(resource) {

@@ -79,6 +79,11 @@ fn decode(message: &'static Message, bytes: &[u8]) -> Result<Map<String, Value>,
         let field = message.fields.iter().find(|field| field.number == number);
         let field = field.ok_or(DecodeError::Field { message: message.name, number })?;
         let value = match field.type_ {
+            Type::Inline(inner) => {
+                let Wire::Bytes(bytes) = wire else { return Err(DecodeError::Truncated) };
+                object.append(&mut decode(inner, bytes)?);
+                continue;
+            }
             Type::TextMap | Type::BytesMap => {
                 let (key, value) = map_entry(message.name, field, wire)?;
                 let map = object.entry(field.name).or_insert_with(|| Value::Object(Map::new()));

@@ -11,6 +11,7 @@ use crate::api::Page;
 use crate::media::Form;
 use crate::resource::ApiResource;
 use crate::table;
+use crate::version;
 
 /// Renders one object.
 pub(crate) fn object(resource: &ApiResource, api_version: &str, form: Form, object: &StoredObject) -> Vec<u8> {
@@ -29,7 +30,7 @@ pub(crate) fn write_object(
     out: &mut Vec<u8>,
 ) {
     match form {
-        Form::Object => object.write_json(api_version, resource.kind, out),
+        Form::Object => version::write_json(resource, api_version, object, out),
         Form::Metadata => write_metadata(object, out),
         Form::Table(include) => {
             let metadata = json!({"resourceVersion": object.revision().to_string()});
@@ -66,7 +67,7 @@ fn write_items(
             out.push(b',');
         }
         match form {
-            Form::Object => object.write_json(api_version, resource.kind, out),
+            Form::Object => version::write_json(resource, api_version, object, out),
             Form::Metadata => write_metadata(object, out),
             Form::Table(include) => table::write_row(resource, api_version, object, include, out),
         }

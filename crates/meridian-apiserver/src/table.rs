@@ -8,6 +8,7 @@ use crate::duration;
 use crate::media::IncludeObject;
 use crate::render;
 use crate::resource::ApiResource;
+use crate::version;
 
 const NAME: &str = "Name must be unique within a namespace.";
 const AGE: &str = "The time since this object was created.";
@@ -48,7 +49,7 @@ pub(crate) fn write_row(
     include: IncludeObject,
     out: &mut Vec<u8>,
 ) {
-    let value = object.to_value(api_version, resource.kind);
+    let value = object.to_value(&resource.api_version(resource.versions[0]), resource.kind);
     let cells: Value = places(resource).map(|place| cell(&place, &value)).collect();
     out.extend_from_slice(b"{\"cells\":");
     out.extend_from_slice(cells.to_string().as_bytes());
@@ -56,7 +57,7 @@ pub(crate) fn write_row(
     match include {
         IncludeObject::None => out.extend_from_slice(b"null"),
         IncludeObject::Metadata => render::write_metadata(object, out),
-        IncludeObject::Object => object.write_json(api_version, resource.kind, out),
+        IncludeObject::Object => version::write_json(resource, api_version, object, out),
     }
     out.push(b'}');
 }

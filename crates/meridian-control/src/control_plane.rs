@@ -1,11 +1,14 @@
 //! The loop that keeps proxies and statuses in step with the store.
 
-use crate::status_writer::StatusWriter;
+use crate::ingress_status::IngressAddresses;
+use crate::status_writer::{Report, StatusWriter};
 use crate::{mesh, source};
 use meridian_ir::ProxyConfig;
+use meridian_resources::networking::ingress;
 use meridian_resources::{Kind, ObjectRef, Resource, kind};
 use meridian_store::{Event, EventType, GroupResource, Key, Selection, Store, StoredObject, Watch, WatchError};
-use meridian_translate::{Condition, ProxyNode, Translator};
+use meridian_translate::{Condition, MeshConfig, ProxyNode, Translator};
+use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -26,6 +29,7 @@ pub struct ProxyFeed {
 /// Follows a store, translates what changed, feeds the proxies, and reports on the objects. Owned by one task.
 pub struct ControlPlane {
     store: Store,
+    mesh: MeshConfig,
     translator: Translator,
     feeds: HashMap<String, watch::Sender<Arc<ProxyConfig>>>,
     kinds: HashMap<GroupResource, &'static Kind>,
@@ -34,6 +38,9 @@ pub struct ControlPlane {
     reports: HashMap<Key, Arc<[Condition]>>,
     /// Objects of which something new is to be said, or the same again for a new generation.
     outdated: HashSet<Key>,
+    addresses: IngressAddresses,
+    /// Where Ingresses are reached, as it was last told.
+    load_balancer: Arc<Value>,
 }
 
 impl ControlPlane {
@@ -48,11 +55,14 @@ impl ControlPlane {
         ControlPlane {
             statuses: StatusWriter::spawn(store.clone()),
             store,
+            mesh: MeshConfig::default(),
             translator,
             feeds: senders,
             kinds: kind::all().iter().map(|kind| (GroupResource::of(kind), *kind)).collect(),
             reports: HashMap::new(),
             outdated: HashSet::new(),
+            addresses: IngressAddresses::default(),
+            load_balancer: Arc::new(json!({})),
         }
     }
 
@@ -148,9 +158,15 @@ impl ControlPlane {
             for problem in problems {
                 tracing::warn!("ConfigMap istio-system/istio, key mesh: {problem}");
             }
-            self.translator.set_mesh(mesh);
+            self.set_mesh(mesh);
         }
+        self.addresses.put(&resource);
         self.translator.put(resource);
+    }
+
+    fn set_mesh(&mut self, mesh: MeshConfig) {
+        self.mesh = mesh.clone();
+        self.translator.set_mesh(mesh);
     }
 
     fn forget(&mut self, key: &Key) {
@@ -160,8 +176,9 @@ impl ControlPlane {
         let namespace = (!key.namespace.is_empty()).then(|| key.namespace.clone());
         let object = ObjectRef { kind, namespace, name: key.name.clone() };
         if mesh::is_mesh_config_map(&object) {
-            self.translator.set_mesh(mesh::base());
+            self.set_mesh(mesh::base());
         }
+        self.addresses.forget(&object);
         self.translator.delete(&object);
     }
 
@@ -183,11 +200,28 @@ impl ControlPlane {
             self.outdated.insert(key.clone());
             self.reports.insert(key, conditions);
         }
-        let reports = &self.reports;
+        self.look_for_addresses();
+        let (reports, collection) = (&mut self.reports, GroupResource::of(&ingress::KIND));
         self.statuses.write(self.outdated.drain().filter_map(|key| {
             let conditions = reports.get(&key)?.clone();
-            Some((key, conditions))
+            let load_balancer = (key.resource == collection).then(|| self.load_balancer.clone());
+            if conditions.is_empty() {
+                // It is not ours any more.
+                reports.remove(&key);
+            }
+            Some((key, Report { conditions, load_balancer }))
         }));
+    }
+
+    /// When Ingresses are reached elsewhere, all of them are told.
+    fn look_for_addresses(&mut self) {
+        let load_balancer = self.addresses.load_balancer(&self.mesh);
+        if *self.load_balancer == load_balancer {
+            return;
+        }
+        self.load_balancer = Arc::new(load_balancer);
+        let collection = GroupResource::of(&ingress::KIND);
+        self.outdated.extend(self.reports.keys().filter(|key| key.resource == collection).cloned());
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod config_dir;
 mod control_plane;
+mod ingress_status;
 mod mesh;
 mod source;
 pub mod standalone;

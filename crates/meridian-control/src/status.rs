@@ -34,6 +34,36 @@ pub(crate) fn merge(status: Option<&Value>, conditions: &[Condition], generation
     (status != Some(&merged)).then_some(merged)
 }
 
+/// The same for an Ingress, which is also told where it is reached. Without conditions it is not ours any more: what was
+/// said of it is taken back, and the addresses too, unless another controller has written others.
+pub(crate) fn merge_ingress(
+    status: Option<&Value>,
+    conditions: &[Condition],
+    load_balancer: &Value,
+    generation: i64,
+    now: &str,
+) -> Option<Value> {
+    let before = status.cloned().unwrap_or_else(|| json!({}));
+    let mut after = merge(status, conditions, generation, now).unwrap_or_else(|| before.clone());
+    if !conditions.is_empty() {
+        after["loadBalancer"] = load_balancer.clone();
+    } else if let Value::Object(fields) = &mut after {
+        if fields.get("loadBalancer") == Some(load_balancer) {
+            fields.insert("loadBalancer".into(), json!({}));
+        }
+        fields.remove("observedGeneration");
+        let ours =
+            |condition: &Value| meridian_translate::CONDITION_TYPES.iter().any(|type_| condition["type"] == *type_);
+        if let Some(Value::Array(conditions)) = fields.get_mut("conditions") {
+            conditions.retain(|condition| !ours(condition));
+            if conditions.is_empty() {
+                fields.remove("conditions");
+            }
+        }
+    }
+    (before != after).then_some(after)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +95,20 @@ mod tests {
         assert_eq!(second["conditions"][0]["lastTransitionTime"], "T1");
         let third = merge(Some(&second), &[accepted(true, "")], 2, "T3").unwrap();
         assert_eq!(third["conditions"][0]["lastTransitionTime"], "T3");
+    }
+
+    #[test]
+    fn an_ingress_has_addresses_as_long_as_it_is_ours() {
+        let addresses = json!({"ingress": [{"ip": "192.0.2.1"}]});
+        let empty = json!({"loadBalancer": {}});
+        let ours = merge_ingress(Some(&empty), &[accepted(true, "")], &addresses, 1, "T1").unwrap();
+        assert_eq!((&ours["loadBalancer"], &ours["conditions"][0]["status"]), (&addresses, &json!("True")));
+        assert_eq!(merge_ingress(Some(&ours), &[accepted(true, "")], &addresses, 1, "T2"), None);
+        assert_eq!(merge_ingress(Some(&ours), &[], &addresses, 2, "T2"), Some(empty));
+        let mut theirs = ours.clone();
+        theirs["loadBalancer"] = json!({"ingress": [{"ip": "192.0.2.2"}]});
+        let left = merge_ingress(Some(&theirs), &[], &addresses, 2, "T2").unwrap();
+        assert_eq!(left, json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.2"}]}}));
     }
 
     #[test]

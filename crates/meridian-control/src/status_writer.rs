@@ -4,6 +4,7 @@ use crate::status;
 use jiff::Timestamp;
 use meridian_store::{Change, Key, Store, StoreError};
 use meridian_translate::Condition;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -11,6 +12,15 @@ use tokio::task::JoinSet;
 
 /// How many statuses are written at one time; they share the store's transactions.
 const AT_ONCE: usize = 64;
+
+/// What is to be said of an object.
+#[derive(Debug, Clone)]
+pub(crate) struct Report {
+    /// Its conditions; none of an Ingress that is not ours any more.
+    pub(crate) conditions: Arc<[Condition]>,
+    /// Where it is reached, of Ingresses.
+    pub(crate) load_balancer: Option<Arc<Value>>,
+}
 
 /// Hands conditions to a task that writes them. What is waiting for an object is replaced by what comes later, so that
 /// at most one report per object waits.
@@ -20,7 +30,7 @@ pub(crate) struct StatusWriter {
 
 #[derive(Default)]
 struct Queue {
-    waiting: Mutex<HashMap<Key, Arc<[Condition]>>>,
+    waiting: Mutex<HashMap<Key, Report>>,
     filled: Notify,
 }
 
@@ -33,7 +43,7 @@ impl StatusWriter {
     }
 
     /// Queues reports.
-    pub(crate) fn write(&self, reports: impl Iterator<Item = (Key, Arc<[Condition]>)>) {
+    pub(crate) fn write(&self, reports: impl Iterator<Item = (Key, Report)>) {
         let mut waiting = self.queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.extend(reports);
         if !waiting.is_empty() {
@@ -51,11 +61,11 @@ async fn drain(store: Store, queue: Arc<Queue>) {
             if batch.is_empty() {
                 break;
             }
-            for (key, conditions) in batch {
+            for (key, report) in batch {
                 while writes.len() >= AT_ONCE {
                     writes.join_next().await;
                 }
-                writes.spawn(write_one(store.clone(), key, conditions));
+                writes.spawn(write_one(store.clone(), key, report));
             }
             // One object's reports stay in order: the next batch waits for this one.
             while writes.join_next().await.is_some() {}
@@ -63,13 +73,18 @@ async fn drain(store: Store, queue: Arc<Queue>) {
     }
 }
 
-async fn write_one(store: Store, key: Key, conditions: Arc<[Condition]>) {
+async fn write_one(store: Store, key: Key, report: Report) {
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let written = store
         .modify(&key, |current| -> Result<Change, StoreError> {
             let mut object = current.to_value("", "");
             let generation = current.metadata().generation;
-            Ok(match status::merge(object.get("status"), &conditions, generation, &now) {
+            let (before, conditions) = (object.get("status"), &*report.conditions);
+            let status = match &report.load_balancer {
+                None => status::merge(before, conditions, generation, &now),
+                Some(load_balancer) => status::merge_ingress(before, conditions, load_balancer, generation, &now),
+            };
+            Ok(match status {
                 Some(status) => {
                     object["status"] = status;
                     Change::Put(object)

@@ -1,6 +1,7 @@
 //! The registry of kinds: one static description of each, from which discovery, OpenAPI, tables and parsing derive.
 
 pub(crate) mod cells;
+pub mod converted;
 
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ pub enum Nulls {
 pub struct Kind {
     /// The API group; empty for core.
     pub group: &'static str,
-    /// The versions that are served, preferred first; one schema for all.
+    /// The versions that are served, preferred first; one schema for all but those of [`converted`].
     pub versions: &'static [&'static str],
     /// The kind, such as `VirtualService`.
     pub kind: &'static str,
@@ -143,7 +144,7 @@ impl std::fmt::Debug for Column {
     }
 }
 
-static ALL: [&Kind; 12] = [
+static ALL: [&Kind; 14] = [
     &crate::core::namespace::KIND,
     &crate::core::service::KIND,
     &crate::core::endpoints::KIND,
@@ -151,6 +152,8 @@ static ALL: [&Kind; 12] = [
     &crate::core::config_map::KIND,
     &crate::core::pod::KIND,
     &crate::core::endpoint_slice::KIND,
+    &crate::networking::ingress::KIND,
+    &crate::networking::ingress_class::KIND,
     &crate::istio::gateway::KIND,
     &crate::istio::virtual_service::KIND,
     &crate::istio::destination_rule::KIND,

@@ -14,6 +14,7 @@ pub mod int_or_string;
 pub mod istio;
 pub mod kind;
 pub mod meta;
+pub mod networking;
 pub mod object;
 mod rules;
 mod schema;

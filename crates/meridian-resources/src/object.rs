@@ -12,8 +12,9 @@ use serde_json::Value;
 use crate::core::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, Secret, Service};
 use crate::error::FieldError;
 use crate::istio::{DestinationRule, Gateway, ServiceEntry, VirtualService, WorkloadEntry};
-use crate::kind::Kind;
+use crate::kind::{Kind, converted};
 use crate::meta::Meta;
+use crate::networking::{Ingress, IngressClass};
 use crate::value;
 
 /// An object by kind, namespace and name; `VirtualService default/httpbin` for people.
@@ -151,6 +152,8 @@ resources!(
     Secret,
     ConfigMap,
     Pod,
+    Ingress,
+    IngressClass,
 );
 
 impl Resource {
@@ -166,6 +169,11 @@ impl Resource {
 /// When the object does not have the shape of its kind; [`crate::validate()`] finds the same and more, with the path of
 /// every mistake.
 pub fn decode(kind: &'static Kind, object: &Value) -> Result<Resource, Vec<FieldError>> {
+    if converted::of_object(kind, object).is_some() {
+        let mut object = object.clone();
+        converted::convert(kind, &mut object, kind.versions[0]);
+        return (kind.decode)(&object);
+    }
     (kind.decode)(object)
 }
 

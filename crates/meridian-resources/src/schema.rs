@@ -39,7 +39,12 @@ pub(crate) use compiled_once;
 
 /// The schema of a kind whose fields are under `spec`.
 pub(crate) fn of_spec<T: Spec>(kind: &Kind, spec_required: bool) -> Schema {
-    let spec = raw::<T>();
+    of_types::<T, T::Status>(kind, spec_required)
+}
+
+/// The schema of a kind by the types of its `spec` and of its `status`.
+pub(crate) fn of_types<S: JsonSchema, T: JsonSchema + 'static>(kind: &Kind, spec_required: bool) -> Schema {
+    let spec = raw::<S>();
     let description = spec.get("description").cloned();
     let mut properties = Map::new();
     properties.insert("spec".to_owned(), spec);
@@ -56,10 +61,10 @@ pub(crate) fn of_flat<T: Spec>(kind: &Kind) -> Schema {
         Some(Value::Object(properties)) => properties,
         _ => Map::new(),
     };
-    whole::<T>(kind, description, properties, required)
+    whole::<T::Status>(kind, description, properties, required)
 }
 
-fn whole<T: Spec>(
+fn whole<T: JsonSchema + 'static>(
     kind: &Kind,
     description: Option<Value>,
     mut properties: Map<String, Value>,
@@ -69,8 +74,8 @@ fn whole<T: Spec>(
     properties.insert("apiVersion".to_owned(), string("The API group and version of this object."));
     properties.insert("kind".to_owned(), string("The kind of this object."));
     properties.insert("metadata".to_owned(), raw::<ObjectMeta>());
-    if std::any::TypeId::of::<T::Status>() != std::any::TypeId::of::<NoStatus>() {
-        let mut status = raw::<T::Status>();
+    if std::any::TypeId::of::<T>() != std::any::TypeId::of::<NoStatus>() {
+        let mut status = raw::<T>();
         // Tools of other origin report here too; what they say is kept.
         status["x-kubernetes-preserve-unknown-fields"] = Value::Bool(true);
         properties.insert("status".to_owned(), status);

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::error::FieldError;
-use crate::kind::Kind;
+use crate::kind::{Kind, converted};
 use crate::rules::{Findings, metadata};
 use crate::schema::path::Path;
-use crate::schema::{check, fields};
+use crate::schema::{Schema, check, fields};
 
 /// All mistakes of an object: `apiVersion` and `kind`, metadata, the schema, and the rules of the kind.
 ///
@@ -23,12 +23,29 @@ pub fn warnings(kind: &Kind, object: &Value) -> Vec<FieldError> {
 
 fn findings(kind: &Kind, object: &Value) -> Findings {
     let mut findings = Findings { errors: type_meta(kind, object), warnings: Vec::new() };
-    check::check(&(kind.compiled)().root, object, &Path::Root, &mut findings.errors);
-    if findings.errors.is_empty() {
-        metadata::check(kind, object, &mut findings);
-        (kind.rules)(object, &mut findings);
+    check::check(&schema(kind, object).root, object, &Path::Root, &mut findings.errors);
+    if !findings.errors.is_empty() {
+        return findings;
+    }
+    metadata::check(kind, object, &mut findings);
+    match converted::of_object(kind, object) {
+        None => (kind.rules)(object, &mut findings),
+        // The rules know the preferred form; what they find is told in the object's own.
+        Some(version) => {
+            let mut preferred = object.clone();
+            converted::convert(kind, &mut preferred, kind.versions[0]);
+            (kind.rules)(&preferred, &mut findings);
+            for error in findings.errors.iter_mut().chain(&mut findings.warnings) {
+                error.path = (version.path)(&error.path);
+            }
+        }
     }
     findings
+}
+
+/// The schema of the version that an object names.
+fn schema(kind: &Kind, object: &Value) -> &'static Schema {
+    converted::of_object(kind, object).map_or_else(kind.compiled, |version| (version.compiled)())
 }
 
 fn type_meta(kind: &Kind, object: &Value) -> Vec<FieldError> {
@@ -52,19 +69,21 @@ fn type_meta(kind: &Kind, object: &Value) -> Vec<FieldError> {
 
 /// Fills the schema's defaults in place; what has the wrong type is left alone.
 pub fn apply_defaults(kind: &Kind, object: &mut Value) {
-    fields::apply_defaults(&(kind.compiled)().root, object);
+    let root = &schema(kind, object).root;
+    fields::apply_defaults(root, object);
 }
 
 /// The fields that the schema does not have, each with the name that may have been meant.
 pub fn unknown_fields(kind: &Kind, object: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    fields::unknown(&(kind.compiled)().root, object, &Path::Root, &mut errors);
+    fields::unknown(&schema(kind, object).root, object, &Path::Root, &mut errors);
     errors
 }
 
 /// Removes the fields that the schema does not have.
 pub fn prune(kind: &Kind, object: &mut Value) {
-    fields::prune(&(kind.compiled)().root, object);
+    let root = &schema(kind, object).root;
+    fields::prune(root, object);
 }
 
 #[cfg(test)]

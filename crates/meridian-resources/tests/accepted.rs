@@ -78,7 +78,9 @@ fn simulation_configs_are_accepted() {
 
 #[test]
 fn ingress_goldens_are_accepted() {
-    let Some((judged, refused)) = of_files("oracles/istio-ingress") else { return };
+    let Some((judged, mut refused)) = of_files("oracles/istio-ingress") else { return };
+    // Istio's inputs never met an API server, which asks for a path's type.
+    refused.retain(|error| !error.ends_with("pathType: Required value: pathType must be specified"));
     assert!(refused.is_empty(), "{} of {judged}:\n{}", refused.len(), refused.join("\n"));
     assert!(judged > 4, "only {judged} objects");
 }

@@ -66,6 +66,9 @@ impl Topic {
     }
 }
 
+/// The types of the conditions that are written.
+pub const CONDITION_TYPES: [&str; 3] = [ACCEPTED, RESOLVED_REFS, PROGRAMMED];
+
 const ACCEPTED: &str = "Accepted";
 const RESOLVED_REFS: &str = "ResolvedRefs";
 const PROGRAMMED: &str = "Programmed";
@@ -92,10 +95,10 @@ impl Finding {
 pub(crate) fn conditions(findings: &[Finding]) -> Arc<[Condition]> {
     if findings.is_empty() {
         static WELL: OnceLock<Arc<[Condition]>> = OnceLock::new();
-        let all_well = || [ACCEPTED, RESOLVED_REFS, PROGRAMMED].map(|type_| condition(type_, &[])).into();
+        let all_well = || CONDITION_TYPES.map(|type_| condition(type_, &[])).into();
         return WELL.get_or_init(all_well).clone();
     }
-    [ACCEPTED, RESOLVED_REFS, PROGRAMMED].map(|type_| condition(type_, findings)).into()
+    CONDITION_TYPES.map(|type_| condition(type_, findings)).into()
 }
 
 fn condition(type_: &'static str, findings: &[Finding]) -> Condition {

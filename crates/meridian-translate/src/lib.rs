@@ -17,6 +17,7 @@ mod condition;
 mod host;
 mod istio;
 mod key;
+mod kubernetes;
 mod mesh;
 mod pool;
 mod proxy;
@@ -26,8 +27,8 @@ mod status;
 mod suggest;
 mod translator;
 
-pub use condition::Condition;
-pub use mesh::{GatewayTopology, MeshConfig, TlsDefaults};
+pub use condition::{CONDITION_TYPES, Condition};
+pub use mesh::{GatewayTopology, IngressControllerMode, MeshConfig, TlsDefaults};
 pub use proxy::credentials::WorkloadIdentity;
 pub use proxy::node::{ProxyKind, ProxyNode};
 pub use translator::{Output, Translator};

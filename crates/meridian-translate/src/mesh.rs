@@ -10,6 +10,7 @@ use meridian_ir::tls::TlsVersion;
 use meridian_resources::istio::destination_rule::{LocalityLoadBalancerSetting, TcpKeepalive};
 use meridian_resources::istio::virtual_service::HttpRetry;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +50,27 @@ pub struct MeshConfig {
     /// Whether TLS servers offer HTTP/2 by ALPN, before HTTP/1.1, as Istio does; a data plane that does not speak it
     /// must not.
     pub downstream_http2: bool,
+    /// Which Ingresses without a class, or with one, are served.
+    pub ingress_controller_mode: IngressControllerMode,
+    /// The class of Ingresses that are served, as their annotation `kubernetes.io/ingress.class` names it.
+    pub ingress_class: Name,
+    /// The Service of the gateways that serve Ingresses, in `istio-system`; its addresses become the Ingresses'.
+    pub ingress_service: Name,
+    /// The label `istio` of the gateways that serve Ingresses; empty for `ingress_service`, or for `ingressgateway`
+    /// when that is Istio's own `istio-ingressgateway`.
+    pub ingress_selector: Name,
+}
+
+/// Which Ingresses are served (Istio's `MeshConfig.IngressControllerMode`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IngressControllerMode {
+    /// None.
+    Off,
+    /// Those that name no class, and those of STRICT.
+    Default,
+    /// Those that name the class, or an IngressClass of `istio.io/ingress-controller`.
+    #[default]
+    Strict,
 }
 
 /// What is in front of a gateway (Istio's `Topology`).
@@ -124,9 +146,18 @@ impl Default for MeshConfig {
             trust_domain: "cluster.local".into(),
             http10: false,
             downstream_http2: true,
+            ingress_controller_mode: IngressControllerMode::default(),
+            ingress_class: "istio".into(),
+            ingress_service: "istio-ingressgateway".into(),
+            ingress_selector: "".into(),
         }
     }
 }
+
+/// The Service of Istio's own installation, whose pods have another label than its name.
+const USUAL_SERVICE: &str = "istio-ingressgateway";
+/// The label `istio` of those pods.
+const USUAL_SELECTOR: &str = "ingressgateway";
 
 impl MeshConfig {
     /// These settings with those of a MeshConfig document laid over them, and what of it is not understood or not
@@ -134,6 +165,16 @@ impl MeshConfig {
     pub fn with_document(mut self, document: &Value) -> (Self, Vec<String>) {
         let problems = read::mesh_config(&mut self, document);
         (self, problems)
+    }
+
+    /// The labels of the gateways that serve Ingresses.
+    pub fn ingress_gateway_selector(&self) -> BTreeMap<String, String> {
+        let label = match (&*self.ingress_selector, &*self.ingress_service) {
+            ("", "" | USUAL_SERVICE) => USUAL_SELECTOR,
+            ("", service) => service,
+            (selector, _) => selector,
+        };
+        [("istio".to_owned(), label.to_owned())].into()
     }
 
     /// The host name of a Kubernetes Service.

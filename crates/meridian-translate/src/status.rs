@@ -4,6 +4,7 @@ use crate::condition::{Condition, Finding, Topic, conditions};
 use crate::istio::delegate::Delegations;
 use crate::istio::{destination_rule, http_route, service_entry};
 use crate::key::Key;
+use crate::kubernetes::Ingresses;
 use crate::mesh::MeshConfig;
 use crate::proxy::state::{ProxyState, Stale};
 use crate::registry::Maker;
@@ -14,6 +15,7 @@ use crate::suggest;
 use crate::translator::Changes;
 use meridian_resources::istio::{DestinationRule, VirtualService};
 use meridian_resources::istio::{destination_rule as dr, gateway, service_entry as se, virtual_service};
+use meridian_resources::networking::ingress;
 use meridian_resources::{Kind, Object, ObjectRef, StringMap};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -31,6 +33,12 @@ impl Reports {
         changes: &Changes,
     ) -> Vec<(ObjectRef, Arc<[Condition]>)> {
         let mut news = Vec::new();
+        for key in reporter.ingresses(stale) {
+            match reporter.ingress(&key) {
+                Some(findings) => self.say(&ingress::KIND, &key, Some(findings), &mut news),
+                None => self.take_back(&ingress::KIND, &key, &mut news),
+            }
+        }
         for key in &stale.gateways {
             self.say(&gateway::KIND, key, reporter.gateway(key), &mut news);
         }
@@ -62,6 +70,14 @@ impl Reports {
         }
     }
 
+    /// Says nothing any more of an object that is not ours.
+    fn take_back(&mut self, kind: &'static Kind, key: &Key, news: &mut Vec<(ObjectRef, Arc<[Condition]>)>) {
+        let object = ObjectRef { kind, namespace: Some(key.namespace.clone()), name: key.name.clone() };
+        if self.0.remove(&object).is_some() {
+            news.push((object, Arc::default()));
+        }
+    }
+
     /// Forgets an object that is gone.
     pub(crate) fn forget(&mut self, object: &ObjectRef) {
         self.0.remove(object);
@@ -74,12 +90,16 @@ pub(crate) struct Reporter<'a> {
     pub(crate) resources: &'a Resources,
     pub(crate) registry: &'a Registry,
     pub(crate) delegations: &'a Delegations,
+    pub(crate) ingresses: &'a Ingresses,
     pub(crate) proxies: &'a [ProxyState],
 }
 
 impl Reporter<'_> {
     fn gateway(&self, key: &Key) -> Option<Vec<Finding>> {
         let gateway = self.resources.gateways.get(key)?;
+        if self.ingresses.of_gateway(key, gateway).is_some() {
+            return None;
+        }
         let reports: Vec<Vec<Finding>> = self.proxies.iter().filter_map(|proxy| proxy.gateway_findings(key)).collect();
         let mut findings: Vec<Finding> = Vec::new();
         if reports.is_empty() {
@@ -93,6 +113,25 @@ impl Reporter<'_> {
             }
         }
         Some(findings)
+    }
+
+    /// The Ingresses of which something else may be to be said: themselves, or the objects that are made of them.
+    fn ingresses(&self, stale: &Stale) -> BTreeSet<Key> {
+        let mut keys = stale.ingresses.clone();
+        for key in &stale.gateways {
+            let object = self.resources.gateways.get(key);
+            keys.extend(object.and_then(|object| self.ingresses.of_gateway(key, object)).cloned());
+        }
+        for key in &stale.virtual_services {
+            let object = self.resources.virtual_services.get(key);
+            keys.extend(object.map(|object| self.ingresses.of_virtual_service(key, object)).into_iter().flatten());
+        }
+        keys
+    }
+
+    fn ingress(&self, key: &Key) -> Option<Vec<Finding>> {
+        let selects_nobody = || self.selects_nobody(&self.mesh.ingress_gateway_selector()).message;
+        self.ingresses.findings(key, self.proxies, selects_nobody)
     }
 
     fn selects_nobody(&self, selector: &StringMap) -> Finding {
@@ -112,6 +151,9 @@ impl Reporter<'_> {
         let object = self.resources.virtual_services.get(key)?;
         if object.spec.hosts.is_empty() {
             return Some(self.delegate(key));
+        }
+        if !self.ingresses.of_virtual_service(key, object).is_empty() {
+            return None;
         }
         let mut findings = Vec::new();
         let mut gateways: Vec<Key> = Vec::new();

@@ -7,6 +7,8 @@ use crate::istio::delegate::{self, Delegations};
 use crate::istio::destination_rule::{DestinationRules, host_of};
 use crate::istio::http_route::resolve_gateway;
 use crate::key::{Age, Key};
+use crate::kubernetes::Ingresses;
+use crate::kubernetes::ingresses::Sources;
 use crate::mesh::MeshConfig;
 use crate::pool::Pool;
 use crate::proxy::credentials::WorkloadIdentity;
@@ -37,6 +39,7 @@ pub struct Translator {
     rules: DestinationRules,
     bindings: Bindings,
     delegations: Delegations,
+    ingresses: Ingresses,
     proxies: Vec<ProxyState>,
     pool: Pool,
     changes: Changes,
@@ -113,6 +116,7 @@ impl Translator {
             rules: DestinationRules::default(),
             bindings: Bindings::default(),
             delegations: Delegations::default(),
+            ingresses: Ingresses::default(),
             proxies: Vec::new(),
             pool: Pool::default(),
             changes: Changes::default(),
@@ -131,6 +135,7 @@ impl Translator {
             self.resolve_again();
         }
         self.proxies.iter_mut().for_each(ProxyState::start_over);
+        self.ingresses.all_changed();
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
         self.changes.virtual_services.extend(self.resources.virtual_services.keys().cloned());
         self.changes.destination_rules.extend(self.resources.destination_rules.keys().cloned());
@@ -177,17 +182,25 @@ impl Translator {
         match resource {
             Resource::Gateway(object) => {
                 let key = Key::of(&object.meta);
+                self.ingresses.gateway_changed(&key);
                 if put(&mut self.resources.gateways, object).changed() {
                     self.changes.gateways.insert(key);
                 }
             }
-            Resource::VirtualService(object) => self.put_virtual_service(object),
+            Resource::VirtualService(object) => {
+                self.ingresses.virtual_service_changed(&Key::of(&object.meta));
+                self.put_virtual_service(object);
+            }
+            Resource::Ingress(object) => self.ingresses.put(object),
+            Resource::IngressClass(object) => self.ingresses.put_class(object),
             Resource::DestinationRule(object) => self.put_destination_rule(object),
             Resource::ServiceEntry(object) => self.put_service_entry(&object),
             Resource::WorkloadEntry(object) => self.put_workload_entry(object),
             Resource::Service(object) => {
                 let made = Service::of_service(&object, &self.mesh).map(Arc::new);
-                self.make(Maker::Service(Key::of(&object.meta)), made.into_iter().collect());
+                let key = Key::of(&object.meta);
+                self.ingresses.service_changed(&key);
+                self.make(Maker::Service(key), made.into_iter().collect());
             }
             Resource::Endpoints(object) => {
                 let key = Key::of(&object.meta);
@@ -222,16 +235,16 @@ impl Translator {
         let key = Key { namespace: object.namespace.clone().unwrap_or_default(), name: object.name.clone() };
         self.reports.forget(object);
         match object.kind.kind {
-            "Gateway" => self.changes.gateways.extend(self.resources.gateways.remove(&key).map(|_| key)),
-            "VirtualService" => {
-                if let Some(before) = self.resources.virtual_services.remove(&key) {
-                    self.bindings.remove(&before);
-                    self.delegations.remove(&before);
-                    self.changes.virtual_services.extend(delegate::leaves_of(&before));
-                    self.changes.virtual_services.extend(self.delegations.roots_of(&key).cloned());
-                    self.changes.virtual_services.insert(key);
-                }
+            "Gateway" => {
+                self.ingresses.gateway_changed(&key);
+                self.changes.gateways.extend(self.resources.gateways.remove(&key).map(|_| key));
             }
+            "VirtualService" => {
+                self.ingresses.virtual_service_changed(&key);
+                self.remove_virtual_service(key);
+            }
+            "Ingress" => self.ingresses.delete(&key),
+            "IngressClass" => self.ingresses.delete_class(&key.name),
             "DestinationRule" => {
                 if let Some(before) = self.resources.destination_rules.remove(&key) {
                     self.rules.remove(&before, &self.mesh);
@@ -240,7 +253,10 @@ impl Translator {
                 }
             }
             "ServiceEntry" => self.make(Maker::ServiceEntry(key), Vec::new()),
-            "Service" => self.make(Maker::Service(key), Vec::new()),
+            "Service" => {
+                self.ingresses.service_changed(&key);
+                self.make(Maker::Service(key), Vec::new());
+            }
             "WorkloadEntry" => {
                 if let Some(before) = self.resources.workload_entries.remove(&key) {
                     self.endpoints_selected(&key.namespace, &before.spec.labels);
@@ -275,9 +291,10 @@ impl Translator {
 
     /// Computes what follows from everything that was put, deleted and added since the last time.
     pub fn translate(&mut self) -> Output {
+        let ingresses = self.ingresses();
         let mut changes = std::mem::take(&mut self.changes);
         let suggestions = Cell::new(MOST_SUGGESTIONS);
-        let mut stale = Stale::default();
+        let mut stale = Stale { ingresses, ..Stale::default() };
         let mut output = Output::default();
         for proxy in &mut self.proxies {
             let mut inputs = Inputs {
@@ -307,10 +324,43 @@ impl Translator {
             resources: &self.resources,
             registry: &self.registry,
             delegations: &self.delegations,
+            ingresses: &self.ingresses,
             proxies: &self.proxies,
         };
         output.statuses = self.reports.update(&reporter, &stale, &changes);
         output
+    }
+
+    /// Puts the objects that are made of Ingresses; of which Ingresses something else may be to be said is returned.
+    fn ingresses(&mut self) -> BTreeSet<Key> {
+        let sources = Sources { mesh: &self.mesh, registry: &self.registry, resources: &self.resources };
+        let made = self.ingresses.update(&sources);
+        for (key, gateway) in made.gateways {
+            let changed = match gateway {
+                Some(gateway) => put(&mut self.resources.gateways, gateway).changed(),
+                None => self.resources.gateways.remove(&key).is_some(),
+            };
+            if changed {
+                self.changes.gateways.insert(key);
+            }
+        }
+        for (key, virtual_service) in made.virtual_services {
+            match virtual_service {
+                Some(object) => self.put_virtual_service(object),
+                None => self.remove_virtual_service(key),
+            }
+        }
+        made.stale
+    }
+
+    fn remove_virtual_service(&mut self, key: Key) {
+        if let Some(before) = self.resources.virtual_services.remove(&key) {
+            self.bindings.remove(&before);
+            self.delegations.remove(&before);
+            self.changes.virtual_services.extend(delegate::leaves_of(&before));
+            self.changes.virtual_services.extend(self.delegations.roots_of(&key).cloned());
+            self.changes.virtual_services.insert(key);
+        }
     }
 
     fn put_virtual_service(&mut self, object: Arc<Object<VirtualService>>) {

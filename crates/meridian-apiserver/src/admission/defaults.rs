@@ -22,6 +22,7 @@ pub(super) fn new_object(resource: &ApiResource, object: &mut Value) {
             object["status"] = json!({"loadBalancer": {}});
         }
         ("", "secrets") => secret(object),
+        ("networking.k8s.io", "ingresses") => object["status"] = json!({"loadBalancer": {}}),
         ("", "pods") => {
             // Where pods are only described, their status may come with them.
             if super::absent(object.get("status")) {

@@ -18,6 +18,9 @@ pub(super) fn check(resource: &ApiResource, old: &Value, new: &Value) -> Result<
     if resource.group == "discovery.k8s.io" && old["addressType"] != new["addressType"] {
         errors.push(FieldError::invalid("addressType", &new["addressType"], "field is immutable"));
     }
+    if resource.plural == "ingressclasses" && old["spec"]["controller"] != new["spec"]["controller"] {
+        errors.push(FieldError::invalid("spec.controller", &new["spec"]["controller"], "field is immutable"));
+    }
     if errors.is_empty() {
         return Ok(());
     }

@@ -11,6 +11,7 @@ use crate::error::ApiError;
 use crate::patch::Patch;
 use crate::query::WriteOptions;
 use crate::target::Objects;
+use crate::version;
 
 /// The outcome of a write.
 #[derive(Debug)]
@@ -33,7 +34,8 @@ impl Api {
         options: &WriteOptions,
     ) -> Result<Written, ApiError> {
         let (admitted, reservation) = admission::admit_new(target, object, options.field_validation, &self.allocator)?;
-        let Admitted { object, warnings } = admitted;
+        let Admitted { mut object, warnings } = admitted;
+        self.default_ingress_class(target.resource, &mut object);
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let key = Key::new(target.resource.collection.clone(), target.namespace.as_deref().unwrap_or(""), name);
         self.check_namespace(&key)?;
@@ -74,7 +76,7 @@ impl Api {
     ) -> Result<Written, ApiError> {
         let api_version = target.api_version();
         self.change(target, options, |current| {
-            patch.apply(target.resource, current.to_value(&api_version, target.resource.kind))
+            patch.apply(target.resource, version::to_value(target.resource, &api_version, current))
         })
         .await
     }

@@ -25,6 +25,8 @@ pub(super) enum Type {
     Number,
     Bool,
     Message(&'static Message),
+    /// A message whose fields JSON has among those of the message around it.
+    Inline(&'static Message),
     /// A map of texts.
     TextMap,
     /// A map of bytes, which are base64 in JSON.
@@ -62,6 +64,8 @@ pub(super) fn find(api_version: &str, kind: &str) -> Option<&'static Message> {
         ("v1", "Secret") => &SECRET,
         ("v1", "Service") => &SERVICE,
         ("discovery.k8s.io/v1", "EndpointSlice") => &ENDPOINT_SLICE,
+        ("networking.k8s.io/v1", "Ingress") => &INGRESS,
+        ("networking.k8s.io/v1", "IngressClass") => &INGRESS_CLASS,
         ("authorization.k8s.io/v1", "SelfSubjectAccessReview") => &SELF_SUBJECT_ACCESS_REVIEW,
         ("authentication.k8s.io/v1", "SelfSubjectReview") => &SELF_SUBJECT_REVIEW,
         (_, "DeleteOptions") => &DELETE_OPTIONS,
@@ -331,6 +335,93 @@ static SLICE_PORT: Message = Message {
         optional(2, "protocol", Text),
         optional(3, "port", Number),
         optional(4, "appProtocol", Text),
+    ],
+};
+
+static INGRESS: Message = Message {
+    name: "Ingress",
+    fields: &[METADATA, one(2, "spec", Type::Message(&INGRESS_SPEC)), one(3, "status", Type::Message(&INGRESS_STATUS))],
+};
+
+static INGRESS_SPEC: Message = Message {
+    name: "IngressSpec",
+    fields: &[
+        one(1, "defaultBackend", Type::Message(&INGRESS_BACKEND)),
+        many(2, "tls", Type::Message(&INGRESS_TLS)),
+        many(3, "rules", Type::Message(&INGRESS_RULE)),
+        optional(4, "ingressClassName", Text),
+    ],
+};
+
+static INGRESS_BACKEND: Message = Message {
+    name: "IngressBackend",
+    fields: &[
+        one(3, "resource", Type::Message(&TYPED_LOCAL_OBJECT_REFERENCE)),
+        one(4, "service", Type::Message(&INGRESS_SERVICE_BACKEND)),
+    ],
+};
+
+static TYPED_LOCAL_OBJECT_REFERENCE: Message = Message {
+    name: "TypedLocalObjectReference",
+    fields: &[optional(1, "apiGroup", Text), one(2, "kind", Text), one(3, "name", Text)],
+};
+
+static INGRESS_SERVICE_BACKEND: Message = Message {
+    name: "IngressServiceBackend",
+    fields: &[one(1, "name", Text), one(2, "port", Type::Message(&SERVICE_BACKEND_PORT))],
+};
+
+static SERVICE_BACKEND_PORT: Message =
+    Message { name: "ServiceBackendPort", fields: &[one(1, "name", Text), one(2, "number", Number)] };
+
+static INGRESS_TLS: Message =
+    Message { name: "IngressTLS", fields: &[many(1, "hosts", Text), one(2, "secretName", Text)] };
+
+static INGRESS_RULE: Message = Message {
+    name: "IngressRule",
+    fields: &[one(1, "host", Text), one(2, "ingressRuleValue", Type::Inline(&INGRESS_RULE_VALUE))],
+};
+
+static INGRESS_RULE_VALUE: Message =
+    Message { name: "IngressRuleValue", fields: &[optional(1, "http", Type::Message(&HTTP_INGRESS_RULE_VALUE))] };
+
+static HTTP_INGRESS_RULE_VALUE: Message =
+    Message { name: "HTTPIngressRuleValue", fields: &[many(1, "paths", Type::Message(&HTTP_INGRESS_PATH))] };
+
+static HTTP_INGRESS_PATH: Message = Message {
+    name: "HTTPIngressPath",
+    fields: &[one(1, "path", Text), one(2, "backend", Type::Message(&INGRESS_BACKEND)), optional(3, "pathType", Text)],
+};
+
+static INGRESS_STATUS: Message =
+    Message { name: "IngressStatus", fields: &[one(1, "loadBalancer", Type::Message(&INGRESS_LOAD_BALANCER_STATUS))] };
+
+static INGRESS_LOAD_BALANCER_STATUS: Message = Message {
+    name: "IngressLoadBalancerStatus",
+    fields: &[many(1, "ingress", Type::Message(&INGRESS_LOAD_BALANCER_INGRESS))],
+};
+
+static INGRESS_LOAD_BALANCER_INGRESS: Message = Message {
+    name: "IngressLoadBalancerIngress",
+    fields: &[one(1, "ip", Text), one(2, "hostname", Text), many(4, "ports", Type::Message(&PORT_STATUS))],
+};
+
+static INGRESS_CLASS: Message =
+    Message { name: "IngressClass", fields: &[METADATA, one(2, "spec", Type::Message(&INGRESS_CLASS_SPEC))] };
+
+static INGRESS_CLASS_SPEC: Message = Message {
+    name: "IngressClassSpec",
+    fields: &[one(1, "controller", Text), one(2, "parameters", Type::Message(&INGRESS_CLASS_PARAMETERS))],
+};
+
+static INGRESS_CLASS_PARAMETERS: Message = Message {
+    name: "IngressClassParametersReference",
+    fields: &[
+        optional(1, "apiGroup", Text),
+        one(2, "kind", Text),
+        one(3, "name", Text),
+        optional(4, "scope", Text),
+        optional(5, "namespace", Text),
     ],
 };
 

@@ -1,6 +1,7 @@
 //! The API as its clients see it: the real `kubectl`, and requests that it does not make.
 
 mod http;
+mod ingress;
 mod kubectl;
 mod support;
 mod watch;

@@ -141,14 +141,14 @@ fn service_port(findings: &mut Findings, path: &Path<'_>, port: &ServicePort, se
     }
 }
 
-fn port_number(findings: &mut Findings, path: &Path<'_>, number: i32) {
+pub(crate) fn port_number(findings: &mut Findings, path: &Path<'_>, number: i32) {
     if !(1..=65535).contains(&number) {
         findings.invalid(path, number, PORT_RANGE);
     }
 }
 
 /// The name of a container's port: at most 15 small letters, digits and inner dashes, with a letter among them.
-fn port_name(findings: &mut Findings, path: &Path<'_>, name: &str) {
+pub(crate) fn port_name(findings: &mut Findings, path: &Path<'_>, name: &str) {
     let detail = if name.len() > 15 {
         "must be no more than 15 characters"
     } else if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {

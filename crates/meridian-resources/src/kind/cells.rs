@@ -128,6 +128,34 @@ pub(crate) fn pod_status(pod: &Value) -> Value {
     reason.into()
 }
 
+/// The hosts of an Ingress's rules; `*` when none has one.
+pub(crate) fn ingress_hosts(ingress: &Value) -> Value {
+    shortened(list(ingress, "/spec/rules").filter_map(|rule| text(rule, "/host")).map(str::to_owned).collect(), "*")
+}
+
+/// Where an Ingress's load balancer is reached.
+pub(crate) fn ingress_address(ingress: &Value) -> Value {
+    let entries = list(ingress, "/status/loadBalancer/ingress");
+    let addresses: Vec<&str> =
+        entries.filter_map(|entry| text(entry, "/ip").or_else(|| text(entry, "/hostname"))).collect();
+    addresses.join(",").into()
+}
+
+/// 443 besides 80 where an Ingress has certificates.
+pub(crate) fn ingress_ports(ingress: &Value) -> Value {
+    if list(ingress, "/spec/tls").next().is_some() { "80, 443".into() } else { "80".into() }
+}
+
+/// `Kind.group/name` of an IngressClass's parameters.
+pub(crate) fn ingress_class_parameters(class: &Value) -> Value {
+    let Some(parameters) = class.pointer("/spec/parameters").filter(|value| value.is_object()) else {
+        return NONE.into();
+    };
+    let part = |pointer: &str| text(parameters, pointer).unwrap_or_default();
+    let group = text(parameters, "/apiGroup").map(|group| format!(".{group}")).unwrap_or_default();
+    format!("{}{group}/{}", part("/kind"), part("/name")).into()
+}
+
 /// Why a container does not run, when it says so.
 fn stopped_reason(status: &Value) -> Option<String> {
     let said = text(status, "/state/waiting/reason").or_else(|| text(status, "/state/terminated/reason"));

@@ -73,7 +73,8 @@ fn is_lower_label(text: &str) -> bool {
     inner && text.starts_with(edge) && text.ends_with(edge)
 }
 
-fn subdomain(name: &str) -> Result<(), String> {
+/// A subdomain of RFC 1123.
+pub(crate) fn subdomain(name: &str) -> Result<(), String> {
     if name.len() > LONGEST_SUBDOMAIN {
         return Err(too_long(LONGEST_SUBDOMAIN));
     }
@@ -88,7 +89,8 @@ pub(crate) fn label(name: &str) -> Result<(), String> {
     if is_lower_label(name) { Ok(()) } else { Err(LABEL.to_owned()) }
 }
 
-fn label_1035(name: &str) -> Result<(), String> {
+/// A label of RFC 1035.
+pub(crate) fn label_1035(name: &str) -> Result<(), String> {
     if name.len() > LONGEST_LABEL {
         return Err(too_long(LONGEST_LABEL));
     }

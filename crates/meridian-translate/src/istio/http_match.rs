@@ -67,6 +67,17 @@ pub(crate) fn compile(
     matcher
 }
 
+/// Makes a prefix take whole path elements only, as Istio does for what is made of Ingresses: `/a` and `/a/` take `/a`
+/// and `/a/b`, not `/ab`.
+pub(crate) fn separate_prefix(matcher: &mut RouteMatch, pool: &mut Pool) {
+    if let PathMatch::Prefix(prefix) = &matcher.path
+        && **prefix != *"/"
+    {
+        let elements = prefix.strip_suffix('/').unwrap_or(prefix);
+        matcher.path = PathMatch::PathSeparatedPrefix(pool.name(elements));
+    }
+}
+
 struct Compiler<'a> {
     pool: &'a mut Pool,
     findings: &'a mut Vec<Finding>,

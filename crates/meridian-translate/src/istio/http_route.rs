@@ -6,6 +6,7 @@ use crate::istio::destination::{Collected, Scope};
 use crate::istio::http_action::{self, Compiled, Place};
 use crate::istio::http_match::{self, is_catch_all};
 use crate::key::Key;
+use crate::kubernetes::has_ingress_semantics;
 use crate::proxy::node::selects;
 use meridian_ir::{Name, Origin, Route, RouteMatch};
 use meridian_resources::Object;
@@ -90,7 +91,10 @@ impl Compiler<'_, '_> {
                 let message = "has no effect: there are no counters by route";
                 self.collected.findings.push(Finding::at(Topic::Unsupported, &format!("{place}.statPrefix"), message));
             }
-            let matcher = http_match::compile(alternative, &place, self.scope.pool, &mut broken);
+            let mut matcher = http_match::compile(alternative, &place, self.scope.pool, &mut broken);
+            if has_ingress_semantics(&self.object.meta) {
+                http_match::separate_prefix(&mut matcher, self.scope.pool);
+            }
             if !broken.is_empty() {
                 // A condition that cannot be evaluated must not hand its requests to another rule.
                 self.push(name, matcher, Compiled::refused(&broken));

@@ -1,7 +1,7 @@
 //! Reading of MeshConfig and ProxyConfig documents: each field by itself, so that one that is not understood is named
 //! and the others count.
 
-use super::{GatewayTopology, MeshConfig, TlsDefaults};
+use super::{GatewayTopology, IngressControllerMode, MeshConfig, TlsDefaults};
 use meridian_ir::Name;
 use meridian_ir::access_log::{ISTIO_DEFAULT_FORMAT, JsonFormat, LogFormat};
 use meridian_ir::format::Format;
@@ -98,6 +98,10 @@ fn set(mesh: &mut MeshConfig, name: &str, value: &Value, problems: &mut Problems
         "tcpKeepalive" => mesh.tcp_keepalive = Some(typed(value)?),
         "localityLbSetting" => mesh.locality_lb_setting = typed(value)?,
         "defaultHttpRetryPolicy" => mesh.default_http_retry_policy = Some(typed(value)?),
+        "ingressClass" => mesh.ingress_class = text(value)?.into(),
+        "ingressService" => mesh.ingress_service = text(value)?.into(),
+        "ingressSelector" => mesh.ingress_selector = text(value)?.into(),
+        "ingressControllerMode" => mesh.ingress_controller_mode = ingress_controller_mode(value)?,
         "pathNormalization" => mesh.path_normalization = path_normalization(&value["normalization"])?,
         "tlsDefaults" => tls_defaults(&mut mesh.tls_defaults, value, problems),
         "defaultConfig" => default_config(mesh, value, problems),
@@ -253,6 +257,15 @@ fn tls_defaults(defaults: &mut TlsDefaults, value: &Value, problems: &mut Proble
     }
 }
 
+fn ingress_controller_mode(value: &Value) -> Result<IngressControllerMode, String> {
+    match text(value)? {
+        "OFF" => Ok(IngressControllerMode::Off),
+        "DEFAULT" => Ok(IngressControllerMode::Default),
+        "STRICT" => Ok(IngressControllerMode::Strict),
+        found => Err(format!("found {found:?}, allowed: OFF, DEFAULT, STRICT")),
+    }
+}
+
 fn path_normalization(value: &Value) -> Result<PathNormalization, String> {
     match value.as_str().unwrap_or("DEFAULT") {
         "DEFAULT" | "BASE" => Ok(PathNormalization::Base),
@@ -323,6 +336,10 @@ mod tests {
             "localityLbSetting": {"enabled": false},
             "defaultHttpRetryPolicy": {"attempts": 7},
             "trustDomain": "example.org",
+            "ingressControllerMode": "OFF",
+            "ingressClass": "edge",
+            "ingressService": "edge-lb",
+            "ingressSelector": "edge-gw",
             "pathNormalization": {"normalization": "MERGE_SLASHES"},
             "tlsDefaults": {"minProtocolVersion": "TLSV1_3", "cipherSuites": ["ECDHE-RSA-AES128-GCM-SHA256"]},
             "defaultConfig": {
@@ -337,6 +354,9 @@ mod tests {
         assert_eq!(mesh.access_log_format, text_format("%REQ(:PATH)%\n").unwrap());
         assert_eq!(mesh.connect_timeout, std::time::Duration::from_secs(2));
         assert_eq!(&*mesh.trust_domain, "example.org");
+        assert_eq!(mesh.ingress_controller_mode, IngressControllerMode::Off);
+        assert_eq!((&*mesh.ingress_class, &*mesh.ingress_service), ("edge", "edge-lb"));
+        assert_eq!(&*mesh.ingress_selector, "edge-gw");
         assert!(mesh.h2_upgrade);
         assert_eq!(mesh.tcp_keepalive.map(|keepalive| keepalive.probes), Some(3));
         assert_eq!(mesh.locality_lb_setting.enabled, Some(false));

@@ -50,6 +50,7 @@ pub(crate) struct Stale {
     pub(crate) destination_rules: BTreeSet<Key>,
     /// What is to be said of objects that have no conditions.
     pub(crate) notes: Vec<String>,
+    pub(crate) ingresses: BTreeSet<Key>,
 }
 
 /// The annotation of a gateway's Pod with settings of its own, in the form of `meshConfig.defaultConfig`.

@@ -5,6 +5,7 @@ mod destinations;
 mod gateways;
 mod http_policies;
 mod incremental;
+mod ingresses;
 mod lab;
 mod localities;
 mod routing_decisions;
