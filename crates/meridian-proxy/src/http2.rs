@@ -11,6 +11,7 @@
 //! Bytes move only as far as the peer's windows let them, and windows open only as far as the pipeline has read: what a
 //! stream can make the gateway hold is bounded by [`STREAM_WINDOW`] and two read buffers.
 
+mod client_stream;
 mod connection;
 mod error;
 mod prefixed;
@@ -19,6 +20,7 @@ mod server_stream;
 mod text;
 mod writer;
 
+pub use client_stream::ClientStream;
 pub(crate) use connection::{Shared, serve};
 pub(crate) use error::reset_reason;
 pub use server_stream::ServerStream;

@@ -7,6 +7,7 @@
 mod acquire;
 mod connection;
 mod host;
+mod http2;
 mod keepalive;
 mod stream;
 

@@ -122,6 +122,8 @@ pub struct Upstream<'a> {
     pub host: Option<SocketAddr>,
     /// Our side of the connection.
     pub local: Option<SocketAddr>,
+    /// What was spoken to it.
+    pub protocol: Option<Protocol>,
     /// How many times the request was tried.
     pub attempts: u32,
     /// Why the connection could not be made.

@@ -74,8 +74,7 @@ fn stream_value(operator: &Operator, record: &Record<'_>, out: &mut Vec<u8>) -> 
         Operator::Protocol => text(out, record.protocol.name()?.as_bytes()),
         Operator::UpstreamProtocol => {
             record.timeline.upstream_tx_begin?;
-            record.protocol.name()?;
-            text(out, b"HTTP/1.1")
+            text(out, record.upstream.protocol.and_then(Protocol::name)?.as_bytes())
         }
         Operator::AccessLogType => text(
             out,

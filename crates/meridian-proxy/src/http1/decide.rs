@@ -79,11 +79,12 @@ impl Connection {
         self.request.canonicalize(buf, http.normalization).map_err(Ending::BadHead)
     }
 
-    /// Whether the client asks for a protocol, and may.
-    pub(super) fn check_upgrade(&mut self) -> Result<(), Ending> {
+    /// Whether the client asks for a protocol, and may. Over HTTP/2 to the endpoint (`is_http2`) none is changed to.
+    pub(super) fn check_upgrade(&mut self, is_http2: bool) -> Result<(), Ending> {
         let buf = self.client.input.message();
         match self.request.head.upgrade(buf, &self.http.plan().manager.upgrades) {
             Ok(None) => Ok(()),
+            Ok(Some(_)) if is_http2 => Err(Ending::UpgradeFailed),
             Ok(Some(protocol)) => {
                 let start = protocol.first().and_then(|first| buf.element_offset(first)).unwrap_or_default();
                 self.upgrade = Some(Span::new(start, start + protocol.len()));

@@ -161,7 +161,7 @@ impl Connection {
                 Poll::Pending => return Poll::Pending,
             }
             if !self.response_input.unread().is_empty() {
-                match self.parse_response() {
+                match self.parse_response(up.is_http2()) {
                     Ok(Some(ResponseKind::Interim)) => {
                         self.pass_on_interim();
                         continue;
@@ -195,11 +195,11 @@ impl Connection {
     }
 
     /// Parses on; `Some` when a head is complete.
-    fn parse_response(&mut self) -> Result<Option<ResponseKind>, HeadError> {
+    fn parse_response(&mut self, is_http2: bool) -> Result<Option<ResponseKind>, HeadError> {
         let to = ResponseTo {
             method: self.request.head.method(),
             upgrade: self.upgrade.map(|protocol| protocol.of(self.client.input.message())),
-            http2: false,
+            http2: is_http2,
         };
         match self.response.head.parse(self.response_input.message_mut(), &HeadLimits::default(), &to)? {
             Progress::Partial => Ok(None),

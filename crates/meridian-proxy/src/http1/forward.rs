@@ -11,6 +11,7 @@ use crate::pool::{self, Acquire, AcquireError, ActiveRequest, Counted, NewConnec
 use crate::snapshot::{ClusterChoice, ForwardPlan, RoutePlan};
 use crate::worker::{Selection, WorkerCluster};
 use meridian_http::{Framing, HeadLimits, KnownHeader, ResponseKind};
+use meridian_ir::cluster::UpstreamProtocol;
 use meridian_ir::hash_policy::RequestHash;
 use meridian_ir::route::{Forward, RetryPolicy};
 use std::rc::Rc;
@@ -51,7 +52,7 @@ impl Connection {
             return self.reply(Ending::ClusterNotFound, &routed).await;
         };
         self.progress.cluster = Some(cluster.clone());
-        if let Err(ending) = self.check_upgrade() {
+        if let Err(ending) = self.check_upgrade(self.speaks_http2(&cluster)) {
             return self.reply(ending, &routed).await;
         }
         self.limits = TimeLimits {
@@ -189,7 +190,8 @@ impl Connection {
         let mut active = ActiveRequest::new(host.clone(), &cluster.stats);
         cluster.stats.request_started();
         self.progress.timeline.pool_ready = None;
-        let acquired = match Acquire::new(cluster, &host, self.request.authority(self.client.input.message())) {
+        let authority = self.request.authority(self.client.input.message());
+        let acquired = match Acquire::new(cluster, &host, authority, self.speaks_http2(cluster)) {
             Ok(Acquire::Idle(connection)) => {
                 self.progress.timeline.pool_ready = Some(Duration::ZERO);
                 Ok(connection)
@@ -213,7 +215,9 @@ impl Connection {
         };
         active.connected();
         self.progress.local = connection.local();
-        self.start_upload();
+        connection.set_scheme(self.request.scheme_name());
+        self.progress.is_http2 = connection.is_http2();
+        self.start_upload(connection.is_http2());
         let event = std::future::poll_fn(|cx| self.poll_head(cx, &mut connection)).await;
         match event {
             Ok(HeadEvent::Head) => {
@@ -227,6 +231,15 @@ impl Connection {
             }
             Err(Interrupt::Deadline) => self.timed_out(&active),
             Err(interrupt) => Try::Interrupted(interrupt.ending()),
+        }
+    }
+
+    /// Whether an endpoint of `cluster` is spoken to in HTTP/2.
+    fn speaks_http2(&self, cluster: &WorkerCluster) -> bool {
+        match cluster.plan.cluster.protocol {
+            UpstreamProtocol::Http1 => false,
+            UpstreamProtocol::Http2 => true,
+            UpstreamProtocol::Downstream => self.client.is_stream(),
         }
     }
 
@@ -303,20 +316,24 @@ impl Connection {
         }
     }
 
-    /// Puts the head of the request into the upload leg, and its body behind it, from the beginning.
-    fn start_upload(&mut self) {
+    /// Puts the head of the request into the upload leg, and its body behind it, from the beginning. `is_http2`: towards
+    /// the endpoint.
+    fn start_upload(&mut self, is_http2: bool) {
         if self.progress.attempts > 1 {
             self.client.input.replay();
             self.request.extra.remove_known(KnownHeader::XEnvoyAttemptCount);
         }
-        let framing = self.request.head.framing();
+        let framing = self.request.framing_upstream(is_http2);
         self.upload.reset();
-        self.upload.begin_body(framing, framing, &HeadLimits::default());
+        self.upload.begin_body(self.request.head.framing(), framing, &HeadLimits::default());
+        if is_http2 || self.client.is_stream() {
+            self.upload.keep_trailers();
+        }
         self.upload_state = Upload::Sending;
         self.request.extra.add_number(KnownHeader::XEnvoyAttemptCount, u64::from(self.progress.attempts));
         let buf = self.client.input.message();
         let upgrade = self.upgrade.map(|protocol| protocol.of(buf));
-        self.request.write(buf, upgrade, &mut self.upload.out);
+        self.request.write(buf, framing, upgrade, &mut self.upload.out);
         let out = &self.upload.out;
         self.progress.headers_sent = out.len().saturating_sub(framing_bytes(out)) as u32;
         if self.progress.timeline.upstream_tx_begin.is_none() && !self.upload.has_ended() {
@@ -329,7 +346,7 @@ impl Connection {
     async fn pass_on(&mut self, attempt: Attempt, cluster: &WorkerCluster, routed: &Routed<'_>) -> After {
         let name = routed.name;
         let Attempt { mut connection, active, _counted } = attempt;
-        let keeps = self.start_download(routed);
+        let keeps = self.start_download(routed, connection.is_http2());
         if self.response.head.kind() == ResponseKind::Switch {
             self.begin_tunnel();
             let end = std::future::poll_fn(|cx| self.poll_tunnel(cx, &mut connection)).await;
@@ -367,8 +384,9 @@ impl Connection {
         if keeps && self.upload_state == Upload::Sent { After::KeepAlive } else { After::Close }
     }
 
-    /// Puts the head of the response into the download leg. Whether the client's connection is kept.
-    fn start_download(&mut self, routed: &Routed<'_>) -> bool {
+    /// Puts the head of the response into the download leg. Whether the client's connection is kept. `is_http2`: from the
+    /// endpoint.
+    fn start_download(&mut self, routed: &Routed<'_>, is_http2: bool) -> bool {
         let elapsed = self.head_at;
         let received = self.progress.timeline.downstream_rx_end.unwrap_or(elapsed).max(self.progress.delay);
         let service_time = elapsed.saturating_sub(received);
@@ -378,7 +396,8 @@ impl Connection {
         }
         self.finish_response_fields(routed);
         let client = self.client_version();
-        let (from, to) = (self.response.head.framing(), self.response.head.framing().towards_client(client));
+        let is_stream = self.client.is_stream();
+        let (from, to) = (self.response.head.framing(), self.response.framing_downstream(client, is_stream));
         // What came behind a request for another protocol was meant for that protocol, if it is refused.
         let is_refused = self.upgrade.is_some() && self.response.head.kind() != ResponseKind::Switch;
         let has_spoken = is_refused && !self.client.input.unread().is_empty();
@@ -391,12 +410,17 @@ impl Connection {
             server: &self.http.plan().manager.server_header,
             date: &date,
             client,
+            framing: to,
             upgrade: self.upgrade.filter(|_| is_switch).map(|protocol| protocol.of(buf)),
             connection,
         };
         self.download.reset();
         self.response.write(self.response_input.message(), &pass, &mut self.download.out);
         self.download.begin_body(from, to, &HeadLimits::default());
+        // A client of HTTP/1.1 must have said that it reads trailers (RFC 9110 section 6.5.1).
+        if is_stream || (is_http2 && self.request.head.fields().has(KnownHeader::Te)) {
+            self.download.keep_trailers();
+        }
         self.progress.timeline.downstream_tx_begin = Some(elapsed);
         keeps
     }

@@ -1,8 +1,9 @@
 //! One direction of an exchange: decoded from where it comes from, encoded for where it goes.
 
 use super::buffer::ReadBuffer;
-use meridian_http::body::{BodyDecoder, BodyEvent, LAST_CHUNK, push_chunk};
-use meridian_http::{BodyError, Framing, HeadLimits};
+use crate::record::{HeaderView, NoHeaders};
+use meridian_http::body::{BodyDecoder, BodyEvent, LAST_CHUNK, Trailers, push_chunk};
+use meridian_http::{BodyError, FieldName, Framing, HeadLimits};
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::pin::Pin;
@@ -46,6 +47,21 @@ pub(super) struct Leg {
     ended: bool,
     /// Why the body cannot be decoded further.
     failed: Option<BodyError>,
+    keeps_trailers: bool,
+    trailers: Option<Box<TrailerSection>>,
+}
+
+/// Trailer fields that came behind a body.
+#[derive(Debug, Default)]
+struct TrailerSection {
+    bytes: Vec<u8>,
+    fields: Trailers,
+}
+
+impl HeaderView for TrailerSection {
+    fn first(&self, name: &str) -> Option<&[u8]> {
+        self.fields.fields().first(&FieldName::new(name), &self.bytes)
+    }
 }
 
 /// What a leg needs next.
@@ -83,6 +99,22 @@ impl Leg {
         self.received = 0;
         self.ended = from.is_empty();
         self.failed = None;
+        self.keeps_trailers = false;
+        self.trailers = None;
+    }
+
+    /// Trailers are passed on, if the body goes in chunks. Between clients and endpoints of HTTP/1.1 they are not, as
+    /// in Envoy.
+    pub(super) fn keep_trailers(&mut self) {
+        self.keeps_trailers = true;
+    }
+
+    /// The trailers that came, where they are kept.
+    pub(super) fn trailers(&self) -> &dyn HeaderView {
+        match &self.trailers {
+            Some(trailers) => &**trailers,
+            None => &NoHeaders,
+        }
     }
 
     /// Why the body is not valid, as soon as it is known; what was good of it may still be unsent.
@@ -152,7 +184,11 @@ impl Leg {
                         }
                     }
                 }
-                BodyEvent::Trailers(_) => {}
+                BodyEvent::Trailers(range) => {
+                    if self.keeps_trailers {
+                        self.trailers.get_or_insert_default().bytes.extend_from_slice(&unread[range]);
+                    }
+                }
                 BodyEvent::End => self.end(),
             }
             input.consume(step.consumed);
@@ -193,8 +229,21 @@ impl Leg {
 
     fn end(&mut self) {
         self.ended = true;
-        if self.encoding == Encoding::Chunked {
-            self.out.extend_from_slice(LAST_CHUNK);
+        let trailers = self.trailers.as_mut().map(|trailers| {
+            // The decoder has checked the lines: nothing is left out but fields that must not be trailers.
+            let is_read = trailers.fields.parse(&mut trailers.bytes).is_ok();
+            (trailers, is_read)
+        });
+        if self.encoding != Encoding::Chunked {
+            return;
+        }
+        match trailers {
+            Some((trailers, true)) => {
+                self.out.extend_from_slice(b"0\r\n");
+                trailers.fields.fields().write_forwarded(&trailers.bytes, &mut self.out);
+                self.out.extend_from_slice(b"\r\n");
+            }
+            _ => self.out.extend_from_slice(LAST_CHUNK),
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Progress {
     pub(super) cluster: Option<Rc<WorkerCluster>>,
     pub(super) host: Option<SocketAddr>,
     pub(super) local: Option<SocketAddr>,
+    /// The last try was made in HTTP/2.
+    pub(super) is_http2: bool,
     pub(super) attempts: u32,
     /// Why the last try failed, though another answer may have been found after it.
     pub(super) failure: Option<TransportFailure>,
@@ -92,6 +94,7 @@ impl Connection {
                 cluster: progress.cluster.as_ref().map(|cluster| &cluster.plan.cluster.name),
                 host: progress.host,
                 local: progress.local,
+                protocol: Some(if progress.is_http2 { Protocol::Http2 } else { Protocol::Http11 }),
                 attempts: progress.attempts,
                 failure: progress.failure,
                 endpoints: progress.cluster.as_ref().and_then(|cluster| cluster.plan.endpoints.as_deref()),
@@ -146,7 +149,8 @@ impl Connection {
         self.progress.timeline.total = self.progress.timeline.downstream_tx_end.unwrap_or_else(|| self.elapsed());
         let request = self.request.view(self.client.input.message());
         let response = self.response.view(self.response_input.message());
-        let record = Record { request: &request, response: &response, ..self.record(route_name) };
+        let trailers = self.download.trailers();
+        let record = Record { request: &request, response: &response, trailers, ..self.record(route_name) };
         for log in self.http.logs() {
             self.worker.logs.write(log, &record);
         }

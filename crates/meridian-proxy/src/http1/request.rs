@@ -139,7 +139,11 @@ impl Request {
     }
 
     pub(super) fn scheme(&self) -> &'static [u8] {
-        if self.is_tls { b"https" } else { b"http" }
+        self.scheme_name().as_bytes()
+    }
+
+    pub(super) fn scheme_name(&self) -> &'static str {
+        if self.is_tls { "https" } else { "http" }
     }
 
     /// Sends another path than the one that came; `rewrite` writes it.
@@ -263,12 +267,20 @@ impl Request {
         nth_from_right(&values, behind as usize).map(|address| SocketAddr::new(address, 0))
     }
 
+    /// How the body goes to the endpoint. What came by HTTP/2 with its length goes on with it.
+    pub(super) fn framing_upstream(&self, is_http2: bool) -> Framing {
+        match (self.head.framing(), self.head.content_length()) {
+            (Framing::Chunked, Some(length)) if !is_http2 => Framing::Length(length),
+            (framing, _) => framing,
+        }
+    }
+
     /// Appends the head as it goes to the endpoint. `framing` is how the body goes; `upgrade` the protocol that is
     /// asked for.
-    pub(super) fn write(&self, buf: &[u8], upgrade: Option<&[u8]>, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, buf: &[u8], framing: Framing, upgrade: Option<&[u8]>, out: &mut Vec<u8>) {
         self.head.write_forwarded(buf, self.path(buf), self.authority(buf), out);
         self.extra.write(out);
-        if self.head.framing() == Framing::Chunked {
+        if framing == Framing::Chunked {
             write::chunked(out);
         }
         if let Some(protocol) = upgrade {

@@ -25,6 +25,8 @@ pub(super) struct PassOn<'p> {
     pub(super) date: &'p [u8],
     /// The client's version.
     pub(super) client: Version,
+    /// How the body goes.
+    pub(super) framing: Framing,
     /// The protocol that is changed to.
     pub(super) upgrade: Option<&'p [u8]>,
     pub(super) connection: ConnectionField,
@@ -68,6 +70,14 @@ impl Response {
         self.extra.add_number(KnownHeader::XEnvoyUpstreamServiceTime, service_time);
     }
 
+    /// How the body goes to the client. What came by HTTP/2 with its length goes on with it.
+    pub(super) fn framing_downstream(&self, client: Version, is_stream: bool) -> Framing {
+        match (self.head.framing(), self.head.content_length()) {
+            (Framing::Chunked, Some(length)) if !is_stream => Framing::Length(length),
+            (framing, _) => framing.towards_client(client),
+        }
+    }
+
     /// Appends the upstream's head as it goes to the client.
     pub(super) fn write(&mut self, buf: &[u8], pass: &PassOn<'_>, out: &mut Vec<u8>) {
         self.set_manager_fields(pass.server, pass.date);
@@ -79,7 +89,7 @@ impl Response {
         } else {
             let is_chunked = match self.head.framing() {
                 Framing::None => self.head.declares_chunked(),
-                framing => framing.towards_client(pass.client) == Framing::Chunked,
+                _ => pass.framing == Framing::Chunked,
             };
             if is_chunked && pass.client == Version::Http11 {
                 write::chunked(out);

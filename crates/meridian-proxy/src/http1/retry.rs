@@ -41,6 +41,7 @@ pub(super) fn is_retriable(policy: &RetryPolicy, failure: Failure) -> bool {
                 || policy.on_5xx
                 || policy.on_gateway_error
                 || (policy.on_connect_failure && is_connect)
+                || (policy.on_refused_stream && reason == ResetReason::RemoteRefusedStream)
                 || (policy.on_reset_before_request && !has_sent)
         }
         Failure::PerTryTimeout => policy.on_reset || policy.on_5xx || policy.on_gateway_error,

@@ -37,11 +37,6 @@ impl Writer {
         self.has_ended
     }
 
-    /// Nothing more is to be sent.
-    pub(super) fn end(&mut self) {
-        self.has_ended = true;
-    }
-
     /// Writes some of `text`. Framing is always taken; data as far as there is room for it.
     ///
     /// # Errors

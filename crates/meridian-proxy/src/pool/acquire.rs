@@ -2,6 +2,7 @@
 
 use super::connection::OpenConnection;
 use super::host::Expiry;
+use super::http2;
 use super::keepalive::set_options;
 use super::{Host, UpstreamConnection, UpstreamStream};
 use crate::snapshot::Limits;
@@ -42,6 +43,7 @@ pub struct NewConnection {
     cluster: Rc<WorkerCluster>,
     host: Rc<Host>,
     server_name: Option<Arc<str>>,
+    is_http2: bool,
     pending: Option<Counted>,
 }
 
@@ -93,13 +95,23 @@ impl Drop for Counted {
 }
 
 impl Acquire {
-    /// An idle connection to `host`, or the right to a new one, for a request with the Host field `authority`.
+    /// An idle connection to `host`, or the right to a new one, for a request with the Host field `authority`. With
+    /// `is_http2` it is a stream of a connection that others share.
     ///
     /// # Errors
     /// [`AcquireError::Overflow`]
-    pub fn new(cluster: &Rc<WorkerCluster>, host: &Rc<Host>, authority: &[u8]) -> Result<Self, AcquireError> {
+    pub fn new(
+        cluster: &Rc<WorkerCluster>,
+        host: &Rc<Host>,
+        authority: &[u8],
+        is_http2: bool,
+    ) -> Result<Self, AcquireError> {
         let server_name = cluster.plan.tls.as_ref().and_then(|tls| tls.server_name(authority));
-        if let Some(connection) = take_idle(cluster, host, server_name.as_deref()) {
+        let idle = match is_http2 {
+            true => http2::stream(cluster, host, server_name.as_deref()),
+            false => take_idle(cluster, host, server_name.as_deref()),
+        };
+        if let Some(connection) = idle {
             return Ok(Self::Idle(connection));
         }
         let pending = match &cluster.plan.limits {
@@ -111,7 +123,7 @@ impl Acquire {
             }
         };
         cluster.stats.pending_started();
-        Ok(Self::New(NewConnection { cluster: cluster.clone(), host: host.clone(), server_name, pending }))
+        Ok(Self::New(NewConnection { cluster: cluster.clone(), host: host.clone(), server_name, is_http2, pending }))
     }
 }
 
@@ -122,6 +134,10 @@ impl NewConnection {
     /// # Errors
     /// [`AcquireError::Connect`]
     pub async fn connect(self) -> Result<UpstreamConnection, AcquireError> {
+        if self.is_http2 {
+            // A future of its own, for the sake of the size of those of HTTP/1.1.
+            return Box::pin(http2::connect(&self.cluster, &self.host, self.server_name.clone())).await;
+        }
         let open = match &self.pending {
             None => None,
             Some(pending) => match self.permit(&pending.limits).await {
@@ -222,6 +238,9 @@ impl Drop for Waiting<'_> {
 /// Gives a connection back after its request. Where others wait, one of this worker takes it; for one of another
 /// worker the connection is closed, so that it may open its own.
 pub fn release(cluster: &WorkerCluster, host: &Rc<Host>, connection: UpstreamConnection, now: Instant) {
+    if connection.is_http2() {
+        return;
+    }
     let configured = &cluster.plan.cluster;
     let max_requests = configured.max_requests_per_connection;
     if max_requests != 0 && connection.served() + 1 >= max_requests {

@@ -1,24 +1,81 @@
 //! One connection to an endpoint.
 
+use super::http2::PooledStream;
 use super::{Host, UpstreamStream};
 use crate::snapshot::Limits;
 use crate::stats::{ClusterStats, HostStats};
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection to an endpoint, busy or idle.
 #[derive(Debug)]
 pub struct UpstreamConnection {
-    stream: UpstreamStream,
+    stream: Carrier,
     local: Option<SocketAddr>,
     requests: u32,
     opened: Instant,
     idle_since: Instant,
     _open: Option<OpenConnection>,
-    _counted: CountedConnection,
+    _counted: Option<CountedConnection>,
+}
+
+/// What the bytes of a request go through.
+#[derive(Debug)]
+enum Carrier {
+    /// A connection of its own.
+    Own(UpstreamStream),
+    /// A stream of an HTTP/2 connection.
+    Shared(Box<PooledStream>),
+}
+
+impl AsyncRead for Carrier {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Own(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Shared(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Carrier {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Own(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Shared(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Own(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Shared(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Own(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Shared(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Own(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Shared(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
 }
 
 /// A connection in the counters of its cluster and endpoint, as long as it lives.
@@ -29,7 +86,7 @@ pub(super) struct CountedConnection {
 }
 
 impl CountedConnection {
-    fn new(cluster: &Rc<ClusterStats>, host: &Host) -> Self {
+    pub(super) fn new(cluster: &Rc<ClusterStats>, host: &Host) -> Self {
         let counted = Self { cluster: cluster.clone(), host: host.stats(cluster).clone() };
         counted.cluster.connection_opened();
         counted.host.connection_opened();
@@ -72,30 +129,60 @@ impl UpstreamConnection {
         host: &Host,
     ) -> Self {
         let now = Instant::now();
+        cluster.http1_connection();
         Self {
             local: stream.socket().local_addr().ok(),
-            stream,
+            stream: Carrier::Own(stream),
             requests: 0,
             opened: now,
             idle_since: now,
             _open: open,
-            _counted: CountedConnection::new(cluster, host),
+            _counted: Some(CountedConnection::new(cluster, host)),
         }
     }
 
-    /// The stream.
-    pub fn stream(&self) -> &UpstreamStream {
-        &self.stream
+    /// A stream of a connection that is counted by itself.
+    pub(super) fn shared(stream: PooledStream) -> Self {
+        let now = Instant::now();
+        Self {
+            local: stream.local(),
+            stream: Carrier::Shared(Box::new(stream)),
+            requests: 0,
+            opened: now,
+            idle_since: now,
+            _open: None,
+            _counted: None,
+        }
     }
 
-    /// The stream.
-    pub fn stream_mut(&mut self) -> &mut UpstreamStream {
+    /// Whether it is a stream of an HTTP/2 connection: it serves one request.
+    pub fn is_http2(&self) -> bool {
+        matches!(self.stream, Carrier::Shared(_))
+    }
+
+    /// The scheme that an HTTP/2 request is told to have; in HTTP/1.1 there is none.
+    pub fn set_scheme(&mut self, scheme: &'static str) {
+        if let Carrier::Shared(stream) = &mut self.stream {
+            stream.set_scheme(scheme);
+        }
+    }
+
+    /// The connection, where it is not shared.
+    pub fn stream(&self) -> Option<&UpstreamStream> {
+        match &self.stream {
+            Carrier::Own(stream) => Some(stream),
+            Carrier::Shared(_) => None,
+        }
+    }
+
+    /// What the request is written to, and the response read from.
+    pub fn stream_mut(&mut self) -> &mut (impl AsyncRead + AsyncWrite + Unpin + use<>) {
         &mut self.stream
     }
 
     /// Whether it may carry a request for which TLS would ask for `server_name`.
     pub fn is_for(&self, server_name: Option<&str>) -> bool {
-        self.stream.is_for(server_name)
+        self.stream().is_some_and(|stream| stream.is_for(server_name))
     }
 
     /// Our side.
@@ -120,7 +207,10 @@ impl UpstreamConnection {
 
     /// Nothing has come on it, neither bytes nor its end. Costs no system call unless something has.
     pub fn is_quiet(&mut self) -> bool {
-        self.stream.is_quiet()
+        match &mut self.stream {
+            Carrier::Own(stream) => stream.is_quiet(),
+            Carrier::Shared(_) => false,
+        }
     }
 
     /// Gives the connection back after a request whose response was read to its end. `max_requests` (zero: no limit) is

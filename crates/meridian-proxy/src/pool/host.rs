@@ -1,6 +1,7 @@
 //! One endpoint of a cluster, as one worker sees it.
 
 use super::UpstreamConnection;
+use super::http2::Http2Connections;
 use crate::snapshot::{ClusterPlan, HostPlan, Outliers};
 use crate::stats::{ClusterStats, HostStats};
 use meridian_ir::Cluster;
@@ -19,6 +20,8 @@ pub struct Host {
     pub address: SocketAddr,
     active: Cell<u32>,
     idle: RefCell<Vec<UpstreamConnection>>,
+    /// Connections that requests share.
+    pub(super) http2: Http2Connections,
     gone: Cell<bool>,
     stats: OnceCell<HostStats>,
     watch: RefCell<Option<Watch>>,
@@ -49,6 +52,7 @@ impl Host {
             address,
             active: Cell::new(0),
             idle: RefCell::default(),
+            http2: Http2Connections::default(),
             gone: Cell::new(false),
             stats: OnceCell::new(),
             watch: RefCell::default(),
@@ -95,7 +99,7 @@ impl Host {
 
     /// Keeps a connection for the next request; not when the endpoint was removed.
     pub(super) fn put_idle(&self, connection: UpstreamConnection) {
-        if !self.gone.get() {
+        if !self.gone.get() && !connection.is_http2() {
             self.idle.borrow_mut().push(connection);
         }
     }
@@ -104,6 +108,7 @@ impl Host {
     pub fn remove(&self) {
         self.gone.set(true);
         self.idle.take();
+        self.http2.clear();
     }
 
     /// Closes the idle connection that was used longest ago. Whether there was one.
@@ -121,6 +126,7 @@ impl Host {
     /// Closes idle connections that the endpoint has closed, that were not used for the cluster's idle timeout, or that
     /// are too old.
     pub fn sweep(&self, now: Instant, cluster: &Cluster, stats: &ClusterStats) {
+        self.http2.sweep(cluster, now);
         if self.idle.borrow().is_empty() {
             return;
         }
@@ -138,7 +144,7 @@ impl Host {
 
     /// How many idle connections there are.
     pub fn idle_count(&self) -> usize {
-        self.idle.borrow().len()
+        self.idle.borrow().len() + self.http2.idle_count()
     }
 }
 

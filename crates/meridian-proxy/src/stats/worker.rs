@@ -298,6 +298,16 @@ impl ClusterStats {
         self.set().counts.upstream_cx_destroy.inc();
     }
 
+    /// A connection speaks HTTP/1.1.
+    pub fn http1_connection(&self) {
+        self.set().counts.upstream_cx_http1_total.inc();
+    }
+
+    /// A connection speaks HTTP/2.
+    pub fn http2_connection(&self) {
+        self.set().counts.upstream_cx_http2_total.inc();
+    }
+
     /// A connection could not be made.
     pub fn connect_failed(&self) {
         self.set().counts.upstream_cx_connect_fail.inc();

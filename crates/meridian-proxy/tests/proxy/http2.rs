@@ -1,6 +1,9 @@
 //! HTTP/2 with real clients: curl, h2spec, and the `h2` crate.
 
+mod client;
 mod h2spec;
+mod origin;
+mod upstream;
 
 use crate::support::gateway::Gateway;
 use crate::support::origin::{Origin, Step};
