@@ -5,6 +5,8 @@
 
 pub mod client_hello;
 mod peek;
+mod proxy_protocol;
 
 pub use client_hello::ClientHello;
 pub use peek::{InspectError, Inspection, inspect};
+pub(crate) use proxy_protocol::receive;

@@ -51,6 +51,7 @@ pub mod listener;
 pub mod options;
 pub mod outcome;
 pub mod pool;
+pub mod proxy_protocol;
 pub mod record;
 pub mod snapshot;
 pub mod stats;

@@ -59,6 +59,8 @@ pub enum Ending {
     UpgradeFailed,
     /// No filter chain takes the connection.
     FilterChainNotFound,
+    /// The connection does not begin with the PROXY protocol header that its listener demands.
+    ProxyProtocol,
     /// The connection's TLS handshake failed, or broke off.
     TlsHandshakeFailed,
     /// The forwarded TCP connection ended as its peers wanted.
@@ -168,7 +170,7 @@ impl Ending {
             Self::StreamIdleTimeout { .. } => Flag::StreamIdleTimeout,
             Self::ClientDisconnected => Flag::DownstreamConnectionTermination,
             Self::BadHead(HeadError::MissingHost | HeadError::UpgradeNotAllowed) => return None,
-            Self::BadHead(_) | Self::BadBody(_) => Flag::DownstreamProtocolError,
+            Self::BadHead(_) | Self::BadBody(_) | Self::ProxyProtocol => Flag::DownstreamProtocolError,
             Self::LocalReset => Flag::LocalReset,
             Self::FaultAbort => Flag::FaultInjected,
             Self::ViaUpstream
@@ -215,6 +217,7 @@ impl Ending {
             Self::PathlessTarget => "absolute_path_rejected",
             Self::UpgradeFailed => "upgrade_failed",
             Self::FilterChainNotFound => "filter_chain_not_found",
+            Self::ProxyProtocol => "proxy_protocol_error",
             Self::LocalReset => "downstream_local_disconnect",
             Self::TlsHandshakeFailed | Self::TcpClosed => return None,
         }))

@@ -8,6 +8,7 @@ use crate::http1::Downstream;
 use crate::listener::{ConnectionInfo, TcpRuntime};
 use crate::outcome::{Ending, Flag, Flags, TransportFailure};
 use crate::pool::{ActiveConnection, UpstreamStream};
+use crate::proxy_protocol::Addresses;
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::{ConnectionHandle, Selection, Worker, WorkerCluster};
 use connect::{ConnectError, connect};
@@ -57,7 +58,8 @@ pub async fn serve(start: Start) {
     start.tcp.stats.opened();
     let mut progress = Progress::default();
     let Start { worker, tcp, chain_name, handle, io, info } = start;
-    let forwarded = forward(&worker, &tcp, io, info.remote, &mut progress);
+    let client = info.addresses();
+    let forwarded = forward(&worker, &tcp, io, &client, &mut progress);
     tokio::select! {
         () = forwarded => {}
         () = closing(&handle) => {}
@@ -114,7 +116,7 @@ async fn closing(handle: &ConnectionHandle) {
     tokio::time::sleep_until(close_at.into()).await;
 }
 
-async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, remote: SocketAddr, progress: &mut Progress) {
+async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, client: &Addresses, progress: &mut Progress) {
     let Some(cluster) = tcp.plan.pick(worker.random()).and_then(|slot| worker.cluster(slot.index)) else {
         Ending::ClusterNotFound.add_flags(false, &mut progress.flags);
         return;
@@ -122,14 +124,14 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, remote: Sock
     cluster.stats.tcp_opened();
     progress.cluster = Some(cluster.clone());
     let by_source = tcp.plan.proxy.hash_source_ip && cluster.plan.cluster.lb_policy.is_by_hash();
-    let hash = by_source.then(|| source_ip(remote.ip()));
+    let hash = by_source.then(|| source_ip(client.source.ip()));
     let Some(host) = cluster.select(|| worker.random(), &Selection { hash, ..Selection::default() }) else {
         progress.flags.add(Flag::NoHealthyUpstream);
         return;
     };
     let address = host.address;
     let mut active = ActiveConnection::new(host, &cluster.stats);
-    let mut upstream = match connect(&cluster, address).await {
+    let mut upstream = match connect(&cluster, address, client).await {
         Ok(upstream) => upstream,
         Err(ConnectError::Overflow) => {
             progress.flags.add(Flag::UpstreamOverflow);

@@ -84,9 +84,7 @@ impl Connection {
         self.edit_request(route.request_edits.as_deref(), name);
         self.edit_request(choice.request_edits.as_deref(), name);
         let buf = self.client.input.message();
-        let limit = self.limits.per_try.or(self.limits.timeout);
-        if let Some(limit) = limit.filter(|limit| !limit.is_zero()) {
-            let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        if let Some(millis) = self.expected_timeout(Duration::ZERO) {
             self.request.extra.add_number(KnownHeader::XEnvoyExpectedRqTimeoutMs, millis);
         }
         if let Some(host) = choice.host_rewrite.as_ref().or(forward.host_rewrite.as_ref()) {
@@ -95,6 +93,18 @@ impl Connection {
         if let Some(rewrite) = &forward.path_rewrite {
             self.request.rewrite_path(buf, |path, out| rewrite.apply(&route.route.matcher.path, path, out));
         }
+    }
+
+    /// What the endpoint is told of how long it may take: the limit of one try, or what is left of the whole request
+    /// after `elapsed`, in milliseconds.
+    fn expected_timeout(&self, elapsed: Duration) -> Option<u64> {
+        let some = |limit: Option<Duration>| limit.filter(|limit| !limit.is_zero());
+        let left = some(self.limits.timeout).map(|limit| limit.saturating_sub(elapsed).max(Duration::from_millis(1)));
+        let limit = match (some(self.limits.per_try), left) {
+            (Some(per_try), Some(left)) => per_try.min(left),
+            (per_try, left) => per_try.or(left)?,
+        };
+        Some(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Tries until there is a response that goes to the client.
@@ -191,7 +201,8 @@ impl Connection {
         cluster.stats.request_started();
         self.progress.timeline.pool_ready = None;
         let authority = self.request.authority(self.client.input.message());
-        let acquired = match Acquire::new(cluster, &host, authority, self.speaks_http2(cluster)) {
+        let (is_http2, client) = (self.speaks_http2(cluster), self.info.addresses());
+        let acquired = match Acquire::new(cluster, &host, authority, is_http2, client) {
             Ok(Acquire::Idle(connection)) => {
                 self.progress.timeline.pool_ready = Some(Duration::ZERO);
                 Ok(connection)
@@ -322,6 +333,12 @@ impl Connection {
         if self.progress.attempts > 1 {
             self.client.input.replay();
             self.request.extra.remove_known(KnownHeader::XEnvoyAttemptCount);
+            let received = self.progress.timeline.downstream_rx_end.unwrap_or_default().max(self.progress.delay);
+            if let Some(millis) = self.expected_timeout(self.elapsed().saturating_sub(received)) {
+                let name = KnownHeader::XEnvoyExpectedRqTimeoutMs;
+                self.request.extra.remove_known(name);
+                self.request.extra.add_number(name, millis);
+            }
         }
         let framing = self.request.framing_upstream(is_http2);
         self.upload.reset();

@@ -1,6 +1,7 @@
 //! Looking at the first bytes of a socket without taking them.
 
 use super::client_hello::{self, ClientHello, MAX_CLIENT_HELLO, Progress};
+use crate::proxy_protocol::HeaderError;
 use meridian_ir::filter_chain::TransportProtocol;
 use rustix::net::RecvFlags;
 use std::cell::RefCell;
@@ -33,6 +34,9 @@ pub enum InspectError {
     /// Longer than [`MAX_CLIENT_HELLO`].
     #[error("the ClientHello is longer than {MAX_CLIENT_HELLO} bytes")]
     TooLarge,
+    /// No PROXY protocol header that is taken, where the listener demands one.
+    #[error("{0}")]
+    ProxyProtocol(#[from] HeaderError),
     /// The socket failed.
     #[error("the connection failed while its first bytes were awaited: {0}")]
     Io(#[from] io::Error),

@@ -3,8 +3,9 @@
 use super::{FilterRuntime, WorkerChain, WorkerListener};
 use crate::http1;
 use crate::http2;
-use crate::inspect::{InspectError, inspect};
+use crate::inspect::{self, InspectError, inspect};
 use crate::outcome::{Ending, Flags};
+use crate::proxy_protocol::Addresses;
 use crate::record::{Downstream as RecordDownstream, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::tcp;
 use crate::tls::{self, PeerCertificate, ServerTls, TlsError, TlsFailure};
@@ -73,6 +74,19 @@ pub struct TlsInfo {
 }
 
 impl ConnectionInfo {
+    /// A PROXY protocol header has told of the connection behind this one.
+    fn set_proxied(&mut self, told: Option<Addresses>) {
+        let Some(Addresses { source, destination }) = told else { return };
+        self.direct = Some(Box::new(Direct { local: self.local, remote: self.remote }));
+        (self.remote, self.local) = (source, destination);
+        self.remote_ip = source.ip().to_canonical().to_string();
+    }
+
+    /// What an endpoint is told of this connection by the PROXY protocol.
+    pub fn addresses(&self) -> Addresses {
+        Addresses { source: self.remote, destination: self.local }
+    }
+
     /// As records show it. `remote` is the client as trusted headers tell it.
     pub fn record(&self, remote: SocketAddr) -> RecordDownstream<'_> {
         RecordDownstream {
@@ -165,6 +179,21 @@ async fn choose_chain(
     stream: &TcpStream,
     mut info: ConnectionInfo,
 ) -> Option<(Rc<WorkerChain>, ConnectionInfo)> {
+    if listener.chains().plan.listener.proxy_protocol {
+        match inspect::receive(stream, INSPECT_TIMEOUT).await {
+            Ok(told) => info.set_proxied(told),
+            Err(InspectError::TimedOut(_)) => {
+                listener.stats.inspection_timed_out();
+                return None;
+            }
+            Err(error) => {
+                tracing::debug!(peer = %info.remote, "a connection is refused: {error}");
+                let record = record(&info, Ending::ProxyProtocol, None);
+                listener.chains().log_refused(worker, &record);
+                return None;
+            }
+        }
+    }
     let mut transport = TransportProtocol::RawBuffer;
     let mut alpn = Vec::new();
     if listener.chains().plan.listener.tls_inspector {

@@ -5,6 +5,7 @@ use super::host::Expiry;
 use super::http2;
 use super::keepalive::set_options;
 use super::{Host, UpstreamConnection, UpstreamStream};
+use crate::proxy_protocol::{self, Addresses};
 use crate::snapshot::Limits;
 use crate::tls::TlsFailure;
 use crate::worker::WorkerCluster;
@@ -15,6 +16,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 /// Why there is no connection.
@@ -44,6 +46,7 @@ pub struct NewConnection {
     host: Rc<Host>,
     server_name: Option<Arc<str>>,
     is_http2: bool,
+    client: Addresses,
     pending: Option<Counted>,
 }
 
@@ -95,8 +98,10 @@ impl Drop for Counted {
 }
 
 impl Acquire {
-    /// An idle connection to `host`, or the right to a new one, for a request with the Host field `authority`. With
-    /// `is_http2` it is a stream of a connection that others share.
+    /// An idle connection to `host`, or the right to a new one, for a request with the Host field `authority` of the
+    /// connection `client`. With `is_http2` it is a stream of a connection that others share. Where the cluster speaks the
+    /// PROXY protocol, a connection tells of one client, and is not used for another request; one that is shared tells of
+    /// none.
     ///
     /// # Errors
     /// [`AcquireError::Overflow`]
@@ -105,6 +110,7 @@ impl Acquire {
         host: &Rc<Host>,
         authority: &[u8],
         is_http2: bool,
+        client: Addresses,
     ) -> Result<Self, AcquireError> {
         let server_name = cluster.plan.tls.as_ref().and_then(|tls| tls.server_name(authority));
         let idle = match is_http2 {
@@ -123,7 +129,8 @@ impl Acquire {
             }
         };
         cluster.stats.pending_started();
-        Ok(Self::New(NewConnection { cluster: cluster.clone(), host: host.clone(), server_name, is_http2, pending }))
+        let (cluster, host) = (cluster.clone(), host.clone());
+        Ok(Self::New(NewConnection { cluster, host, server_name, is_http2, client, pending }))
     }
 }
 
@@ -145,7 +152,7 @@ impl NewConnection {
                 Permit::Open(open) => Some(open),
             },
         };
-        let stream = open_stream(&self.cluster, self.host.address, self.server_name.clone()).await;
+        let stream = open_stream(&self.cluster, self.host.address, self.server_name.clone(), Some(&self.client)).await;
         let stream = stream.map_err(AcquireError::Connect)?;
         Ok(UpstreamConnection::new(stream, open, &self.cluster.stats, &self.host))
     }
@@ -178,7 +185,7 @@ impl NewConnection {
 }
 
 /// Connects to `address`, an endpoint of `cluster`, with TLS where the cluster has it. `server_name` is that of
-/// [`crate::tls::ClientTls::server_name`].
+/// [`crate::tls::ClientTls::server_name`], `client` what the endpoint is told where the cluster speaks the PROXY protocol.
 ///
 /// # Errors
 /// The connection cannot be made, or the handshake failed; [`crate::outcome::TransportFailure::of`] tells them apart.
@@ -186,9 +193,13 @@ pub async fn open_stream(
     cluster: &WorkerCluster,
     address: SocketAddr,
     server_name: Option<Arc<str>>,
+    client: Option<&Addresses>,
 ) -> io::Result<UpstreamStream> {
-    let stream = TcpStream::connect(address).await?;
+    let mut stream = TcpStream::connect(address).await?;
     set_options(&stream, &cluster.plan.cluster)?;
+    if let Some(version) = cluster.plan.cluster.proxy_protocol {
+        stream.write_all(&proxy_protocol::encode(version, client)).await?;
+    }
     let Some(tls) = &cluster.plan.tls else { return Ok(UpstreamStream::Plain(stream)) };
     let stream = tls.connect(stream, address, server_name).await;
     match &stream {
@@ -260,6 +271,10 @@ pub fn put_back(cluster: &WorkerCluster, host: &Rc<Host>, connection: UpstreamCo
 }
 
 fn hand_on(cluster: &WorkerCluster, keep: impl FnOnce(UpstreamConnection), connection: UpstreamConnection) {
+    if cluster.plan.cluster.proxy_protocol.is_some() {
+        // It tells of one client.
+        return;
+    }
     let Some(limits) = &cluster.plan.limits else { return keep(connection) };
     if limits.pending.load(Ordering::Relaxed) == 0 {
         keep(connection);

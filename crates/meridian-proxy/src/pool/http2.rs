@@ -154,7 +154,7 @@ async fn make(
     server_name: Option<Arc<str>>,
     open: Option<OpenConnection>,
 ) -> io::Result<Multiplexed> {
-    let io = open_stream(cluster, host.address, server_name.clone()).await?;
+    let io = open_stream(cluster, host.address, server_name.clone(), None).await?;
     let local = io.socket().local_addr().ok();
     let failed = |error: h2::Error| error.into_io().unwrap_or_else(|| io::ErrorKind::ConnectionReset.into());
     let (sender, connection) = client_settings().handshake(io).await.map_err(failed)?;

@@ -2,6 +2,7 @@
 
 use crate::outcome::TransportFailure;
 use crate::pool::{UpstreamStream, open_stream};
+use crate::proxy_protocol::Addresses;
 use crate::snapshot::Limits;
 use crate::worker::WorkerCluster;
 use std::io;
@@ -64,8 +65,12 @@ impl Drop for Counted {
     }
 }
 
-/// Connects to `address`, an endpoint of `cluster`.
-pub(super) async fn connect(cluster: &WorkerCluster, address: SocketAddr) -> Result<Connected<'_>, ConnectError> {
+/// Connects to `address`, an endpoint of `cluster`, for the connection `client`.
+pub(super) async fn connect<'c>(
+    cluster: &'c WorkerCluster,
+    address: SocketAddr,
+    client: &Addresses,
+) -> Result<Connected<'c>, ConnectError> {
     let max = cluster.plan.cluster.circuit_breakers.max_connections;
     let limit = match &cluster.plan.limits {
         None => None,
@@ -77,7 +82,7 @@ pub(super) async fn connect(cluster: &WorkerCluster, address: SocketAddr) -> Res
             counted => counted,
         },
     };
-    let connecting = open_stream(cluster, address, None);
+    let connecting = open_stream(cluster, address, None, Some(client));
     match tokio::time::timeout(cluster.plan.cluster.connect_timeout, connecting).await {
         Ok(Ok(stream)) => {
             cluster.stats.connection_opened();

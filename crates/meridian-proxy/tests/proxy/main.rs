@@ -2,10 +2,12 @@
 
 mod allocations;
 mod balancing;
+mod edge_headers;
 mod failures;
 mod filters;
 mod forwarding;
 mod http1_corpus;
 mod http2;
+mod proxy_protocol;
 mod support;
 mod swaps;

@@ -1,7 +1,7 @@
 //! A running gateway with its access log in a file.
 
 use super::{access_log, apply, listener, manager, options, start_with};
-use meridian_ir::{HttpConnectionManager, ProxyConfig};
+use meridian_ir::{HttpConnectionManager, Listener, ProxyConfig};
 use meridian_proxy::{ProxyHandle, ProxyOptions};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,21 +24,38 @@ impl Gateway {
 
     /// The same with another connection manager.
     pub(crate) fn run_with(config: ProxyConfig, change: impl FnOnce(&mut HttpConnectionManager)) -> Self {
-        Self::run_options(config, options(), change)
+        Self::run_changed(config, options(), change, |_| {})
     }
 
     /// The same with other options of the process.
     pub(crate) fn run_options(
+        config: ProxyConfig,
+        options: ProxyOptions,
+        change: impl FnOnce(&mut HttpConnectionManager),
+    ) -> Self {
+        Self::run_changed(config, options, change, |_| {})
+    }
+
+    /// The same with another listener, too. What the listener itself logs goes to the same file.
+    pub(crate) fn run_listener(config: ProxyConfig, change: impl FnOnce(&mut Listener)) -> Self {
+        Self::run_changed(config, options(), |_| {}, change)
+    }
+
+    fn run_changed(
         mut config: ProxyConfig,
         options: ProxyOptions,
         change: impl FnOnce(&mut HttpConnectionManager),
+        change_listener: impl FnOnce(&mut Listener),
     ) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let log = tempfile::NamedTempFile::new().expect("a temporary file");
         let mut manager = manager("http.8080");
         manager.access_log = vec![access_log(log.path().to_str().expect("UTF-8"))];
         change(&mut manager);
-        config.listeners.insert("http".into(), Arc::new(listener("http", manager)));
+        let mut listener = listener("http", manager);
+        listener.access_log = vec![access_log(log.path().to_str().expect("UTF-8"))];
+        change_listener(&mut listener);
+        config.listeners.insert("http".into(), Arc::new(listener));
         let proxy = start_with(options);
         let address = runtime.block_on(apply(&proxy, &config, "http"));
         Self { address, proxy, runtime, log }
