@@ -5,12 +5,15 @@ mod h1;
 mod process;
 mod routes;
 mod stats;
+mod tls;
 
 /// What can be measured.
 #[derive(clap::Subcommand, Debug)]
 pub(crate) enum Benchmark {
     /// What forwarding HTTP/1.1 costs, beside nginx, HAProxy and Envoy
     H1(h1::H1Args),
+    /// What TLS costs, handshakes and requests, beside nginx, HAProxy and Envoy
+    Tls(tls::TlsArgs),
     /// How fast a changed route is live, and what many routes cost in memory
     Routes(routes::RoutesArgs),
 }
@@ -22,6 +25,7 @@ pub(crate) enum Benchmark {
 pub(crate) fn run(benchmark: Benchmark) -> anyhow::Result<()> {
     match benchmark {
         Benchmark::H1(args) => h1::run(&args),
+        Benchmark::Tls(args) => tls::run(&args),
         Benchmark::Routes(args) => routes::run(&args),
     }
 }

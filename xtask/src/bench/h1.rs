@@ -4,8 +4,8 @@
 //! of them is under load, in turns, so that whatever else the machine does falls on all alike. The figure is CPU time
 //! of the whole process, user and system, divided by the requests that `wrk` counted; nothing is counted that failed.
 
-mod load;
-mod proxies;
+pub(super) mod load;
+pub(super) mod proxies;
 
 use super::client::Client;
 use super::process::{build_meridian, cpu_time_with_children};
@@ -20,8 +20,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The origin, and where the proxies listen; loopback addresses that nothing else uses.
-const ORIGIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 77, 1, 2)), 9000);
-const EDGE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 1, 1));
+pub(super) const ORIGIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 77, 1, 2)), 9000);
+pub(super) const EDGE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 1, 1));
 const HOST: &str = "bench.example.com";
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -139,7 +139,7 @@ pub(crate) fn run(args: &H1Args) -> anyhow::Result<()> {
 }
 
 /// What the benchmark starts but the project does not build.
-fn install(proxies: &[Kind]) -> anyhow::Result<()> {
+pub(super) fn install(proxies: &[Kind]) -> anyhow::Result<()> {
     // Nginx is the origin, too.
     if ["nginx", "haproxy", "wrk", "taskset", "setpriv"].iter().any(|program| !super::process::installed(program)) {
         crate::setup::run()?;

@@ -3,6 +3,7 @@
 mod downstream;
 mod files;
 mod lab;
+mod many;
 mod pki;
 mod sessions;
 mod upstream;

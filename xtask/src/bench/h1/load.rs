@@ -18,7 +18,7 @@ pub(super) enum Load {
 }
 
 /// The answer to small requests.
-pub(super) const SMALL: &str =
+pub(in crate::bench) const SMALL: &str =
     r#"{"id":4711,"name":"widget","price":"19.99","tags":["blue","round"],"stock":{"berlin":12,"lyon":0}}"#;
 /// Bytes of the large answer.
 pub(super) const LARGE: usize = 64 * 1024;
@@ -71,10 +71,10 @@ pub(super) struct Wrk {
 
 /// What one run of `wrk` counted.
 #[derive(Debug, PartialEq)]
-pub(super) struct Counted {
-    pub(super) requests: u64,
+pub(in crate::bench) struct Counted {
+    pub(in crate::bench) requests: u64,
     /// Requests in one second.
-    pub(super) rate: f64,
+    pub(in crate::bench) rate: f64,
 }
 
 impl Wrk {
@@ -95,7 +95,7 @@ impl Wrk {
 }
 
 /// Reads `wrk`'s report.
-fn parse(text: &str) -> anyhow::Result<Counted> {
+pub(in crate::bench) fn parse(text: &str) -> anyhow::Result<Counted> {
     for line in text.lines().map(str::trim) {
         if line.starts_with("Socket errors:") || line.starts_with("Non-2xx") {
             bail!("{line}");

@@ -15,7 +15,7 @@ use std::process::Command;
 
 /// A proxy to measure.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::bench) enum Kind {
     /// nginx of the distribution, one worker
     Nginx,
     /// HAProxy of the distribution, one thread
@@ -27,7 +27,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const fn name(self) -> &'static str {
+    pub(in crate::bench) const fn name(self) -> &'static str {
         match self {
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
@@ -84,7 +84,7 @@ impl Proxy {
 ///
 /// # Errors
 /// nginx cannot be started.
-pub(super) fn start_origin(folder: &Path, core: u32) -> anyhow::Result<Program> {
+pub(in crate::bench) fn start_origin(folder: &Path, core: u32) -> anyhow::Result<Program> {
     let folder = folder.join("origin");
     fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
     fs::write(folder.join("large"), vec![b'x'; LARGE])?;
@@ -99,14 +99,14 @@ pub(super) fn start_origin(folder: &Path, core: u32) -> anyhow::Result<Program> 
 }
 
 /// `program` on one core. It ends with the benchmark, even when that is killed.
-fn on_core(core: u32, program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(in crate::bench) fn on_core(core: u32, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM", "taskset", "-c", &core.to_string()]).arg(program);
     command
 }
 
 /// nginx with the given `http` section.
-fn nginx(folder: &Path, http: &str, core: u32) -> anyhow::Result<Command> {
+pub(in crate::bench) fn nginx(folder: &Path, http: &str, core: u32) -> anyhow::Result<Command> {
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {}/{name};\n", folder.display()))
         .concat();
@@ -153,7 +153,7 @@ fn haproxy(folder: &Path, address: SocketAddr, core: u32) -> anyhow::Result<Comm
 }
 
 /// Istio's default access-log format.
-const ISTIO_LOG: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" \
+pub(in crate::bench) const ISTIO_LOG: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" \
     %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% \
     \"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% \
     %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \
