@@ -170,8 +170,13 @@ impl ControlPlane {
     }
 
     fn forget(&mut self, key: &Key) {
-        self.reports.remove(key);
+        let told = self.reports.remove(key).is_some();
         self.outdated.remove(key);
+        if told && key.resource == GroupResource::of(&ingress::KIND) {
+            // Its events go with it.
+            let report = Report { conditions: Arc::default(), load_balancer: Some(self.load_balancer.clone()) };
+            self.statuses.write(std::iter::once((key.clone(), report)));
+        }
         let Some(kind) = self.kinds.get(&key.resource) else { return };
         let namespace = (!key.namespace.is_empty()).then(|| key.namespace.clone());
         let object = ObjectRef { kind, namespace, name: key.name.clone() };

@@ -7,6 +7,7 @@
 
 mod config_dir;
 mod control_plane;
+mod events;
 mod ingress_status;
 mod mesh;
 mod source;

@@ -1,6 +1,6 @@
 //! Writes conditions to the store, beside the loop that finds them.
 
-use crate::status;
+use crate::{events, status};
 use jiff::Timestamp;
 use meridian_store::{Change, Key, Store, StoreError};
 use meridian_translate::Condition;
@@ -93,6 +93,9 @@ async fn write_one(store: Store, key: Key, report: Report) {
             })
         })
         .await;
+    if report.load_balancer.is_some() {
+        events::follow(&store, &key, written.as_deref().ok(), &report.conditions, &now).await;
+    }
     match written {
         // Deleted meanwhile, or the process ends: nobody waits for this status.
         Ok(_) | Err(StoreError::NotFound(_) | StoreError::Closed) => {}

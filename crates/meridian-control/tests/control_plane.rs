@@ -49,6 +49,16 @@ impl Plane {
         config.expect("a configuration in time").unwrap().clone()
     }
 
+    /// Waits until `test` is true.
+    async fn until(&self, test: impl Fn(&Plane) -> bool) {
+        let look = async {
+            while !test(self) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.expect("in time");
+    }
+
     /// Waits until the condition of an object has this status; its message.
     async fn condition(&self, plural: &str, name: &str, condition: &str, status: &str) -> String {
         let key = Key::new(GroupResource::new("networking.istio.io", plural), "default", name);
@@ -136,6 +146,45 @@ async fn the_mesh_configuration_is_live() {
         .put("{apiVersion: v1, kind: ConfigMap, metadata: {name: istio, namespace: istio-system}, data: {mesh: ''}}")
         .await;
     plane.config(|config| !config.listeners.is_empty() && !logs(config)).await;
+}
+
+const INGRESS: &str = "
+apiVersion: networking.k8s.io/v1beta1
+kind: Ingress
+metadata: {name: web, annotations: {kubernetes.io/ingress.class: istio}}
+spec:
+  rules:
+  - {host: web.example.com, http: {paths: [{path: /*, backend: {serviceName: web, servicePort: 80}}]}}
+";
+
+#[tokio::test]
+async fn ingresses_are_served_and_told_where_and_what_is_wrong() {
+    let mut plane = start().await;
+    plane.put(INGRESS).await;
+    plane.config(|config| serves(config, "web.example.com")).await;
+    let key = Key::new(GroupResource::new("networking.k8s.io", "ingresses"), "default", "web");
+    let value = |plane: &Plane, key: &Key| plane.api.store().get(key).map(|object| object.to_value("", ""));
+    let event = Key::new(GroupResource::new("", "events"), "default", "web.resolvedrefs");
+    plane.until(|plane| value(plane, &event).is_some()).await;
+    let told = value(&plane, &event).unwrap();
+    assert_eq!((&told["reason"], &told["type"]), (&"BackendNotFound".into(), &"Warning".into()));
+    assert_eq!(told["involvedObject"]["name"], "web");
+    let message = told["message"].as_str().unwrap();
+    assert!(message.starts_with("spec.rules[0].http.paths[0].backend.service.name: "), "{message}");
+    let ingress = value(&plane, &key).unwrap();
+    assert_eq!(ingress["status"]["loadBalancer"], serde_json::json!({"ingress": [{"ip": "127.0.0.1"}]}));
+
+    plane.put("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}").await;
+    plane.until(|plane| value(plane, &event).is_none()).await;
+    // The gateway's Service is given an address.
+    let service = Key::new(GroupResource::new("", "services"), "istio-system", "istio-ingressgateway");
+    let status = serde_json::json!({"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}});
+    plane.api.store().update_status(&service, status.clone()).await.unwrap();
+    plane.until(|plane| value(plane, &key).unwrap()["status"]["loadBalancer"] == status["loadBalancer"]).await;
+    // Another controller's: nothing of ours stays.
+    plane.put(&INGRESS.replace("ingress.class: istio", "ingress.class: nginx")).await;
+    plane.config(|config| !serves(config, "web.example.com")).await;
+    plane.until(|plane| value(plane, &key).unwrap()["status"] == serde_json::json!({"loadBalancer": {}})).await;
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use trial::Trial;
 
 /// The scenarios of the shared references that pass. A new one is a line here.
 const SCENARIOS: &[&str] =
-    &["01-ingress-http", "02-ingress-any-host", "05-ingress-tls-hosts", "07-ingress-passthrough"];
+    &["01-ingress-http", "02-ingress-any-host", "03-kubernetes-ingress", "05-ingress-tls-hosts", "07-ingress-passthrough"];
 
 fn main() -> ExitCode {
     let settings = match support::settings() {
