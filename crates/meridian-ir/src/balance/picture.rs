@@ -47,6 +47,9 @@ pub struct Choice<'c, R, A> {
     pub hash: Option<u64>,
     /// How often an endpoint was drawn for this request before that was not wanted.
     pub attempt: u32,
+    /// Positions of the endpoints that the request was sent to before, where their priorities are to be avoided
+    /// ([`crate::route::RetryPolicy::avoid_previous_priorities`]).
+    pub tried: &'c [usize],
     /// Whose turn it is in round robin; counted up.
     pub turn: &'c Cell<u64>,
     /// Random numbers.
@@ -60,11 +63,18 @@ pub struct Choice<'c, R, A> {
 pub struct Picture {
     policy: Option<LbPolicy>,
     levels: Vec<Level>,
+    /// The level of each endpoint, where there are several.
+    level_of: Vec<u32>,
 }
+
+/// How many tries pass until the priorities that were tried are left out, and again (`update_frequency`, Istio's).
+const PRIORITY_UPDATE_FREQUENCY: usize = 2;
 
 #[derive(Debug, Clone, PartialEq)]
 struct Level {
     load: LevelLoad,
+    /// Percent of what the level was made for that it can take.
+    availability: u32,
     /// Of the groups.
     weights: Weights,
     groups: Vec<Group>,
@@ -94,8 +104,35 @@ impl Picture {
             })
             .collect();
         let loads = priority::loads(&health, settings.panic_percent);
-        let level = |(priority, load): (&u32, LevelLoad)| Level::new(settings, candidates, *priority, load);
-        Self { policy: Some(settings.policy), levels: levels.iter().zip(loads).map(level).collect() }
+        let level = |((priority, load), health): ((&u32, LevelLoad), &LevelHealth)| Level {
+            availability: health.availability(),
+            ..Level::new(settings, candidates, *priority, load)
+        };
+        let position = |one: &Candidate<'_>| levels.iter().position(|level| *level == one.priority).unwrap_or(0) as u32;
+        let level_of = if levels.len() > 1 { candidates.iter().map(position).collect() } else { Vec::new() };
+        let levels = levels.iter().zip(loads).zip(&health).map(level).collect();
+        Self { policy: Some(settings.policy), levels, level_of }
+    }
+
+    /// The loads of the levels without those of the endpoints that were `tried`, divided by what is available; `None`
+    /// when nothing is left out, or nothing left.
+    fn loads_without(&self, tried: &[usize]) -> Option<Vec<u32>> {
+        let tried = &tried[..tried.len() - tried.len() % PRIORITY_UPDATE_FREQUENCY];
+        let is_left_out = |level: u32| tried.iter().any(|position| self.level_of.get(*position) == Some(&level));
+        let mut loads: Vec<u32> = ((0u32..).zip(&self.levels))
+            .map(|(index, level)| if is_left_out(index) { 0 } else { level.availability })
+            .collect();
+        let total: u32 = loads.iter().sum();
+        if tried.is_empty() || total == 0 {
+            return None;
+        }
+        loads.iter_mut().for_each(|load| *load = *load * 100 / total);
+        // What rounding has left over.
+        let left = 100 - loads.iter().sum::<u32>();
+        if let Some(first) = loads.iter_mut().find(|load| **load > 0) {
+            *first += left;
+        }
+        Some(loads)
     }
 
     /// The position of the endpoint to use; `None` when none may be used.
@@ -110,7 +147,10 @@ impl Picture {
             // A hashed request stays on its level; other numbers are for the choice within it, too.
             levels => {
                 let drawn = if by_hash { number } else { (choice.random)() };
-                levels.get(priority::choose(levels.iter().map(|level| level.load.percent), drawn))?
+                levels.get(match self.loads_without(choice.tried) {
+                    Some(loads) => priority::choose(loads, drawn),
+                    None => priority::choose(levels.iter().map(|level| level.load.percent), drawn),
+                })?
             }
         };
         let group = match &level.groups[..] {
@@ -165,7 +205,7 @@ impl Level {
     }
 
     fn single(load: LevelLoad, group: Group) -> Self {
-        Self { load, weights: Weights::new([1]), groups: vec![group] }
+        Self { load, availability: 0, weights: Weights::new([1]), groups: vec![group] }
     }
 
     /// A group for each locality that has a weight, as far as its endpoints are healthy.
@@ -193,7 +233,12 @@ impl Level {
         }
         // Weights of localities may be as large as 32 bits: they are brought into them again.
         let shift = weights.iter().max().map_or(0, |max| (64 - max.leading_zeros()).saturating_sub(32));
-        Self { load, weights: Weights::new(weights.iter().map(|weight| (weight >> shift) as u32)), groups }
+        Self {
+            load,
+            availability: 0,
+            weights: Weights::new(weights.iter().map(|weight| (weight >> shift) as u32)),
+            groups,
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub struct LevelLoad {
 
 impl LevelHealth {
     /// Percent of what the level was made for that it can take.
-    fn availability(self) -> u32 {
+    pub(super) fn availability(self) -> u32 {
         if self.total == 0 {
             return 0;
         }

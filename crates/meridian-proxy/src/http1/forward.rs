@@ -185,11 +185,17 @@ impl Connection {
 
     /// One try: an endpoint, a connection to it, the request on it, the head of the response.
     async fn try_once(&mut self, cluster: &Rc<WorkerCluster>, policy: Option<&RetryPolicy>) -> Try {
-        let avoid =
-            if policy.is_some_and(|policy| policy.avoid_previous_hosts) { &self.progress.tried[..] } else { &[] };
+        let tried = |wanted: fn(&RetryPolicy) -> bool| match policy {
+            Some(policy) if wanted(policy) => &self.progress.tried[..],
+            _ => &[],
+        };
         let worker = self.worker.clone();
-        let selection =
-            Selection { hash: self.progress.hash.as_ref().and_then(|hash| hash.hash), avoid, ..Selection::default() };
+        let selection = Selection {
+            hash: self.progress.hash.as_ref().and_then(|hash| hash.hash),
+            avoid: tried(|policy| policy.avoid_previous_hosts),
+            avoid_priorities_of: tried(|policy| policy.avoid_previous_priorities),
+            ..Selection::default()
+        };
         let Some(host) = cluster.select(|| worker.random(), &selection) else {
             return Try::Interrupted(Ending::NoHealthyUpstream);
         };

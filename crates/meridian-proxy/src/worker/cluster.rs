@@ -46,6 +46,8 @@ pub struct Selection<'s> {
     pub destination: Option<SocketAddr>,
     /// Endpoints that were tried.
     pub avoid: &'s [SocketAddr],
+    /// Endpoints that were tried, whose priorities are to be avoided.
+    pub avoid_priorities_of: &'s [SocketAddr],
 }
 
 impl WorkerCluster {
@@ -150,11 +152,14 @@ impl WorkerCluster {
         if current.picture.is_in_panic() {
             self.stats.in_panic();
         }
+        let position = |tried: &SocketAddr| self.hosts.iter().position(|host| host.address == *tried);
+        let tried: Vec<usize> = selection.avoid_priorities_of.iter().filter_map(position).collect();
         let mut drawn = None;
         for attempt in 0..=HOST_SELECTION_ATTEMPTS {
             let choice = Choice {
                 hash: selection.hash,
                 attempt,
+                tried: &tried,
                 turn: &self.turn,
                 random: &mut random,
                 active: |position: usize| self.hosts[position].active(),

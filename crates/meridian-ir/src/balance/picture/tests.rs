@@ -34,7 +34,7 @@ fn numbers() -> impl FnMut() -> u64 {
 
 fn by_hash(picture: &Picture, hash: u64, attempt: u32) -> Option<usize> {
     let turn = Cell::new(0);
-    picture.choose(Choice { hash: Some(hash), attempt, turn: &turn, random: || 0, active: |_| 0 })
+    picture.choose(Choice { hash: Some(hash), attempt, tried: &[], turn: &turn, random: || 0, active: |_| 0 })
 }
 
 /// How often each of `size` endpoints is chosen in `count` requests without a hash.
@@ -43,7 +43,7 @@ fn counts(picture: &Picture, size: usize, count: usize) -> Vec<usize> {
     let mut random = numbers();
     let mut counts = vec![0; size];
     for _ in 0..count {
-        let choice = Choice { hash: None, attempt: 0, turn: &turn, random: &mut random, active: |_| 0 };
+        let choice = Choice { hash: None, attempt: 0, tried: &[], turn: &turn, random: &mut random, active: |_| 0 };
         counts[picture.choose(choice).expect("there is an endpoint")] += 1;
     }
     counts
@@ -126,7 +126,7 @@ fn panic_uses_what_is_not_healthy() {
     candidates.iter_mut().for_each(|one| one.is_healthy = false);
     let picture = Picture::new(&settings(LbPolicy::Random), &candidates);
     let turn = Cell::new(0);
-    let choice = || Choice { hash: None, attempt: 0, turn: &turn, random: || 1, active: |_| 0 };
+    let choice = || Choice { hash: None, attempt: 0, tried: &[], turn: &turn, random: || 1, active: |_| 0 };
     assert_eq!((picture.choose(choice()), picture.is_in_panic()), (None, false));
     let picture = Picture::new(&Settings { panic_percent: 1, ..settings(LbPolicy::Random) }, &candidates);
     assert!(picture.is_in_panic() && picture.choose(choice()).is_some());
@@ -211,11 +211,37 @@ proptest! {
             state
         };
         let hash = is_hashed.then_some(seed);
-        let choice = Choice { hash, attempt: 0, turn: &turn, random, active: |_| 0 };
+        let choice = Choice { hash, attempt: 0, tried: &[], turn: &turn, random, active: |_| 0 };
         match picture.choose(choice) {
             Some(chosen) => prop_assert!(candidates[chosen].is_healthy || panic_percent > 0),
             // Rings and tables leave out localities without weight, even the only one.
             None => prop_assert!(policy > 2 || candidates.iter().all(|one| !one.is_healthy)),
         }
     }
+}
+
+#[test]
+fn priorities_that_were_tried_are_left_out_at_every_second_try() {
+    let locality = Name::from("");
+    let mut candidates = healthy(6, &locality);
+    candidates.iter_mut().enumerate().for_each(|(position, one)| one.priority = position as u32 / 2);
+    let picture = Picture::new(&settings(LbPolicy::Random), &candidates);
+    let turn = Cell::new(0);
+    let levels = |tried: &[usize]| {
+        let mut random = numbers();
+        let mut counts = vec![0; 3];
+        for _ in 0..10_000 {
+            let choice = Choice { hash: None, attempt: 0, tried, turn: &turn, random: &mut random, active: |_| 0 };
+            counts[picture.choose(choice).expect("there is an endpoint") / 2] += 1;
+        }
+        counts
+    };
+    assert_eq!(levels(&[]), [10_000, 0, 0]);
+    assert_eq!(levels(&[0]), [10_000, 0, 0]);
+    let second = levels(&[0, 1]);
+    assert_eq!(second[0], 0);
+    assert_near(&second[1..], &[5_000, 5_000], 10);
+    assert_eq!(levels(&[0, 2, 4]), levels(&[0, 2]), "the third try is not looked at yet");
+    assert_eq!(levels(&[0, 2]), [0, 0, 10_000]);
+    assert_eq!(levels(&[0, 2, 4, 5]), [10_000, 0, 0], "nothing is left: as if nothing had been tried");
 }
