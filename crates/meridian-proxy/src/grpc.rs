@@ -19,6 +19,25 @@ pub const fn status_of_http(status: u16) -> u32 {
     }
 }
 
+/// The HTTP status that a gRPC status counts as for outlier detection (Envoy's `Grpc::Utility::grpcToHttpStatus`).
+#[must_use]
+pub const fn http_of_status(status: u16) -> u16 {
+    match status {
+        0 => 200,
+        1 => 499,
+        3 | 9 | 11 => 400,
+        4 => 504,
+        5 => 404,
+        6 | 10 => 409,
+        7 => 403,
+        8 => 429,
+        12 => 501,
+        14 => 503,
+        16 => 401,
+        _ => 500,
+    }
+}
+
 /// Appends `message` as `grpc-message` carries it: bytes that are no visible ASCII, `%` and `~` as `%XX`.
 pub fn encode_message(message: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";

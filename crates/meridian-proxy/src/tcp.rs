@@ -8,7 +8,6 @@ use crate::http1::Downstream;
 use crate::listener::{ConnectionInfo, TcpRuntime};
 use crate::outcome::{Ending, Flag, Flags, TransportFailure};
 use crate::pool::{ActiveConnection, UpstreamStream};
-use crate::proxy_protocol::Addresses;
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::{ConnectionHandle, Selection, Worker, WorkerCluster};
 use connect::{ConnectError, connect};
@@ -58,8 +57,7 @@ pub async fn serve(start: Start) {
     start.tcp.stats.opened();
     let mut progress = Progress::default();
     let Start { worker, tcp, chain_name, handle, io, info } = start;
-    let client = info.addresses();
-    let forwarded = forward(&worker, &tcp, io, &client, &mut progress);
+    let forwarded = forward(&worker, &tcp, io, &info, &mut progress);
     tokio::select! {
         () = forwarded => {}
         () = closing(&handle) => {}
@@ -116,7 +114,7 @@ async fn closing(handle: &ConnectionHandle) {
     tokio::time::sleep_until(close_at.into()).await;
 }
 
-async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, client: &Addresses, progress: &mut Progress) {
+async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, info: &ConnectionInfo, progress: &mut Progress) {
     let Some(cluster) = tcp.plan.pick(worker.random()).and_then(|slot| worker.cluster(slot.index)) else {
         Ending::ClusterNotFound.add_flags(false, &mut progress.flags);
         return;
@@ -124,14 +122,15 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, client: &Add
     cluster.stats.tcp_opened();
     progress.cluster = Some(cluster.clone());
     let by_source = tcp.plan.proxy.hash_source_ip && cluster.plan.cluster.lb_policy.is_by_hash();
-    let hash = by_source.then(|| source_ip(client.source.ip()));
-    let Some(host) = cluster.select(|| worker.random(), &Selection { hash, ..Selection::default() }) else {
+    let hash = by_source.then(|| source_ip(info.remote.ip()));
+    let selection = Selection { hash, destination: info.destination(), ..Selection::default() };
+    let Some(host) = cluster.select(|| worker.random(), &selection) else {
         progress.flags.add(Flag::NoHealthyUpstream);
         return;
     };
     let address = host.address;
     let mut active = ActiveConnection::new(host, &cluster.stats);
-    let mut upstream = match connect(&cluster, address, client).await {
+    let mut upstream = match connect(&cluster, address, &info.addresses()).await {
         Ok(upstream) => upstream,
         Err(ConnectError::Overflow) => {
             progress.flags.add(Flag::UpstreamOverflow);
@@ -151,12 +150,27 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, client: &Add
     (progress.host, progress.attempts) = (Some(address), 1);
     progress.local = upstream.stream.socket().local_addr().ok();
     let idle = tcp.plan.proxy.idle_timeout;
-    let end = exchange(io, &mut upstream.stream, idle, &progress.traffic).await;
+    let end = tokio::select! {
+        end = exchange(io, &mut upstream.stream, idle, &progress.traffic) => end,
+        () = too_old(cluster.plan.cluster.max_connection_duration) => {
+            progress.flags.add(Flag::DurationTimeout);
+            cluster.stats.connection_too_old();
+            return;
+        }
+    };
     progress.idle = end == RelayEnd::Idle;
     match end {
         RelayEnd::UpstreamReset => progress.flags.add(Flag::UpstreamRemoteReset),
         RelayEnd::ClientReset => reset(upstream.stream.socket()),
         RelayEnd::Closed | RelayEnd::Idle => {}
+    }
+}
+
+/// Returns when a connection may not become older.
+async fn too_old(longest: Option<Duration>) {
+    match longest {
+        Some(longest) => tokio::time::sleep(longest).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -6,6 +6,7 @@ use super::exchange::{BodyEnd, HeadEvent, Passed, Upload};
 use super::response::{PassOn, framing_bytes};
 use super::retry::{Failure, backoff, is_retriable};
 use super::routed::Routed;
+use crate::grpc;
 use crate::outcome::{Ending, ResetReason, TransportFailure};
 use crate::pool::{self, Acquire, AcquireError, ActiveRequest, Counted, NewConnection, UpstreamConnection};
 use crate::snapshot::{ClusterChoice, ForwardPlan, RoutePlan};
@@ -194,7 +195,7 @@ impl Connection {
             hash: self.progress.hash.as_ref().and_then(|hash| hash.hash),
             avoid: tried(|policy| policy.avoid_previous_hosts),
             avoid_priorities_of: tried(|policy| policy.avoid_previous_priorities),
-            ..Selection::default()
+            destination: self.info.destination(),
         };
         let Some(host) = cluster.select(|| worker.random(), &selection) else {
             return Try::Interrupted(Ending::NoHealthyUpstream);
@@ -238,7 +239,7 @@ impl Connection {
         let event = std::future::poll_fn(|cx| self.poll_head(cx, &mut connection)).await;
         match event {
             Ok(HeadEvent::Head) => {
-                active.answered(self.response.head.status());
+                active.answered(self.status_of_endpoint());
                 Try::Head(Attempt { connection, active, _counted: counted })
             }
             Ok(HeadEvent::Reset(reason)) => {
@@ -260,12 +261,27 @@ impl Connection {
         }
     }
 
+    /// What the answer says about its endpoint: its status, or what a gRPC status that comes instead of a response means.
+    fn status_of_endpoint(&self) -> u16 {
+        let status = self.response.head.status();
+        let fields = self.response.head.fields();
+        if !fields.has(KnownHeader::GrpcStatus) || !self.is_grpc() {
+            return status;
+        }
+        let value = fields.get(KnownHeader::GrpcStatus, self.response_input.message()).unwrap_or_default();
+        let number = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+        number.map_or(status, grpc::http_of_status)
+    }
+
     /// What a limit that has passed means for a try.
     fn timed_out(&self, active: &ActiveRequest) -> Try {
-        active.timed_out();
-        match self.too_late() {
-            Ending::PerTryTimeout => Try::Failed(Failure::PerTryTimeout, Ending::PerTryTimeout),
-            ending => Try::Interrupted(ending),
+        let ending = self.too_late();
+        if matches!(ending, Ending::PerTryTimeout | Ending::ResponseTimeout) {
+            active.timed_out();
+        }
+        match ending {
+            Ending::PerTryTimeout => Try::Failed(Failure::PerTryTimeout, ending),
+            _ => Try::Interrupted(ending),
         }
     }
 

@@ -88,7 +88,7 @@ impl Connection {
         }
     }
 
-    fn is_grpc(&self) -> bool {
+    pub(super) fn is_grpc(&self) -> bool {
         let content_type = self.request.head.fields().get(KnownHeader::ContentType, self.client.input.message());
         content_type.is_some_and(grpc::is_grpc)
     }

@@ -87,6 +87,12 @@ impl ConnectionInfo {
         Addresses { source: self.remote, destination: self.local }
     }
 
+    /// Where the client was going when something sent it here on its way, as far as that told; `None`: here. Clusters
+    /// of original destinations forward to it.
+    pub fn destination(&self) -> Option<SocketAddr> {
+        self.direct.as_ref().map(|_| self.local)
+    }
+
     /// As records show it. `remote` is the client as trusted headers tell it.
     pub fn record(&self, remote: SocketAddr) -> RecordDownstream<'_> {
         RecordDownstream {

@@ -37,6 +37,8 @@ pub enum Flag {
     DelayInjected,
     /// `FI`
     FaultInjected,
+    /// `DT`
+    DurationTimeout,
 }
 
 impl Flag {
@@ -60,6 +62,7 @@ impl Flag {
             Self::StreamIdleTimeout => "SI",
             Self::DelayInjected => "DI",
             Self::FaultInjected => "FI",
+            Self::DurationTimeout => "DT",
         }
     }
 
@@ -83,6 +86,7 @@ impl Flag {
             Self::StreamIdleTimeout => "StreamIdleTimeout",
             Self::DelayInjected => "DelayInjected",
             Self::FaultInjected => "FaultInjected",
+            Self::DurationTimeout => "DurationTimeout",
         }
     }
 }

@@ -29,3 +29,35 @@ pub(crate) fn set_options(stream: &TcpStream, cluster: &Cluster) -> io::Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    async fn connected(cluster: &Cluster) -> io::Result<TcpStream> {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        let stream = TcpStream::connect(listener.local_addr()?).await?;
+        set_options(&stream, cluster)?;
+        Ok(stream)
+    }
+
+    #[tokio::test]
+    async fn keep_alive_is_as_configured() {
+        let stream = connected(&Cluster::default()).await.expect("a connection");
+        assert!(!SockRef::from(&stream).keepalive().expect("an option") && stream.nodelay().expect("an option"));
+        let of_system = meridian_ir::cluster::TcpKeepalive::default();
+        let cluster = Cluster { tcp_keepalive: Some(of_system), ..Cluster::default() };
+        let stream = connected(&cluster).await.expect("a connection");
+        assert!(SockRef::from(&stream).keepalive().expect("an option"));
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let all = meridian_ir::cluster::TcpKeepalive { probes: Some(4), time: seconds(120), interval: seconds(15) };
+        let cluster = Cluster { tcp_keepalive: Some(all), ..Cluster::default() };
+        let stream = connected(&cluster).await.expect("a connection");
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().expect("an option"));
+        assert_eq!(socket.tcp_keepalive_time().expect("an option"), Duration::from_secs(120));
+        assert_eq!(socket.tcp_keepalive_interval().expect("an option"), Duration::from_secs(15));
+        assert_eq!(socket.tcp_keepalive_retries().expect("an option"), 4);
+    }
+}

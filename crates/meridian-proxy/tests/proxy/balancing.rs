@@ -5,6 +5,7 @@ mod lifetimes;
 mod limits;
 mod outliers;
 mod real_envoy;
+mod tcp;
 
 use crate::support::client::Client;
 use crate::support::gateway::Gateway;

@@ -93,9 +93,9 @@ fn another_try_goes_elsewhere_only_if_the_policy_says_so() {
         let action = Forward { retry: Some(retry), ..by(HashPolicy::Header("x-user".into())) };
         let gateway = gateway(action, hashing(RING), &origins);
         let mut client = Client::connect(gateway.address);
-        let answers: HashSet<String> =
-            (0..40).map(|user| ask(&mut client, "/", &format!("X-User: {user}\r\n"))).collect();
-        assert_eq!(answers.contains("no"), !avoid_previous_hosts, "{answers:?}");
+        let failed = (0..100).filter(|user| ask(&mut client, "/", &format!("X-User: {user}\r\n")) == "no").count();
+        // As in Envoy, five more points of the ring are looked at, which may all be of the same endpoint.
+        assert!(if avoid_previous_hosts { failed < 15 } else { failed > 25 }, "{failed} of 100");
     }
 }
 

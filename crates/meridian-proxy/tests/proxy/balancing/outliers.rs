@@ -138,6 +138,24 @@ fn connections_that_fail_and_break_count() {
 }
 
 #[test]
+fn grpc_statuses_count_as_what_they_mean() {
+    let answer = |status: u16| {
+        let head = format!("Content-Type: application/grpc\r\nGrpc-Status: {status}\r\nContent-Length: 0");
+        Origin::start(move |_| vec![Step::Send(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n").into_bytes())])
+    };
+    // Unavailable is as bad as 503; not found is an answer like others.
+    for (status, ejected) in [(14, 1), (5, 0)] {
+        let origin = answer(status);
+        let gateway = run(detecting(detection()), &[origin.address], 1);
+        let mut client = Client::connect(gateway.address);
+        for _ in 0..3 {
+            super::ask(&mut client, "/s/m", "Content-Type: application/grpc\r\n");
+        }
+        assert_eq!(stat(&gateway, "cluster.origin.outlier_detection.ejections_active"), ejected, "{status}");
+    }
+}
+
+#[test]
 fn split_errors_count_apart() {
     let refused = TcpListener::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr()).expect("a free port");
     let split = OutlierDetection {
