@@ -12,7 +12,7 @@ pub use client::ClientTls;
 pub(crate) use client::{client_materials, client_tls};
 pub use failure::TlsFailure;
 pub use peer::PeerCertificate;
-pub use server::{ServerTls, accept};
+pub use server::{Refused, ServerTls, accept};
 pub(crate) use server::{server_materials, server_tls};
 pub(crate) use store::Materials;
 pub use store::TlsStore;

@@ -8,7 +8,7 @@ use crate::outcome::{Ending, Flags};
 use crate::proxy_protocol::Addresses;
 use crate::record::{Downstream as RecordDownstream, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::tcp;
-use crate::tls::{self, PeerCertificate, ServerTls, TlsError, TlsFailure};
+use crate::tls::{self, PeerCertificate, Refused, ServerTls, TlsError, TlsFailure};
 use crate::worker::{ConnectionHandle, Worker};
 use meridian_ir::filter_chain::{ConnectionView, TransportProtocol};
 use meridian_tls::Certificate;
@@ -291,10 +291,11 @@ async fn serve_chain(
                 }));
                 http1::Downstream::Tls(Box::new(stream))
             }
-            Some(Err((failure, reason))) => {
-                listener.stats.tls_failed(failure);
+            Some(Err((refused, reason))) => {
+                listener.stats.tls_failed(refused.failure);
                 let record = record(&info, Ending::TlsHandshakeFailed, reason.as_deref());
                 listener.chains().log_refused(&worker, &record);
+                unless_stopped(&open.handle, refused.close()).await;
                 return;
             }
         },
@@ -317,15 +318,18 @@ async fn serve_chain(
 async fn handshake(
     server: &Result<Arc<ServerTls>, TlsError>,
     stream: TcpStream,
-) -> Result<TlsStream<TcpStream>, (Option<TlsFailure>, Option<String>)> {
+) -> Result<TlsStream<TcpStream>, (Refused, Option<String>)> {
     match server {
         Ok(server) => {
-            let failed = |failure: Option<TlsFailure>| (failure, failure.map(|failure| failure.to_string()));
-            tls::accept(server, stream).await.map_err(failed)
+            let refused = |refused: Refused| {
+                let reason = refused.failure.map(|failure| failure.to_string());
+                (refused, reason)
+            };
+            tls::accept(server, stream).await.map_err(refused)
         }
         Err(error) => {
             let reason = format!("{}:_{}", TlsFailure::NotReady, error.to_string().replace(' ', "_"));
-            Err((Some(TlsFailure::NotReady), Some(reason)))
+            Err((Refused::without_tls(), Some(reason)))
         }
     }
 }

@@ -14,6 +14,8 @@ use rustls::{ServerConfig, SignatureAlgorithm};
 use std::cmp::Reverse;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -123,16 +125,48 @@ impl ServerTls {
 /// Does the handshake of a chain that terminates TLS, for at most [`HANDSHAKE_TIMEOUT`].
 ///
 /// # Errors
-/// See [`TlsFailure`]; the client was told by an alert where that was possible. `None`: the connection broke.
-pub async fn accept(server: &ServerTls, stream: TcpStream) -> Result<TlsStream<TcpStream>, Option<TlsFailure>> {
+/// See [`Refused`]; the client was told by an alert where that was possible.
+pub async fn accept(server: &ServerTls, stream: TcpStream) -> Result<TlsStream<TcpStream>, Refused> {
     let handshake = async {
-        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let broken = |error: io::Error| Refused { failure: TlsFailure::of(&error), stream: None };
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(broken)?;
         let config = server.config_for(&hello.client_hello()).clone();
-        hello.into_stream(config).await
+        let refused = |(error, stream)| Refused { failure: TlsFailure::of(&error), stream: Some(stream) };
+        hello.into_stream(config).into_fallible().await.map_err(refused)
     };
-    match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
-        Ok(result) => result.map_err(|error: io::Error| TlsFailure::of(&error)),
-        Err(_) => Err(Some(TlsFailure::TimedOut)),
+    let timed_out = |_| Err(Refused { failure: Some(TlsFailure::TimedOut), stream: None });
+    tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await.unwrap_or_else(timed_out)
+}
+
+/// A handshake that failed.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why; `None`: the connection broke.
+    pub failure: Option<TlsFailure>,
+    /// The connection, when an alert may be on its way.
+    stream: Option<TcpStream>,
+}
+
+/// How long, and how much, is read from a client after its handshake was refused.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: u64 = 64 * 1024;
+
+impl Refused {
+    /// The chain cannot do TLS.
+    pub fn without_tls() -> Self {
+        Self { failure: Some(TlsFailure::NotReady), stream: None }
+    }
+
+    /// Closes the connection so that the alert arrives: a client of TLS 1.3 sends its request before it knows of the
+    /// refusal, and a connection that is closed with unread bytes is reset, which would take the alert with it.
+    pub async fn close(self) {
+        let Some(mut stream) = self.stream else { return };
+        let linger = async {
+            stream.shutdown().await?;
+            tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut tokio::io::sink()).await
+        };
+        // Whatever comes of it, the connection ends here.
+        let _ = tokio::time::timeout(LINGER, linger).await;
     }
 }
 

@@ -173,7 +173,7 @@ async fn failed_handshakes_have_a_reason_without_blanks() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    let failure = accept(&config, listener.accept().await.unwrap().0).await.unwrap_err().unwrap();
+    let failure = accept(&config, listener.accept().await.unwrap().0).await.unwrap_err().failure.unwrap();
     assert_eq!(
         failure.to_string(),
         "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end"
