@@ -19,6 +19,7 @@ mod fault;
 mod fields;
 mod forward;
 mod leg;
+mod mirror;
 mod record;
 mod reply;
 mod request;

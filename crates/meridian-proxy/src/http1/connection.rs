@@ -277,6 +277,7 @@ impl Connection {
         self.request.reset(&self.info);
         self.response.reset();
         self.download.reset();
+        self.upload.tee = None;
         self.progress = Progress::default();
         self.limits = TimeLimits::default();
         self.deadlines = Deadlines::default();

@@ -62,6 +62,9 @@ impl Connection {
         };
         self.hash(&cluster, forward);
         self.edit_for(route, choice, forward);
+        if !plan.mirrors().is_empty() && !cluster.hosts().is_empty() {
+            self.start_mirrors(plan, forward.timeout);
+        }
         let attempt = match self.try_until_answered(&cluster, forward.retry.as_ref()).await {
             Ok(attempt) => attempt,
             Err(ending) => return self.reply(ending, &routed).await,
@@ -253,7 +256,7 @@ impl Connection {
     }
 
     /// Whether an endpoint of `cluster` is spoken to in HTTP/2.
-    fn speaks_http2(&self, cluster: &WorkerCluster) -> bool {
+    pub(super) fn speaks_http2(&self, cluster: &WorkerCluster) -> bool {
         match cluster.plan.cluster.protocol {
             UpstreamProtocol::Http1 => false,
             UpstreamProtocol::Http2 => true,

@@ -1,6 +1,7 @@
 //! One direction of an exchange: decoded from where it comes from, encoded for where it goes.
 
 use super::buffer::ReadBuffer;
+use super::mirror::Tee;
 use crate::record::{HeaderView, NoHeaders};
 use meridian_http::body::{BodyDecoder, BodyEvent, LAST_CHUNK, Trailers, push_chunk};
 use meridian_http::{BodyError, FieldName, Framing, HeadLimits};
@@ -43,6 +44,8 @@ pub(super) struct Leg {
     pub(super) received: u64,
     /// Bytes that were written since [`Leg::reset`].
     pub(super) sent: u64,
+    /// Where copies of the body go; stays through [`Leg::reset`].
+    pub(super) tee: Option<Box<Tee>>,
     /// The body was decoded to its end.
     ended: bool,
     /// Why the body cannot be decoded further.
@@ -171,6 +174,9 @@ impl Leg {
                     continue;
                 }
                 BodyEvent::Data(range) => {
+                    if let Some(tee) = &mut self.tee {
+                        tee.data(self.bytes, &unread[range.clone()]);
+                    }
                     self.bytes += range.len() as u64;
                     match self.encoding {
                         Encoding::Chunked => push_chunk(&mut self.out, &unread[range]),
@@ -229,6 +235,9 @@ impl Leg {
 
     fn end(&mut self) {
         self.ended = true;
+        if let Some(tee) = &mut self.tee {
+            tee.end();
+        }
         let trailers = self.trailers.as_mut().map(|trailers| {
             // The decoder has checked the lines: nothing is left out but fields that must not be trailers.
             let is_read = trailers.fields.parse(&mut trailers.bytes).is_ok();

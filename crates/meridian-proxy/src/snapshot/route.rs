@@ -2,6 +2,7 @@
 
 use super::edits::EditPlan;
 use super::slot::{SlotRef, SlotTable};
+use meridian_ir::fraction::Fraction;
 use meridian_ir::route::Forward;
 use meridian_ir::{Action, Name, RequestView, Route, RouteConfig, VirtualHost};
 use std::collections::HashMap;
@@ -54,6 +55,16 @@ pub enum ActionPlan {
 pub struct ForwardPlan {
     /// At least one.
     clusters: Vec<ClusterChoice>,
+    mirrors: Vec<MirrorPlan>,
+}
+
+/// Where copies of requests go.
+#[derive(Debug)]
+pub struct MirrorPlan {
+    /// The cluster's number.
+    pub cluster: SlotRef,
+    /// Of how many requests.
+    pub fraction: Fraction,
 }
 
 /// One destination.
@@ -142,13 +153,23 @@ impl RoutePlan {
 
 impl ForwardPlan {
     fn new(forward: &Forward, clusters: &mut SlotTable) -> Self {
+        let mirrors = forward.mirrors.iter();
+        let mirrors = mirrors
+            .map(|mirror| MirrorPlan { cluster: clusters.slot(&mirror.cluster), fraction: mirror.fraction })
+            .collect();
         let clusters = forward.clusters.iter().map(|choice| ClusterChoice {
             cluster: clusters.slot(&choice.cluster),
             request_edits: EditPlan::new(&choice.request_headers),
             response_edits: EditPlan::new(&choice.response_headers),
             host_rewrite: choice.host_rewrite.clone(),
         });
-        Self { clusters: clusters.collect() }
+        Self { clusters: clusters.collect(), mirrors }
+    }
+
+    /// Where copies go.
+    #[must_use]
+    pub fn mirrors(&self) -> &[MirrorPlan] {
+        &self.mirrors
     }
 
     /// The destination of one request; `forward` is what this was compiled from.

@@ -8,6 +8,7 @@ mod filters;
 mod forwarding;
 mod http1_corpus;
 mod http2;
+mod mirrors;
 mod proxy_protocol;
 mod support;
 mod swaps;
