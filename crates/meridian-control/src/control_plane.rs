@@ -1,8 +1,9 @@
 //! The loop that keeps proxies and statuses in step with the store.
 
+use crate::identity::Identities;
 use crate::ingress_status::IngressAddresses;
 use crate::status_writer::{Report, StatusWriter};
-use crate::{mesh, source};
+use crate::{identity, mesh, source};
 use meridian_ir::ProxyConfig;
 use meridian_resources::networking::ingress;
 use meridian_resources::{Kind, ObjectRef, Resource, kind};
@@ -11,6 +12,7 @@ use meridian_translate::{Condition, MeshConfig, ProxyNode, Translator};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 /// How many changes are taken in before the proxies get their effect, so that a flood of changes still goes live in
@@ -32,6 +34,8 @@ pub struct ControlPlane {
     mesh: MeshConfig,
     translator: Translator,
     feeds: HashMap<String, watch::Sender<Arc<ProxyConfig>>>,
+    nodes: Vec<ProxyNode>,
+    identities: Identities,
     kinds: HashMap<GroupResource, &'static Kind>,
     statuses: StatusWriter,
     /// What was last said of each object.
@@ -47,17 +51,22 @@ impl ControlPlane {
     /// A control plane for these proxies. Statuses are written by a task of the current tokio runtime.
     pub fn new(store: Store, feeds: Vec<ProxyFeed>) -> ControlPlane {
         let mut translator = Translator::new(mesh::base());
-        let mut senders = HashMap::new();
+        let (mut senders, mut nodes) = (HashMap::new(), Vec::new());
         for feed in feeds {
             senders.insert(feed.node.name.to_string(), feed.sender);
+            nodes.push(feed.node.clone());
             translator.add_proxy(feed.node);
         }
+        let mut identities = Identities::default();
+        identities.set_trust_domain(&mesh::base().trust_domain);
         ControlPlane {
             statuses: StatusWriter::spawn(store.clone()),
             store,
             mesh: MeshConfig::default(),
             translator,
             feeds: senders,
+            nodes,
+            identities,
             kinds: kind::all().iter().map(|kind| (GroupResource::of(kind), *kind)).collect(),
             reports: HashMap::new(),
             outdated: HashSet::new(),
@@ -99,7 +108,14 @@ impl ControlPlane {
 
     async fn follow(&mut self, changes: &mut Watch, known: &mut HashSet<Key>) -> WatchError {
         loop {
-            let mut event = match changes.next().await {
+            let next = tokio::select! {
+                next = changes.next() => next,
+                () = renewal(self.identities.due(SystemTime::now())) => {
+                    self.publish();
+                    continue;
+                }
+            };
+            let mut event = match next {
                 Ok(event) => event,
                 Err(error) => return error,
             };
@@ -160,12 +176,18 @@ impl ControlPlane {
             }
             self.set_mesh(mesh);
         }
+        if let Resource::Secret(secret) = &resource
+            && identity::is_authority(&secret.object_ref())
+        {
+            self.identities.put(secret);
+        }
         self.addresses.put(&resource);
         self.translator.put(resource);
     }
 
     fn set_mesh(&mut self, mesh: MeshConfig) {
         self.mesh = mesh.clone();
+        self.identities.set_trust_domain(&mesh.trust_domain);
         self.translator.set_mesh(mesh);
     }
 
@@ -183,12 +205,18 @@ impl ControlPlane {
         if mesh::is_mesh_config_map(&object) {
             self.set_mesh(mesh::base());
         }
+        if identity::is_authority(&object) {
+            self.identities.forget(&object.name);
+        }
         self.addresses.forget(&object);
         self.translator.delete(&object);
     }
 
     /// Translates what changed, feeds the proxies, and reports.
     fn publish(&mut self) {
+        for (proxy, identity) in self.identities.renew(self.nodes.iter(), SystemTime::now()) {
+            self.translator.set_identity(&proxy, identity);
+        }
         let output = self.translator.translate();
         for (name, config) in output.proxies {
             if let Some(feed) = self.feeds.get(&*name) {
@@ -227,6 +255,14 @@ impl ControlPlane {
         self.load_balancer = Arc::new(load_balancer);
         let collection = GroupResource::of(&ingress::KIND);
         self.outdated.extend(self.reports.keys().filter(|key| key.resource == collection).cloned());
+    }
+}
+
+/// Waits until certificates are to be renewed; for ever where there are none.
+async fn renewal(due: Option<Duration>) {
+    match due {
+        Some(due) => tokio::time::sleep(due).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -8,6 +8,7 @@
 mod config_dir;
 mod control_plane;
 mod events;
+mod identity;
 mod ingress_status;
 mod mesh;
 mod source;

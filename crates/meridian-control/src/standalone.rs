@@ -1,9 +1,10 @@
 //! The objects that a process without Kubernetes starts with: what an installation of Istio puts into `istio-system`.
 
-use crate::mesh;
+use crate::{identity, mesh};
 use meridian_apiserver::{Api, ApiError};
 use meridian_resources::{Kind, kind};
 use meridian_store::{GroupResource, Key};
+use meridian_translate::MeshConfig;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -42,7 +43,7 @@ impl Gateway {
     }
 }
 
-/// Makes the objects: the mesh configuration and the gateways' Services where they do not exist, so that a user's
+/// Makes the objects: the mesh configuration, the mesh's authority and the gateways' Services where they do not exist, so that a user's
 /// changes stay; the gateways' EndpointSlices and Pods as they are now.
 ///
 /// # Errors
@@ -50,6 +51,13 @@ impl Gateway {
 pub async fn prepare(api: &Api, gateways: &[Gateway]) -> Result<(), ApiError> {
     let mesh = json!({"metadata": {"name": mesh::NAME, "namespace": NAMESPACE}, "data": {"mesh": "accessLogFile: /dev/stdout\n"}});
     make(api, "", "ConfigMap", mesh).await?;
+    let made = identity::self_signed(&MeshConfig::default().trust_domain, std::time::SystemTime::now());
+    match made {
+        Ok(authority) => make(api, "", "Secret", authority).await?,
+        Err(error) => {
+            tracing::error!("the mesh has no authority: {error}; servers with mode ISTIO_MUTUAL refuse handshakes")
+        }
+    }
     for gateway in gateways {
         make(api, "", "Service", service(gateway)).await?;
         replace(api, "discovery.k8s.io", "EndpointSlice", endpoint_slice(gateway)).await?;

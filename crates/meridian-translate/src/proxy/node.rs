@@ -19,6 +19,8 @@ pub struct ProxyNode {
     pub name: Name,
     /// Its namespace: where its Secrets are, and what `exportTo` is compared with.
     pub namespace: Name,
+    /// Its service account: with the namespace, who it is in the mesh.
+    pub service_account: Name,
     /// Its labels, which Gateways and Services select.
     pub labels: BTreeMap<String, String>,
     /// What it is for.
@@ -38,8 +40,10 @@ impl ProxyNode {
     /// A gateway that binds to all IPv4 addresses. Its locality is what its labels say: `istio-locality`, or those of
     /// Kubernetes' topology.
     pub fn gateway(name: impl Into<Name>, namespace: impl Into<Name>, labels: BTreeMap<String, String>) -> Self {
+        let name = name.into();
         Self {
-            name: name.into(),
+            service_account: name.clone(),
+            name,
             namespace: namespace.into(),
             locality: locality::of_labels(&labels).into(),
             labels,

@@ -6,5 +6,6 @@ mod certificates;
 mod churn;
 mod crash;
 mod first_light;
+mod mesh_identity;
 mod routing_decisions;
 mod support;
