@@ -1,6 +1,7 @@
 //! What of a request decides about its endpoint under consistent hashing.
 
 use crate::request::query_parameter;
+use crate::route_match::is_joined;
 use crate::{Name, RequestView};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -105,6 +106,9 @@ fn header(request: &impl RequestView, name: &str) -> Option<u64> {
         values.push(value.to_vec());
         false
     });
+    if is_joined(name) {
+        return Some(xx_hash_64(&values.join(&b','), 0));
+    }
     values.sort_unstable();
     Some(values.iter().fold(0, |seed, value| xx_hash_64(value, seed)))
 }

@@ -33,6 +33,7 @@ pub mod redirect;
 pub mod request;
 pub mod route;
 pub mod route_config;
+pub mod route_index;
 mod route_match;
 pub mod secret;
 pub mod string_match;

@@ -88,6 +88,11 @@ const JOINED: [&str; 35] = [
     "x-request-id",
 ];
 
+/// Whether repeated headers of this name count as one value, joined with commas.
+pub(crate) fn is_joined(name: &str) -> bool {
+    JOINED.binary_search(&name).is_ok()
+}
+
 impl HeaderMatch {
     /// Whether the condition holds. Values of a repeated header are tried one by one and one that matches is enough;
     /// inverted, one that matches fails it. Those of the few headers that Envoy keeps as one value, such as
@@ -124,7 +129,7 @@ impl HeaderMatch {
         if count < 2 || (self.value.is_none() && first) {
             return (count > 0, first);
         }
-        if JOINED.binary_search(&&*self.name).is_err() {
+        if !is_joined(&self.name) {
             return (true, request.any_header(&self.name, &mut |value| self.holds(value)));
         }
         let mut joined: SmallVec<[u8; 512]> = SmallVec::new();

@@ -52,6 +52,12 @@ fn repeated_headers_hash_the_same_in_any_order() {
 }
 
 #[test]
+fn headers_that_are_one_value_are_joined_first() {
+    let request = PlainRequest::get("h", "/").header("user-agent", "b").header("user-agent", "a");
+    assert_eq!(of(&[HashPolicy::Header("user-agent".into())], &request).hash, hash("b,a"));
+}
+
+#[test]
 fn several_policies_are_combined_in_their_order() {
     let request = PlainRequest::get("h", "/?a=1").header("x-user", "anna");
     let (user, query) = (HashPolicy::Header("x-user".into()), HashPolicy::Query("a".into()));

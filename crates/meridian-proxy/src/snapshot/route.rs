@@ -4,6 +4,7 @@ use super::edits::EditPlan;
 use super::slot::{SlotRef, SlotTable};
 use meridian_ir::fraction::Fraction;
 use meridian_ir::route::Forward;
+use meridian_ir::route_index::RouteIndex;
 use meridian_ir::{Action, Name, RequestView, Route, RouteConfig, VirtualHost};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct VirtualHostPlan {
     pub virtual_host: Arc<VirtualHost>,
     /// Beside its routes, in the same order.
     routes: Vec<RoutePlan>,
+    /// Finds one of many routes.
+    index: Option<RouteIndex>,
 }
 
 /// A route that runs.
@@ -124,14 +127,19 @@ impl Known<'_> {
 impl VirtualHostPlan {
     fn new(virtual_host: &Arc<VirtualHost>, clusters: &mut SlotTable) -> Self {
         let routes = virtual_host.routes.iter().map(|route| RoutePlan::new(route, clusters)).collect();
-        Self { virtual_host: virtual_host.clone(), routes }
+        let index = RouteIndex::new(&virtual_host.routes);
+        Self { virtual_host: virtual_host.clone(), routes, index }
     }
 
     /// The first route that takes `request`.
     #[must_use]
     pub fn route(&self, request: &impl RequestView) -> Option<&RoutePlan> {
-        let found = self.virtual_host.route(request)?;
-        self.routes.get(position_of(&self.virtual_host.routes, found)?)
+        let routes = &self.virtual_host.routes;
+        let position = match &self.index {
+            Some(index) => index.find(routes, request)?,
+            None => position_of(routes, self.virtual_host.route(request)?)?,
+        };
+        self.routes.get(position)
     }
 }
 
