@@ -12,9 +12,10 @@ use crate::record::Record;
 use crate::snapshot::{ChainPlan, FilterPlan, ListenerPlan};
 use crate::stats::ListenerStats;
 use crate::worker::{Connections, Worker};
-use meridian_ir::filter_chain::{ConnectionView, Selection, select};
+use meridian_ir::filter_chain::{ConnectionView, Selection, TransportProtocol, select};
+use meridian_ir::tls::ClientAuth;
 use std::cell::{Cell, RefCell};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,6 +42,8 @@ pub struct WorkerChains {
     chains: Vec<Rc<WorkerChain>>,
     default_chain: Option<Rc<WorkerChain>>,
     logs: Vec<LogHandle>,
+    /// Some chain asks clients for certificates.
+    asks_for_certificates: bool,
 }
 
 /// A filter chain as one worker runs it.
@@ -98,6 +101,11 @@ impl WorkerListener {
     }
 }
 
+/// How a chain judges clients.
+fn client_auth(chain: &ChainPlan) -> &ClientAuth {
+    chain.chain.tls.as_ref().map_or(&ClientAuth::None, |tls| &tls.client_auth)
+}
+
 impl WorkerChains {
     fn new(worker: &Worker, plan: &Arc<ListenerPlan>, before: Option<&Self>) -> Self {
         let make = |chain: &Arc<ChainPlan>| {
@@ -110,6 +118,7 @@ impl WorkerChains {
             chains: plan.chains.iter().map(make).collect(),
             default_chain: plan.default_chain.as_ref().map(make),
             logs: plan.listener.access_log.iter().map(|log| worker.logs.open(log)).collect(),
+            asks_for_certificates: plan.all().any(|chain| client_auth(chain) != &ClientAuth::None),
             plan: plan.clone(),
         }
     }
@@ -133,6 +142,29 @@ impl WorkerChains {
         for log in &self.logs {
             worker.logs.write(log, record);
         }
+    }
+
+    /// Whether a request for `host` does not belong on a connection that came by `chain`: the chain that serves `host`
+    /// by server name asks clients for certificates, and this connection was not judged as it wants (RFC 9110 section
+    /// 15.5.20). A client that reuses connections then makes one of its own for that host.
+    ///
+    /// Envoy and Istio serve such a request, so that whoever reaches a laxer host of the listener reaches the stricter
+    /// one's routes, too. Hosts that ask for nothing are served on any connection, as there.
+    pub fn is_misdirected(&self, chain: &WorkerChain, local: SocketAddr, host: &str) -> bool {
+        if !self.asks_for_certificates || chain.plan.chain.tls.is_none() {
+            return false;
+        }
+        let view = ConnectionView {
+            destination: local,
+            server_name: Some(host),
+            transport_protocol: TransportProtocol::Tls,
+            application_protocols: &[],
+        };
+        let wanted = self.select(&view);
+        wanted.is_some_and(|wanted| {
+            let wanted = client_auth(&wanted.plan);
+            wanted != &ClientAuth::None && wanted != client_auth(&chain.plan)
+        })
     }
 
     /// What has become of `chain`, which a connection was given earlier: the chain that now takes such connections and

@@ -53,6 +53,8 @@ pub enum Ending {
     BadHead(HeadError),
     /// The request's body is refused.
     BadBody(BodyError),
+    /// The request is for a host that asks clients for certificates, on a connection that was not asked so.
+    Misdirected,
     /// The target has no path that could be routed (`OPTIONS *`).
     PathlessTarget,
     /// `Upgrade` to a protocol that is not configured.
@@ -123,6 +125,7 @@ impl Ending {
         use LocalBody::{Empty, Text};
         let (status, body) = match self {
             Self::RouteNotFound | Self::PathlessTarget => (404, Empty),
+            Self::Misdirected => (421, Empty),
             Self::ClusterNotFound => (503, Empty),
             Self::NoHealthyUpstream => (503, Text("no healthy upstream")),
             Self::Overflow => (503, LocalBody::UpstreamReset { reason: ResetReason::Overflow, retried }),
@@ -176,6 +179,7 @@ impl Ending {
             Self::ViaUpstream
             | Self::Direct
             | Self::Preflight
+            | Self::Misdirected
             | Self::PathlessTarget
             | Self::UpgradeFailed
             | Self::RequestHeaderTimeout
@@ -214,6 +218,7 @@ impl Ending {
             Self::ClientDisconnected => "downstream_remote_disconnect",
             Self::BadHead(error) => error.details(),
             Self::BadBody(error) => error.details(),
+            Self::Misdirected => "misdirected_request",
             Self::PathlessTarget => "absolute_path_rejected",
             Self::UpgradeFailed => "upgrade_failed",
             Self::FilterChainNotFound => "filter_chain_not_found",

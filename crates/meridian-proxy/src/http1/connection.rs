@@ -284,6 +284,17 @@ impl Connection {
         self.upgrade = None;
     }
 
+    /// Whether the request belongs on another connection; see [`crate::listener::WorkerChains::is_misdirected`].
+    pub(super) fn is_misdirected(&self) -> bool {
+        if self.info.tls.is_none() {
+            return false;
+        }
+        let authority = self.request.head.authority(self.client.input.message());
+        let Ok(host) = std::str::from_utf8(without_port(authority)) else { return false };
+        let is_own = self.info.server_name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(host));
+        !is_own && self.open.listener.chains().is_misdirected(&self.chain, self.info.local, host)
+    }
+
     /// Sees what has become of the listener's chains since the last request. A chain that changed is replaced by the
     /// one that now takes such connections; when there is none, or the listener drains, this request is the last.
     fn follow_listener(&mut self) {
@@ -303,6 +314,14 @@ impl Connection {
             }
             None => self.ends = true,
         }
+    }
+}
+
+/// The host of `host:port`.
+fn without_port(authority: &[u8]) -> &[u8] {
+    match authority.iter().rposition(|byte| *byte == b':') {
+        Some(colon) if authority[colon + 1..].iter().all(u8::is_ascii_digit) => &authority[..colon],
+        _ => authority,
     }
 }
 

@@ -21,6 +21,9 @@ impl Connection {
         let Some(host) = host else {
             return self.reply(Ending::RouteNotFound, &Routed::default()).await;
         };
+        if self.is_misdirected() {
+            return self.reply(Ending::Misdirected, &Routed::default()).await;
+        }
         if host.virtual_host.require_tls && !self.request.is_tls {
             let location = |connection: &Self, out: &mut Vec<u8>| {
                 https_location(&connection.request.view(connection.client.input.message()), out);

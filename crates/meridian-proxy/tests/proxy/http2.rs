@@ -1,8 +1,10 @@
 //! HTTP/2 with real clients: curl, h2spec, and the `h2` crate.
 
 mod client;
+mod floods;
 mod h2spec;
 mod origin;
+mod tls;
 mod upstream;
 
 use crate::support::gateway::Gateway;

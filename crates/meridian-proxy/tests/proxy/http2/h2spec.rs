@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// Where `cargo xtask setup` puts it. `None`: it is not installed, which fails in CI.
-fn program() -> Option<PathBuf> {
+pub(super) fn program() -> Option<PathBuf> {
     let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or(home);
     let program = cache.map(|cache| cache.join("meridian/kube-bin/h2spec")).filter(|program| program.is_file());
@@ -20,7 +20,7 @@ fn program() -> Option<PathBuf> {
 }
 
 /// All cases against `address`.
-fn passes(program: &PathBuf, address: SocketAddr, tls: bool) {
+pub(super) fn passes(program: &PathBuf, address: SocketAddr, tls: bool) {
     let mut command = Command::new(program);
     command.args(["-S", "-h", &address.ip().to_string(), "-p", &address.port().to_string(), "-P", "/", "-o", "5"]);
     if tls {

@@ -23,7 +23,7 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone)]
 pub(crate) enum Deed {
     /// A response, with a body unless that is empty, and trailers.
-    Answer { status: u16, headers: HeaderMap, body: Vec<u8>, trailers: Option<HeaderMap> },
+    Answer { status: u16, headers: HeaderMap, body: Vec<u8>, trailers: Option<Box<HeaderMap>> },
     /// Resets the stream.
     Reset(Reason),
     /// Sends a head, then resets the stream.
@@ -95,14 +95,10 @@ type At = (usize, Script, Arc<Mutex<Vec<Seen>>>, Arc<Mutex<Vec<Reason>>>);
 async fn serve(io: tokio::net::TcpStream, (connection, script, seen, resets): At) {
     let Ok(mut server) = h2::server::handshake(io).await else { return };
     while let Some(Ok((request, respond))) = server.accept().await {
-        let request = receive(request, connection);
-        tokio::pin!(request);
         // The connection moves the body's frames meanwhile.
-        let request = loop {
-            tokio::select! {
-                request = &mut request => break request,
-                closed = std::future::poll_fn(|cx| server.poll_closed(cx)) => { let _ = closed; return; }
-            }
+        let request = tokio::select! {
+            request = receive(request, connection) => request,
+            _ = std::future::poll_fn(|cx| server.poll_closed(cx)) => return,
         };
         let deed = script(&request);
         seen.lock().expect("no panic").push(request);
@@ -148,7 +144,9 @@ async fn answer(mut respond: SendResponse<Bytes>, deed: Deed, resets: Arc<Mutex<
             }
         }
         Deed::AnswerAndGoAway => send(respond, 200, HeaderMap::new(), b"bye".to_vec(), None),
-        Deed::Answer { status, headers, body, trailers } => send(respond, status, headers, body, trailers),
+        Deed::Answer { status, headers, body, trailers } => {
+            send(respond, status, headers, body, trailers.map(|trailers| *trailers))
+        }
     }
 }
 

@@ -38,7 +38,7 @@ fn trailers_pass_both_ways() {
         status: 200,
         headers: fields(&[("content-type", "application/grpc")]),
         body: seen.body.clone(),
-        trailers: Some(fields(&[("grpc-status", "0"), ("grpc-message", "fine")])),
+        trailers: Some(fields(&[("grpc-status", "0"), ("grpc-message", "fine")]).into()),
     });
     let gateway = gateway(origin.address);
     let mut client = Client::connect(gateway.address);
@@ -59,7 +59,7 @@ fn lengths_beside_trailers_survive() {
         status: 200,
         headers: fields(&[("content-length", "3")]),
         body: seen.body.clone(),
-        trailers: Some(fields(&[("x-end", "1")])),
+        trailers: Some(fields(&[("x-end", "1")]).into()),
     });
     let gateway = gateway(origin.address);
     let mut client = Client::connect(gateway.address);
@@ -81,7 +81,7 @@ fn clients_of_http1_get_trailers_that_they_ask_for() {
         status: 200,
         headers: HeaderMap::new(),
         body: b"hello".to_vec(),
-        trailers: Some(fields(&[("x-end", "1")])),
+        trailers: Some(fields(&[("x-end", "1")]).into()),
     });
     let gateway = gateway(origin.address);
     let mut client = Http1Client::connect(gateway.address);
