@@ -15,6 +15,9 @@ pub const NAMESPACE: &str = mesh::NAMESPACE;
 /// The annotation of a gateway's Pod that says where its admin endpoint is.
 pub const ADMIN_ANNOTATION: &str = "meridian.dev/admin-address";
 
+/// The annotation of a gateway's Pod that says where the control plane that drives it tells how far the gateway is.
+pub const CONTROL_PLANE_ANNOTATION: &str = "meridian.dev/control-plane-address";
+
 /// A gateway that runs in this process.
 #[derive(Debug, Clone)]
 pub struct Gateway {
@@ -24,6 +27,8 @@ pub struct Gateway {
     pub address: IpAddr,
     /// Where its admin endpoint listens.
     pub admin: SocketAddr,
+    /// Where the control plane's debug endpoint listens.
+    pub control_plane: SocketAddr,
 }
 
 impl Gateway {
@@ -69,7 +74,12 @@ pub async fn prepare(api: &Api, gateways: &[Gateway]) -> Result<(), ApiError> {
 /// The Service and the Pod of a gateway called `name`, as [`prepare`] makes them for one on loopback addresses.
 pub fn installed(name: &str) -> [(&'static Kind, Value); 2] {
     let address = IpAddr::from(Ipv4Addr::LOCALHOST);
-    let gateway = Gateway { name: name.into(), address, admin: SocketAddr::new(address, 15000) };
+    let gateway = Gateway {
+        name: name.into(),
+        address,
+        admin: SocketAddr::new(address, 15000),
+        control_plane: SocketAddr::new(address, 15014),
+    };
     [(known("", "Service"), service(&gateway)), (known("", "Pod"), pod(&gateway))]
 }
 
@@ -132,7 +142,10 @@ fn pod(gateway: &Gateway) -> Value {
             "name": gateway.name,
             "namespace": NAMESPACE,
             "labels": gateway.labels(),
-            "annotations": {ADMIN_ANNOTATION: gateway.admin.to_string()},
+            "annotations": {
+                ADMIN_ANNOTATION: gateway.admin.to_string(),
+                CONTROL_PLANE_ANNOTATION: gateway.control_plane.to_string(),
+            },
         },
         "spec": {"serviceAccountName": gateway.name, "containers": [{"name": "istio-proxy", "image": "meridian"}]},
         "status": {

@@ -27,6 +27,7 @@ async fn start() -> Plane {
         name: "ingressgateway".into(),
         address: "0.0.0.0".parse().unwrap(),
         admin: "127.0.0.1:15000".parse().unwrap(),
+        control_plane: "127.0.0.1:15014".parse().unwrap(),
     };
     standalone::prepare(&api, std::slice::from_ref(&gateway)).await.unwrap();
     let node = ProxyNode::gateway("ingressgateway", "istio-system", gateway.labels());

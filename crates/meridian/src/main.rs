@@ -8,6 +8,7 @@ mod httpbin;
 mod input;
 mod logging;
 mod proxy_config;
+mod proxy_status;
 mod up;
 mod validate;
 
@@ -34,6 +35,9 @@ enum Command {
     /// Show what a proxy is configured to do: clusters, listeners, routes, endpoints, secrets
     #[command(visible_alias = "pc")]
     ProxyConfig(proxy_config::ProxyConfigArgs),
+    /// Show how far proxies are with what the control plane wants of them
+    #[command(visible_alias = "ps")]
+    ProxyStatus(proxy_status::ProxyStatusArgs),
     /// Check files of objects, each object by itself
     #[command(visible_alias = "v")]
     Validate(validate::ValidateArgs),
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         Command::Up(args) => up::run(args),
         Command::Httpbin(args) => block_on(httpbin::run(args)),
         Command::ProxyConfig(args) => block_on(proxy_config::run(args)),
+        Command::ProxyStatus(args) => block_on(proxy_status::run(args)),
         Command::Validate(args) => validate::run(&args),
         Command::Analyze(args) => match block_on(analyze::run(args)) {
             Ok(code) => return code,

@@ -7,12 +7,13 @@ use anyhow::{Context, bail};
 use hyper::StatusCode;
 use meridian_control::standalone::ADMIN_ANNOTATION;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// The Pod of a proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PodName {
-    pub(super) name: String,
-    pub(super) namespace: String,
+pub(crate) struct PodName {
+    pub(crate) name: String,
+    pub(crate) namespace: String,
 }
 
 impl PodName {
@@ -20,7 +21,7 @@ impl PodName {
     ///
     /// # Errors
     /// It names something else than a Pod.
-    pub(super) fn parse(proxy: &str, namespace: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(proxy: &str, namespace: &str) -> anyhow::Result<Self> {
         let name = match proxy.split_once('/') {
             None => proxy,
             Some(("pod" | "pods" | "po", name)) => name,
@@ -40,8 +41,15 @@ impl PodName {
 ///
 /// # Errors
 /// The API does not answer, or knows no such proxy; the message names those that it knows.
-pub(super) async fn admin_address(server: &Server, file: &str, pod: &PodName) -> anyhow::Result<String> {
-    let PodName { name, namespace } = pod;
+pub(crate) async fn admin_address(server: &Server, file: &str, pod: &PodName) -> anyhow::Result<String> {
+    annotation(&pods(server, file).await?, pod, ADMIN_ANNOTATION)
+}
+
+/// The Pods that the API at `server` has, which the kubeconfig `file` names.
+///
+/// # Errors
+/// The API does not answer.
+pub(crate) async fn pods(server: &Server, file: &str) -> anyhow::Result<Value> {
     let path = format!("{}/api/v1/pods", server.prefix);
     let answer = http::get(&server.authority, &path).await.with_context(|| {
         format!(
@@ -58,28 +66,38 @@ pub(super) async fn admin_address(server: &Server, file: &str, pod: &PodName) ->
             answer.body
         );
     };
-    let pods: Value = serde_json::from_str(&body)
-        .with_context(|| format!("http://{}{path} (kubeconfig {file}) is no Kubernetes API", server.authority))?;
+    serde_json::from_str(&body)
+        .with_context(|| format!("http://{}{path} (kubeconfig {file}) is no Kubernetes API", server.authority))
+}
+
+/// What the annotation `key` of `pod` says.
+///
+/// # Errors
+/// There is no such proxy; the message names those that there are.
+pub(crate) fn annotation(pods: &Value, pod: &PodName, key: &str) -> anyhow::Result<String> {
+    let PodName { name, namespace } = pod;
     let is_wanted = |pod: &&Value| text(pod, "/metadata/name") == name && text(pod, "/metadata/namespace") == namespace;
-    match items(&pods, "/items").find(is_wanted) {
-        None => bail!("there is no proxy {name} in namespace {namespace}; {}", known(&pods)),
-        Some(pod) => admin(pod).map(str::to_owned).with_context(|| {
-            format!(
-                "Pod {name} in namespace {namespace} has no annotation {ADMIN_ANNOTATION}, so it is no proxy; {}",
-                known(&pods)
-            )
+    match items(pods, "/items").find(is_wanted) {
+        None => bail!("there is no proxy {name} in namespace {namespace}; {}", known(pods)),
+        Some(pod) => annotated(pod, key).map(str::to_owned).with_context(|| {
+            format!("Pod {name} in namespace {namespace} has no annotation {key}, so it is no proxy; {}", known(pods))
         }),
     }
 }
 
-fn admin(pod: &Value) -> Option<&str> {
-    pod.pointer("/metadata/annotations")?.get(ADMIN_ANNOTATION)?.as_str()
+fn annotated<'p>(pod: &'p Value, key: &str) -> Option<&'p str> {
+    pod.pointer("/metadata/annotations")?.get(key)?.as_str()
+}
+
+/// The values of the annotation `key`, each once.
+pub(crate) fn annotations<'p>(pods: &'p Value, key: &str) -> BTreeSet<&'p str> {
+    items(pods, "/items").filter_map(|pod| annotated(pod, key)).collect()
 }
 
 /// The proxies that there are, for messages.
 fn known(pods: &Value) -> String {
     let names: Vec<String> = items(pods, "/items")
-        .filter(|pod| admin(pod).is_some())
+        .filter(|pod| annotated(pod, ADMIN_ANNOTATION).is_some())
         .map(|pod| format!("{}.{}", text(pod, "/metadata/name"), text(pod, "/metadata/namespace")))
         .collect();
     if names.is_empty() { "no proxies are known".to_owned() } else { format!("known proxies are {}", names.join(", ")) }

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 /// An answer, with the names of protobuf's JSON mapping.
 #[derive(Debug, Clone)]
-pub(super) struct Dump(Value);
+pub(crate) struct Dump(Value);
 
 impl Dump {
     /// Reads an answer; `origin` is where it is from, for messages.
     ///
     /// # Errors
     /// It is not JSON, or JSON of something else.
-    pub(super) fn parse(answer: &str, origin: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(answer: &str, origin: &str) -> anyhow::Result<Self> {
         let value: Value = serde_json::from_str(answer).with_context(|| {
             format!(
                 "{origin} is not the configuration of a proxy; get one with \
@@ -32,7 +32,7 @@ impl Dump {
     }
 
     /// A section of a config dump, such as `Clusters`.
-    pub(super) fn section(&self, kind: &str) -> Option<&Value> {
+    pub(crate) fn section(&self, kind: &str) -> Option<&Value> {
         let kind = format!(".{kind}ConfigDump");
         items(&self.0, "/configs").find(|section| text(section, "/@type").ends_with(&kind))
     }
@@ -45,36 +45,36 @@ impl Dump {
     }
 
     /// All clusters.
-    pub(super) fn clusters(&self) -> Vec<&Value> {
+    pub(crate) fn clusters(&self) -> Vec<&Value> {
         self.resources("Clusters", [("/dynamicActiveClusters", "/cluster"), ("/staticClusters", "/cluster")])
     }
 
     /// All listeners that are active.
-    pub(super) fn listeners(&self) -> Vec<&Value> {
+    pub(crate) fn listeners(&self) -> Vec<&Value> {
         let lists = [("/dynamicListeners", "/activeState/listener"), ("/staticListeners", "/listener")];
         self.resources("Listeners", lists)
     }
 
     /// All route configurations.
-    pub(super) fn routes(&self) -> Vec<&Value> {
+    pub(crate) fn routes(&self) -> Vec<&Value> {
         self.resources("Routes", [("/dynamicRouteConfigs", "/routeConfig"), ("/staticRouteConfigs", "/routeConfig")])
     }
 
     /// The endpoints of all clusters, as they are configured.
-    pub(super) fn load_assignments(&self) -> Vec<&Value> {
+    pub(crate) fn load_assignments(&self) -> Vec<&Value> {
         let lists = [("/dynamicEndpointConfigs", "/endpointConfig"), ("/staticEndpointConfigs", "/endpointConfig")];
         self.resources("Endpoints", lists)
     }
 
     /// The endpoints of all clusters, as they are in use; `None` in a config dump, which does not tell.
-    pub(super) fn cluster_statuses(&self) -> Option<Vec<&Value>> {
+    pub(crate) fn cluster_statuses(&self) -> Option<Vec<&Value>> {
         self.0.get("clusterStatuses")?;
         Some(items(&self.0, "/clusterStatuses").collect())
     }
 }
 
 /// Resources as a list of messages, without the type that each has in a dump.
-pub(super) fn messages<'v>(resources: impl IntoIterator<Item = &'v Value>) -> Value {
+pub(crate) fn messages<'v>(resources: impl IntoIterator<Item = &'v Value>) -> Value {
     let plain = resources.into_iter().map(|resource| {
         let mut resource = resource.clone();
         if let Value::Object(fields) = &mut resource {

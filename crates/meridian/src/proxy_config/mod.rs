@@ -5,20 +5,20 @@
 
 mod address;
 mod all;
-mod api;
+pub(crate) mod api;
 mod args;
 mod bootstrap;
 mod cluster;
-mod dump;
+pub(crate) mod dump;
 mod eds;
 mod endpoint;
-mod json;
+pub(crate) mod json;
 mod listener;
 mod route;
 mod secret;
 mod source;
 mod subset_key;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +31,7 @@ use serde_json::Value;
 use table::Table;
 
 /// Where the whole configuration is, endpoints included.
-const CONFIG_DUMP: &str = "/config_dump?include_eds";
+pub(crate) const CONFIG_DUMP: &str = "/config_dump?include_eds";
 
 /// One kind of configuration and how it is shown.
 trait View {

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Table {
+pub(crate) struct Table {
     /// Spaces between columns.
     padding: usize,
     rows: Vec<Vec<String>>,
@@ -15,17 +15,17 @@ pub(super) struct Table {
 
 impl Table {
     /// A table with these headings.
-    pub(super) fn new<const N: usize>(padding: usize, headings: [&str; N]) -> Self {
+    pub(crate) fn new<const N: usize>(padding: usize, headings: [&str; N]) -> Self {
         Self { padding, rows: vec![headings.map(str::to_owned).into()], when_empty: None }
     }
 
     /// The same table, but `text` where it has no rows.
-    pub(super) fn or(self, text: &'static str) -> Self {
+    pub(crate) fn or(self, text: &'static str) -> Self {
         Self { when_empty: Some(text), ..self }
     }
 
     /// Adds a row; it has as many cells as there are headings.
-    pub(super) fn push<const N: usize>(&mut self, cells: [String; N]) {
+    pub(crate) fn push<const N: usize>(&mut self, cells: [String; N]) {
         debug_assert_eq!(cells.len(), self.rows[0].len());
         self.rows.push(cells.into());
     }

@@ -88,6 +88,8 @@ pub(crate) struct GatewayPlan {
     pub address: IpAddr,
     /// Envoy's admin endpoint; loopback only.
     pub admin: SocketAddr,
+    /// The control plane's debug endpoint; loopback only, the same for all.
+    pub control_plane: SocketAddr,
     /// `/healthz/ready`
     pub readiness: SocketAddr,
     /// `/stats/prometheus`
@@ -97,7 +99,12 @@ pub(crate) struct GatewayPlan {
 impl GatewayPlan {
     /// The gateway as its Service and Pod describe it.
     pub(crate) fn identity(&self) -> standalone::Gateway {
-        standalone::Gateway { name: self.name.clone(), address: self.address, admin: self.admin }
+        standalone::Gateway {
+            name: self.name.clone(),
+            address: self.address,
+            admin: self.admin,
+            control_plane: self.control_plane,
+        }
     }
 }
 
@@ -130,7 +137,9 @@ pub(crate) fn gateway_plans(args: &UpArgs) -> anyhow::Result<Vec<GatewayPlan>> {
             let last = u8::try_from(index + 1).context("too many gateways for one process: at most 254")?;
             IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))
         };
+        let of_first = plans.first().map_or(loopback, |first| first.admin.ip());
         plans.push(GatewayPlan {
+            control_plane: SocketAddr::new(of_first, 15014),
             admin: SocketAddr::new(loopback, 15000),
             readiness: SocketAddr::new(gateway.address, 15021),
             metrics: SocketAddr::new(gateway.address, 15090),

@@ -47,6 +47,7 @@ mod tests {
     #[test]
     fn everything_that_a_newcomer_needs() {
         let plan = GatewayPlan {
+            control_plane: "127.0.0.1:15014".parse().unwrap(),
             name: "ingressgateway".into(),
             address: "0.0.0.0".parse().unwrap(),
             admin: "127.0.0.1:15000".parse().unwrap(),

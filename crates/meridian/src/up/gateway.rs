@@ -1,6 +1,7 @@
 //! One gateway of `meridian up`: a proxy, and the feed that brings its configurations.
 
 use super::args::{GatewayPlan, UpArgs};
+use crate::proxy_status::{Acknowledged, Progress};
 use anyhow::Context;
 use meridian_control::{ProxyFeed, standalone};
 use meridian_ir::ProxyConfig;
@@ -15,6 +16,8 @@ pub(super) struct Gateway {
     pub(super) plan: GatewayPlan,
     handle: ProxyHandle,
     configs: watch::Receiver<Arc<ProxyConfig>>,
+    /// What it runs.
+    acknowledged: watch::Sender<Option<Acknowledged>>,
 }
 
 /// Starts the proxy of a gateway. It listens nowhere but on its own endpoints until its first configuration.
@@ -39,7 +42,8 @@ pub(super) fn start(plan: GatewayPlan, args: &UpArgs) -> anyhow::Result<(Gateway
         ..ProxyNode::gateway(plan.name.as_str(), standalone::NAMESPACE, identity.labels())
     };
     let (sender, configs) = watch::channel(Arc::new(ProxyConfig::default()));
-    Ok((Gateway { plan, handle, configs }, ProxyFeed { node, sender }))
+    let (acknowledged, _) = watch::channel(None);
+    Ok((Gateway { plan, handle, configs, acknowledged }, ProxyFeed { node, sender }))
 }
 
 fn metric_labels(gateway: &standalone::Gateway) -> Vec<(String, String)> {
@@ -55,6 +59,15 @@ fn metric_labels(gateway: &standalone::Gateway) -> Vec<(String, String)> {
 }
 
 impl Gateway {
+    /// How far it is, for the control plane's debug endpoint.
+    pub(super) fn progress(&self) -> Progress {
+        Progress {
+            proxy: format!("{}.{}", self.plan.name, standalone::NAMESPACE),
+            wanted: self.configs.clone(),
+            acknowledged: self.acknowledged.subscribe(),
+        }
+    }
+
     /// Runs every configuration that comes, until the control plane is gone or `stop` is told; then drains. Drops
     /// `ready` when the first one runs.
     pub(super) async fn run(
@@ -76,7 +89,9 @@ impl Gateway {
                 }
             }
             let config = self.configs.borrow_and_update().clone();
-            let Ok(applied) = self.handle.apply(config).await else { break };
+            let Ok(applied) = self.handle.apply(config.clone()).await else { break };
+            let listens = applied.listener_errors.is_empty();
+            self.acknowledged.send_replace(Some(Acknowledged { config, listens }));
             ready.take();
             let errors: Vec<String> = applied.listener_errors.iter().map(ToString::to_string).collect();
             for error in errors.iter().filter(|error| !reported.contains(error)) {

@@ -3,6 +3,7 @@
 mod args;
 mod banner;
 mod data;
+mod debug;
 mod demo;
 mod gateway;
 
@@ -63,6 +64,12 @@ async fn serve(
     }
     let demo = if args.demo { Some(demo::start(&api).await?) } else { None };
 
+    let progress = gateways.iter().map(Gateway::progress).collect();
+    let debug = match plans.first() {
+        Some(first) => Some(debug::start(first.control_plane, progress).await?),
+        None => None,
+    };
+
     let (stop, stopped) = watch::channel(false);
     let mut running = tokio::task::JoinSet::new();
     let (ready, mut all_ready) = mpsc::channel(1);
@@ -95,7 +102,7 @@ async fn serve(
     stop.send_replace(true);
     while running.join_next().await.is_some() {}
     serving.await?;
-    drop((api, demo));
+    drop((api, demo, debug));
     // The control plane ends with the store, whose last handles are gone now but for its own.
     drop(control);
     tracing::info!("stopped");

@@ -8,4 +8,5 @@ mod crash;
 mod first_light;
 mod mesh_identity;
 mod routing_decisions;
+mod status;
 mod support;

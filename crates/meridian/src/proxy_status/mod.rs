@@ -1,0 +1,104 @@
+//! `meridian proxy-status`: how far proxies are with what the control plane wants of them, as `istioctl proxy-status`
+//! shows it; and for one proxy, where what it runs differs from what is wanted.
+
+mod compare;
+mod overview;
+mod sync;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use sync::{Acknowledged, Progress, syncz};
+
+use crate::client::output::{self, OutputFormat};
+use crate::client::{http, kubeconfig};
+use crate::folder::default_data;
+use crate::proxy_config::CONFIG_DUMP;
+use crate::proxy_config::api::{self, PodName};
+use crate::proxy_config::dump::Dump;
+use anyhow::{Context, bail};
+use hyper::StatusCode;
+use meridian_control::standalone::{ADMIN_ANNOTATION, CONTROL_PLANE_ANNOTATION};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Options of `meridian proxy-status`
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  meridian proxy-status
+  meridian ps ingressgateway
+  meridian ps -o json")]
+pub(crate) struct ProxyStatusArgs {
+    /// Compare what this proxy runs with what is wanted of it: NAME or NAME.NAMESPACE of its Pod
+    #[arg(value_name = "PROXY")]
+    proxy: Option<String>,
+    /// Namespace of the proxy
+    #[arg(short, long, value_name = "NAMESPACE", default_value = "istio-system")]
+    namespace: String,
+    /// Kubeconfig of the API that knows the proxies [default: $KUBECONFIG, or kubeconfig in the data folder]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Data folder of `meridian up` [default: $XDG_DATA_HOME/meridian or ~/.local/share/meridian]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// How to print the list
+    #[arg(short, long, value_enum, default_value_t, conflicts_with = "proxy")]
+    output: OutputFormat,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The API, the control plane or the proxy is not known or does not answer; the message says what to do.
+pub(crate) async fn run(args: ProxyStatusArgs) -> anyhow::Result<()> {
+    output::print(&text(&args).await?)
+}
+
+async fn text(args: &ProxyStatusArgs) -> anyhow::Result<String> {
+    let variable = std::env::var_os("KUBECONFIG");
+    let data = args.data.clone().or_else(default_data);
+    // A data folder that is named counts more than a variable that happens to be set.
+    let variable = variable.filter(|_| args.data.is_none());
+    let file = kubeconfig::find(args.kubeconfig.as_deref(), variable.as_deref(), data.as_deref())?;
+    let pods = api::pods(&kubeconfig::server(&file)?, &file.display().to_string()).await?;
+    match &args.proxy {
+        Some(proxy) => difference(&pods, &PodName::parse(proxy, &args.namespace)?).await,
+        None => list(&pods, args.output).await,
+    }
+}
+
+async fn difference(pods: &Value, pod: &PodName) -> anyhow::Result<String> {
+    let control_plane = api::annotation(pods, pod, CONTROL_PLANE_ANNOTATION)?;
+    let admin = api::annotation(pods, pod, ADMIN_ANNOTATION)?;
+    let path = format!("/debug/config_dump?proxyID={}.{}", pod.name, pod.namespace);
+    let wanted = dump("control plane", &control_plane, &path).await?;
+    Ok(compare::compare(&wanted, &dump("proxy", &admin, CONFIG_DUMP).await?))
+}
+
+async fn list(pods: &Value, format: OutputFormat) -> anyhow::Result<String> {
+    let mut proxies = Vec::new();
+    for control_plane in api::annotations(pods, CONTROL_PLANE_ANNOTATION) {
+        let answer = ask("control plane", control_plane, "/debug/syncz").await?;
+        let list: Vec<Value> = serde_json::from_str(&answer)
+            .with_context(|| format!("http://{control_plane}/debug/syncz is no list of proxies"))?;
+        proxies.extend(list);
+    }
+    Ok(match format {
+        OutputFormat::Short => overview::table(&proxies).to_string(),
+        format => output::messages(&proxies.into(), format),
+    })
+}
+
+async fn dump(whose: &str, address: &str, path: &str) -> anyhow::Result<Dump> {
+    Dump::parse(&ask(whose, address, path).await?, &format!("http://{address}{path}"))
+}
+
+/// What the endpoint at `address` answers.
+async fn ask(whose: &str, address: &str, path: &str) -> anyhow::Result<String> {
+    let answer = http::get(address, path)
+        .await
+        .with_context(|| format!("cannot reach the {whose} at {address}: is `meridian up` running there?"))?;
+    match answer.status {
+        StatusCode::OK => Ok(answer.body),
+        status => bail!("http://{address}{path} answers {status}: {}", answer.body.trim_end()),
+    }
+}

@@ -1,0 +1,132 @@
+//! The control plane's debug endpoint, with istiod's port and paths: how far each proxy is, and what is wanted of it.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/debug/syncz` | what each proxy was sent and has acknowledged, by type |
+//! | `/debug/config_dump?proxyID=NAME.NAMESPACE` | what is wanted of one proxy, as its own `/config_dump` would show it |
+
+use crate::proxy_status::{Progress, syncz};
+use anyhow::Context;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// How long a client may take to send a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The pause after `accept` fails for want of descriptors, so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves at `address`, until what is returned is dropped.
+///
+/// # Errors
+/// The address is not free.
+pub(super) async fn start(address: SocketAddr, proxies: Vec<Progress>) -> anyhow::Result<JoinSet<()>> {
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("the control plane's debug endpoint cannot listen on {address}; is another one running?")
+    })?;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serve(listener, proxies.into()));
+    Ok(tasks)
+}
+
+async fn serve(listener: TcpListener, proxies: Arc<[Progress]>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let proxies = proxies.clone();
+        connections.spawn(async move {
+            let service = service_fn(|request| {
+                let response = respond(&proxies, &request);
+                async move { Ok::<_, Infallible>(response) }
+            });
+            let served = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            if let Err(error) = served {
+                tracing::debug!("a connection to the debug endpoint ended early: {error}");
+            }
+        });
+    }
+}
+
+fn respond(proxies: &[Progress], request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let (status, body) = match request.method() {
+        &Method::GET => answer(proxies, request.uri().path(), request.uri().query().unwrap_or_default()),
+        other => (StatusCode::METHOD_NOT_ALLOWED, error(&format!("found {other}, allowed: GET"))),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(format!("{body:#}\n"))));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn error(message: &str) -> Value {
+    json!({"error": message})
+}
+
+/// The status and body for a path and its query.
+fn answer(proxies: &[Progress], path: &str, query: &str) -> (StatusCode, Value) {
+    match path {
+        "/debug/syncz" => (StatusCode::OK, syncz(proxies)),
+        "/debug/config_dump" => {
+            let wanted = query.split('&').find_map(|pair| pair.strip_prefix("proxyID=")).unwrap_or_default();
+            match proxies.iter().find(|one| one.proxy == wanted) {
+                Some(found) => (StatusCode::OK, meridian_xds::config_dump(&found.wanted.borrow().clone())),
+                None => {
+                    let known: Vec<&str> = proxies.iter().map(|one| &*one.proxy).collect();
+                    let message = format!("proxyID: found {wanted:?}, allowed: {}", known.join(", "));
+                    (StatusCode::NOT_FOUND, error(&message))
+                }
+            }
+        }
+        other => {
+            let message = format!("found {other}, allowed: /debug/syncz, /debug/config_dump?proxyID=NAME.NAMESPACE");
+            (StatusCode::NOT_FOUND, error(&message))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meridian_ir::ProxyConfig;
+    use tokio::sync::watch;
+
+    #[test]
+    fn proxies_are_found_by_their_names() {
+        let proxies = [Progress {
+            proxy: "ingressgateway.istio-system".into(),
+            wanted: watch::channel(Arc::new(ProxyConfig { version: 3, ..ProxyConfig::default() })).1,
+            acknowledged: watch::channel(None).1,
+        }];
+        let (status, dump) = answer(&proxies, "/debug/config_dump", "a=b&proxyID=ingressgateway.istio-system");
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(dump["configs"][1]["version_info"], "3");
+        let (status, body) = answer(&proxies, "/debug/config_dump", "proxyID=other.default");
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert_eq!(body["error"], "proxyID: found \"other.default\", allowed: ingressgateway.istio-system");
+        assert_eq!(answer(&proxies, "/debug/syncz", "").1[0]["proxy"], "ingressgateway.istio-system");
+        assert_eq!(answer(&proxies, "/debug/other", "").0, StatusCode::NOT_FOUND);
+    }
+}
