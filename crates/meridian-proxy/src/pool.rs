@@ -6,6 +6,7 @@
 
 mod acquire;
 mod connection;
+mod facts;
 mod host;
 mod http2;
 mod keepalive;
@@ -13,5 +14,6 @@ mod stream;
 
 pub use acquire::{Acquire, AcquireError, Counted, NewConnection, open_stream, put_back, release};
 pub use connection::UpstreamConnection;
+pub use facts::{Facts, TlsFacts};
 pub use host::{ActiveConnection, ActiveRequest, Host, Watch};
 pub use stream::{OriginatedTls, UpstreamStream};

@@ -1,6 +1,7 @@
 //! What is known of a finished request or connection: the one source of access-log lines, header formats and metrics.
 
 use crate::outcome::{Details, Flags, TransportFailure};
+use crate::pool::TlsFacts;
 use crate::tls::PeerCertificate;
 use meridian_ir::{Endpoints, Name};
 use meridian_tls::Certificate;
@@ -142,8 +143,8 @@ pub struct Upstream<'a> {
     pub tls_group: Option<&'static str>,
     /// The SNI that was sent.
     pub server_name: Option<&'a str>,
-    /// The endpoint's certificate.
-    pub peer: Option<&'a PeerCertificate>,
+    /// TLS towards the endpoint, for its certificate.
+    pub tls: Option<&'a TlsFacts>,
     /// The certificate that it was shown.
     pub local_certificate: Option<&'a Certificate>,
 }

@@ -2,6 +2,7 @@
 
 use super::operator::text;
 use super::time;
+use crate::pool::TlsFacts;
 use crate::record::Record;
 use crate::tls::PeerCertificate;
 use meridian_ir::format::{CertificatePart, CertificateSide, TimeFormat};
@@ -14,7 +15,7 @@ fn of<'r>(side: CertificateSide, record: &'r Record<'_>) -> Option<(&'r Certific
     match side {
         CertificateSide::DownstreamPeer => downstream.peer.map(|peer| (&peer.facts, Some(peer))),
         CertificateSide::DownstreamLocal => downstream.local_certificate.map(|certificate| (certificate, None)),
-        CertificateSide::UpstreamPeer => upstream.peer.map(|peer| (&peer.facts, Some(peer))),
+        CertificateSide::UpstreamPeer => upstream.tls.and_then(TlsFacts::peer).map(|peer| (&peer.facts, Some(peer))),
         CertificateSide::UpstreamLocal => upstream.local_certificate.map(|certificate| (certificate, None)),
     }
 }

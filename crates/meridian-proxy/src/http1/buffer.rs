@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 /// ```
 ///
 /// The head stays until the message is over, because the log reads it. The body stays as long as there is room, so that
-/// the message can be sent again. Memory comes from the worker's [`Buffers`] with the first byte, and goes back when
+/// the message can be sent again; with [`ReadBuffer::keep`] room is made for it. Memory comes from the worker's [`Buffers`] with the first byte, and goes back when
 /// nothing is left.
 #[derive(Debug, Default)]
 pub(super) struct ReadBuffer {
@@ -25,6 +25,8 @@ pub(super) struct ReadBuffer {
     cursor: usize,
     end: usize,
     lost: bool,
+    /// How much of the body is kept, though room has to be made for it.
+    kept: usize,
 }
 
 /// What [`ReadBuffer::poll_fill`] came to.
@@ -73,6 +75,12 @@ impl ReadBuffer {
         &self.data[range]
     }
 
+    /// Keeps up to `limit` bytes of the message's body to send it again, and makes room for them; 0: as many as there is
+    /// room for.
+    pub(super) fn keep(&mut self, limit: usize) {
+        self.kept = limit;
+    }
+
     /// Whether the body is still there from its beginning.
     pub(super) fn can_replay(&self) -> bool {
         !self.lost
@@ -89,6 +97,7 @@ impl ReadBuffer {
         self.base = self.cursor;
         self.floor = self.cursor;
         self.lost = false;
+        self.kept = 0;
         self.release_if_empty(buffers);
     }
 
@@ -117,6 +126,11 @@ impl ReadBuffer {
     /// Whether there is room behind the unread bytes.
     fn make_room(&mut self) -> bool {
         if self.end < self.data.len() {
+            return true;
+        }
+        if !self.lost && self.end - self.floor < self.kept {
+            let longest = self.floor + self.kept;
+            self.data.resize(longest.min(self.data.len() * 2), 0);
             return true;
         }
         self.rewind();
@@ -197,6 +211,25 @@ mod tests {
         assert_eq!(fill(&mut buffer, &buffers, b"y"), Filled::More);
         assert_eq!((buffer.unread(), buffer.message()), (&b"y"[..], &b"head|y"[..]));
         assert!(!buffer.can_replay());
+    }
+
+    #[test]
+    fn a_body_is_kept_as_far_as_it_is_wanted() {
+        let (mut buffer, buffers) = (ReadBuffer::default(), Buffers::default());
+        fill(&mut buffer, &buffers, b"head|");
+        buffer.end_head(5);
+        buffer.keep(2 * BUFFER_BYTES);
+        let mut sent = 0;
+        while sent < 2 * BUFFER_BYTES {
+            assert_eq!(fill(&mut buffer, &buffers, &[b'x'; BUFFER_BYTES]), Filled::More);
+            sent += buffer.unread().len();
+            buffer.consume(buffer.unread().len());
+            assert!(buffer.can_replay(), "{sent}");
+        }
+        assert_eq!(sent, 2 * BUFFER_BYTES);
+        fill(&mut buffer, &buffers, b"y");
+        assert!(!buffer.can_replay());
+        assert_eq!(buffer.unread(), b"y");
     }
 
     #[test]

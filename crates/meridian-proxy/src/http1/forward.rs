@@ -4,7 +4,7 @@ use super::client::Interrupt;
 use super::connection::{After, Connection, TimeLimits};
 use super::exchange::{BodyEnd, HeadEvent, Passed, Upload};
 use super::response::{PassOn, framing_bytes};
-use super::retry::{Failure, backoff, is_retriable};
+use super::retry::{Failure, backoff, is_retriable, needs_body};
 use super::routed::Routed;
 use crate::grpc;
 use crate::outcome::{Ending, ResetReason, TransportFailure};
@@ -18,6 +18,10 @@ use meridian_ir::route::{Forward, RetryPolicy};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
+
+/// Body bytes that are kept to send a request again (Envoy's `per_connection_buffer_limit_bytes`). One whose body is
+/// longer is not tried again once more than that was sent.
+const MAX_REPLAY: usize = 1 << 20;
 
 /// What a try came to.
 enum Try {
@@ -117,14 +121,20 @@ impl Connection {
         cluster: &Rc<WorkerCluster>,
         policy: Option<&RetryPolicy>,
     ) -> Result<Attempt, Ending> {
+        if policy.is_some_and(|policy| needs_body(policy, self.is_grpc())) {
+            self.client.input.keep(MAX_REPLAY);
+        }
         let mut retrying: Option<Counted> = None;
         loop {
             let (failure, ending, attempt) = match self.try_once(cluster, policy).await {
                 Try::Interrupted(ending) => return Err(ending),
                 Try::Failed(failure, ending) => (failure, ending, None),
                 Try::Head(attempt) => {
-                    let failure =
-                        Failure::Status { status: self.response.head.status(), grpc: self.grpc_status(policy) };
+                    let fields = self.response.head.fields();
+                    let is_refused =
+                        fields.has(KnownHeader::XEnvoyOverloaded) || fields.has(KnownHeader::XEnvoyRatelimited);
+                    let status = self.response.head.status();
+                    let failure = Failure::Status { status, grpc: self.grpc_status(policy), is_refused };
                     (failure, Ending::ViaUpstream, Some(attempt))
                 }
             };
@@ -207,6 +217,7 @@ impl Connection {
         self.progress.attempts += 1;
         self.progress.host = Some(host.address);
         self.progress.local = None;
+        self.progress.facts = None;
         let mut active = ActiveRequest::new(host.clone(), &cluster.stats);
         cluster.stats.request_started();
         self.progress.timeline.pool_ready = None;
@@ -236,6 +247,7 @@ impl Connection {
         };
         active.connected();
         self.progress.local = connection.local();
+        self.progress.facts = Some(connection.facts().clone());
         connection.set_scheme(self.request.scheme_name());
         self.progress.is_http2 = connection.is_http2();
         self.start_upload(connection.is_http2());
@@ -388,6 +400,7 @@ impl Connection {
     async fn pass_on(&mut self, attempt: Attempt, cluster: &WorkerCluster, routed: &Routed<'_>) -> After {
         let name = routed.name;
         let Attempt { mut connection, active, _counted } = attempt;
+        self.client.input.keep(0);
         let keeps = self.start_download(routed, connection.is_http2());
         if self.response.head.kind() == ResponseKind::Switch {
             self.begin_tunnel();

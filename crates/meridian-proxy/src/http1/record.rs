@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::response::framing_bytes;
 use crate::outcome::{Ending, Flag, Flags, TransportFailure};
+use crate::pool::Facts;
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::WorkerCluster;
 use meridian_http::Version;
@@ -39,6 +40,8 @@ pub(super) struct Progress {
     pub(super) delay: Duration,
     /// Body bytes of an answer of our own.
     pub(super) own_bytes: u64,
+    /// The connection of the last try.
+    pub(super) facts: Option<Rc<Facts>>,
     /// Endpoints that were tried.
     pub(super) tried: Tried,
     /// Bytes to and from endpoints, of tries that are over.
@@ -69,6 +72,7 @@ impl Connection {
         if let Some(ending) = progress.ending {
             ending.add_flags(progress.retries_exhausted, &mut flags);
         }
+        let tls = progress.facts.as_ref().and_then(|facts| facts.tls.as_ref());
         Record {
             protocol: match self.client_version() {
                 _ if self.client.is_stream() => Protocol::Http2,
@@ -99,7 +103,13 @@ impl Connection {
                 failure: progress.failure,
                 endpoints: progress.cluster.as_ref().and_then(|cluster| cluster.plan.endpoints.as_deref()),
                 attempted: &progress.tried,
-                ..Upstream::default()
+                connection_id: progress.facts.as_ref().map(|facts| facts.id),
+                tls_version: tls.and_then(|tls| tls.version),
+                tls_cipher: tls.and_then(|tls| tls.cipher),
+                tls_group: tls.and_then(|tls| tls.group),
+                server_name: tls.and_then(|tls| tls.server_name.as_deref()),
+                tls,
+                local_certificate: None,
             },
             route_name,
             filter_chain_name: self.http.chain_name(),

@@ -22,6 +22,9 @@ pub(super) enum Failure {
         status: u16,
         /// `grpc-status` in the head.
         grpc: Option<u16>,
+        /// The endpoint says that it is overloaded, or that the client asks too often (`x-envoy-overloaded`,
+        /// `x-envoy-ratelimited`).
+        is_refused: bool,
     },
 }
 
@@ -45,7 +48,8 @@ pub(super) fn is_retriable(policy: &RetryPolicy, failure: Failure) -> bool {
                 || (policy.on_reset_before_request && !has_sent)
         }
         Failure::PerTryTimeout => policy.on_reset || policy.on_5xx || policy.on_gateway_error,
-        Failure::Status { status, grpc } => {
+        Failure::Status { is_refused: true, .. } => false,
+        Failure::Status { status, grpc, is_refused: false } => {
             (policy.on_5xx && (500..600).contains(&status))
                 || (policy.on_gateway_error && (502..=504).contains(&status))
                 || (policy.on_retriable_4xx && status == 409)
@@ -53,6 +57,14 @@ pub(super) fn is_retriable(policy: &RetryPolicy, failure: Failure) -> bool {
                 || grpc.is_some_and(|grpc| policy.grpc_statuses.contains(&grpc))
         }
     }
+}
+
+/// Whether a try may be followed by another after the request's body was sent, so that the body is kept for it.
+/// `is_grpc`: the request is gRPC.
+pub(super) fn needs_body(policy: &RetryPolicy, is_grpc: bool) -> bool {
+    let by_answer = policy.on_5xx || policy.on_gateway_error || policy.on_reset || policy.on_retriable_4xx;
+    let by_status = !policy.statuses.is_empty() || (is_grpc && !policy.grpc_statuses.is_empty());
+    policy.attempts > 0 && (by_answer || by_status)
 }
 
 /// The pause before the try with this number (from 1 for the first retry): random below an interval that doubles.
@@ -92,7 +104,7 @@ mod tests {
     const OVERFLOW: Failure = Failure::Reset { reason: ResetReason::Overflow, has_sent: false };
 
     fn status(status: u16) -> Failure {
-        Failure::Status { status, grpc: None }
+        Failure::Status { status, grpc: None, is_refused: false }
     }
 
     #[test]
@@ -119,9 +131,33 @@ mod tests {
                 assert_eq!(is_retriable(&policy, failure), taken.contains(&failure), "{failure:?} under {policy:?}");
             }
         }
-        let unavailable = Failure::Status { status: 200, grpc: Some(14) };
+        let unavailable = Failure::Status { status: 200, grpc: Some(14), is_refused: false };
         assert!(is_retriable(&RetryPolicy { grpc_statuses: vec![1, 14], ..policy() }, unavailable));
         assert!(!is_retriable(&RetryPolicy { grpc_statuses: vec![1], ..policy() }, unavailable));
+        let refused = Failure::Status { status: 503, grpc: None, is_refused: true };
+        assert!(!is_retriable(&RetryPolicy { on_5xx: true, statuses: vec![503], ..policy() }, refused));
+    }
+
+    /// Under conditions that no user wrote, a request of which bytes were sent is never sent again because its connection
+    /// ended.
+    #[test]
+    fn what_was_sent_is_sent_again_only_where_the_user_wants_it() {
+        let of_istio = RetryPolicy {
+            on_connect_failure: true,
+            on_refused_stream: true,
+            on_reset_before_request: true,
+            grpc_statuses: vec![14, 1],
+            ..policy()
+        };
+        for reason in [ResetReason::ConnectionTermination, ResetReason::ProtocolError, ResetReason::RemoteReset] {
+            assert!(!is_retriable(&of_istio, Failure::Reset { reason, has_sent: true }), "{reason:?}");
+        }
+        let refused = Failure::Reset { reason: ResetReason::RemoteRefusedStream, has_sent: true };
+        assert!(is_retriable(&of_istio, refused), "the endpoint says that it did not look at it");
+        assert!(!is_retriable(&of_istio, Failure::PerTryTimeout));
+        assert!(!needs_body(&of_istio, false) && needs_body(&of_istio, true));
+        assert!(needs_body(&RetryPolicy { statuses: vec![503], ..policy() }, false));
+        assert!(!needs_body(&RetryPolicy { attempts: 0, on_5xx: true, ..policy() }, false));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::connection::OpenConnection;
 use super::host::Expiry;
 use super::http2;
 use super::keepalive::set_options;
-use super::{Host, UpstreamConnection, UpstreamStream};
+use super::{Facts, Host, UpstreamConnection, UpstreamStream};
 use crate::proxy_protocol::{self, Addresses};
 use crate::snapshot::Limits;
 use crate::tls::TlsFailure;
@@ -154,7 +154,8 @@ impl NewConnection {
         };
         let stream = open_stream(&self.cluster, self.host.address, self.server_name.clone(), Some(&self.client)).await;
         let stream = stream.map_err(AcquireError::Connect)?;
-        Ok(UpstreamConnection::new(stream, open, &self.cluster.stats, &self.host))
+        let facts = Facts::of(&self.cluster.plan.cluster, &stream);
+        Ok(UpstreamConnection::new(stream, open, &self.cluster.stats, &self.host, facts))
     }
 
     async fn permit(&self, limits: &Arc<Limits>) -> Permit {

@@ -1,7 +1,7 @@
 //! One connection to an endpoint.
 
 use super::http2::PooledStream;
-use super::{Host, UpstreamStream};
+use super::{Facts, Host, UpstreamStream};
 use crate::snapshot::Limits;
 use crate::stats::{ClusterStats, HostStats};
 use std::io::{self, IoSlice};
@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub struct UpstreamConnection {
     stream: Carrier,
     local: Option<SocketAddr>,
+    facts: Rc<Facts>,
     requests: u32,
     opened: Instant,
     idle_since: Instant,
@@ -127,11 +128,13 @@ impl UpstreamConnection {
         open: Option<OpenConnection>,
         cluster: &Rc<ClusterStats>,
         host: &Host,
+        facts: Rc<Facts>,
     ) -> Self {
         let now = Instant::now();
         cluster.http1_connection();
         Self {
             local: stream.socket().local_addr().ok(),
+            facts,
             stream: Carrier::Own(stream),
             requests: 0,
             opened: now,
@@ -146,6 +149,7 @@ impl UpstreamConnection {
         let now = Instant::now();
         Self {
             local: stream.local(),
+            facts: stream.facts().clone(),
             stream: Carrier::Shared(Box::new(stream)),
             requests: 0,
             opened: now,
@@ -188,6 +192,11 @@ impl UpstreamConnection {
     /// Our side.
     pub fn local(&self) -> Option<SocketAddr> {
         self.local
+    }
+
+    /// What logs tell of it.
+    pub fn facts(&self) -> &Rc<Facts> {
+        &self.facts
     }
 
     /// When it was made.

@@ -2,7 +2,7 @@
 
 use super::acquire::{AcquireError, open_stream};
 use super::connection::{CountedConnection, OpenConnection};
-use super::{Host, UpstreamConnection};
+use super::{Facts, Host, UpstreamConnection};
 use crate::http2::{ClientStream, client_settings};
 use crate::worker::WorkerCluster;
 use bytes::Bytes;
@@ -34,6 +34,7 @@ pub(super) struct Http2Connections {
 struct Multiplexed {
     sender: SendRequest<Bytes>,
     local: Option<SocketAddr>,
+    facts: Rc<Facts>,
     server_name: Option<Arc<str>>,
     opened: Instant,
     active: Cell<usize>,
@@ -156,6 +157,7 @@ async fn make(
 ) -> io::Result<Multiplexed> {
     let io = open_stream(cluster, host.address, server_name.clone(), None).await?;
     let local = io.socket().local_addr().ok();
+    let facts = Facts::of(&cluster.plan.cluster, &io);
     let failed = |error: h2::Error| error.into_io().unwrap_or_else(|| io::ErrorKind::ConnectionReset.into());
     let (sender, connection) = client_settings().handshake(io).await.map_err(failed)?;
     cluster.stats.http2_connection();
@@ -174,6 +176,7 @@ async fn make(
     Ok(Multiplexed {
         sender,
         local,
+        facts,
         server_name,
         opened: now,
         active: Cell::new(0),
@@ -216,6 +219,11 @@ impl PooledStream {
             connection: connection.clone(),
             host: host.clone(),
         }
+    }
+
+    /// What logs tell of the connection.
+    pub(super) fn facts(&self) -> &Rc<Facts> {
+        &self.connection.facts
     }
 
     /// Our side of the connection.

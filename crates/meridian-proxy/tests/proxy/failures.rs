@@ -150,12 +150,42 @@ fn a_status_that_stays_bad_is_passed_on_as_exhausted() {
 }
 
 #[test]
+fn a_body_of_up_to_a_mebibyte_is_sent_again() {
+    let origin = Origin::start(|seen| match seen.header("x-envoy-attempt-count") {
+        Some("3") => response("200 OK", "ok"),
+        _ => response("500 No", "no"),
+    });
+    let action = Forward { retry: Some(RetryPolicy { on_5xx: true, ..istio_retries() }), ..forward("origin") };
+    let gateway = gateway(action, &[origin.address]);
+    let mut client = Client::connect(gateway.address);
+    let body: Vec<u8> = (0..1_000_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    for _ in 0..2 {
+        client.send(format!("POST / HTTP/1.1\r\nHost: h.test\r\nContent-Length: {}\r\n\r\n", body.len()));
+        client.send(&body);
+        assert_eq!(client.answer().status(), 200);
+    }
+    let seen = origin.seen();
+    assert!(seen.len() == 6 && seen.iter().all(|seen| seen.body == body));
+}
+
+#[test]
+fn an_endpoint_that_says_no_for_good_is_not_asked_again() {
+    let origin = Origin::start(|_| {
+        vec![Step::Send(b"HTTP/1.1 503 No\r\nX-Envoy-Overloaded: true\r\nContent-Length: 0\r\n\r\n".to_vec())]
+    });
+    let action = Forward { retry: Some(RetryPolicy { on_5xx: true, ..istio_retries() }), ..forward("origin") };
+    let (status, _, line) = ask(gateway(action, &[origin.address]), "/");
+    assert_eq!((status, origin.seen().len()), (503, 1));
+    assert!(line.starts_with("503 - via_upstream "), "{line}");
+}
+
+#[test]
 fn a_body_that_is_not_kept_is_not_tried_again() {
     let origin = Origin::start(|_| response("500 No", "no"));
     let action = Forward { retry: Some(RetryPolicy { on_5xx: true, ..istio_retries() }), ..forward("origin") };
     let gateway = gateway(action, &[origin.address]);
     let mut client = Client::connect(gateway.address);
-    let body = vec![b'x'; 1_000_000];
+    let body = vec![b'x'; 3_000_000];
     client.send(format!("POST / HTTP/1.1\r\nHost: h.test\r\nContent-Length: {}\r\n\r\n", body.len()));
     client.send(&body);
     assert_eq!(client.answer().status(), 500);
