@@ -97,6 +97,11 @@ impl Clusters {
         }
     }
 
+    /// Everything is made anew when the configuration is next brought up to date.
+    pub(crate) fn touch_all(&mut self) {
+        self.touched.extend(self.entries.keys().cloned());
+    }
+
     /// Brings `config` up to date: clusters that were named or left, those of `hosts`, whose service or policy
     /// changed, and the endpoints of `endpoints_of`. Whether anything is different.
     pub(crate) fn update<'h>(

@@ -17,6 +17,7 @@ use crate::proxy::node::ProxyNode;
 use crate::proxy::route_table::{Contribution, RouteTable};
 use crate::proxy::targets;
 use crate::registry::Registry;
+use crate::registry::locality;
 use crate::registry::service::ExportTo;
 use crate::resources::Resources;
 use crate::translator::{Bindings, Changes};
@@ -60,6 +61,8 @@ const PROXY_CONFIG_ANNOTATION: &str = "proxy.istio.io/config";
 #[derive(Debug)]
 pub(crate) struct ProxyState {
     pub(crate) node: ProxyNode,
+    /// Its locality where its Pod says none.
+    given_locality: Name,
     /// Nothing was translated for it yet.
     fresh: bool,
     targets: Vec<ServiceTarget>,
@@ -115,6 +118,7 @@ impl Compiled {
 impl ProxyState {
     pub(crate) fn new(node: ProxyNode) -> Self {
         Self {
+            given_locality: node.locality.clone(),
             node,
             fresh: true,
             targets: Vec::new(),
@@ -146,7 +150,8 @@ impl ProxyState {
     pub(crate) fn start_over(&mut self) {
         let version = self.config.version;
         let identity = self.identity.take();
-        *self = Self { identity, ..Self::new(self.node.clone()) };
+        let node = ProxyNode { locality: self.given_locality.clone(), ..self.node.clone() };
+        *self = Self { identity, ..Self::new(node) };
         self.config = Arc::new(ProxyConfig { version, ..ProxyConfig::default() });
     }
 
@@ -160,6 +165,7 @@ impl ProxyState {
         let fresh = std::mem::replace(&mut self.fresh, false);
         let before = self.config.clone();
         let topology_changed = self.read_topology(inputs, changes, fresh, stale);
+        self.read_locality(inputs, changes, fresh);
         let mut dirty = self.merge(inputs, changes, fresh, stale);
         let mut outdated = if topology_changed {
             self.merged.listeners.keys().cloned().collect()
@@ -378,6 +384,23 @@ impl ProxyState {
         }
         let before = std::mem::replace(&mut self.topology, topology);
         before != self.topology
+    }
+
+    /// Where the gateway is, as its Pod's labels say; otherwise where it was said to be.
+    fn read_locality(&mut self, inputs: &Inputs<'_>, changes: &Changes, fresh: bool) {
+        let pod = Key { namespace: self.node.namespace.clone(), name: self.node.name.clone() };
+        if !fresh && !changes.pods.contains(&pod) {
+            return;
+        }
+        let labels = inputs.resources.pods.get(&pod).map(|pod| &pod.meta.labels);
+        let locality = match labels.map(locality::of_labels) {
+            Some(of_pod) if !of_pod.is_empty() => of_pod.into(),
+            _ => self.given_locality.clone(),
+        };
+        if locality != self.node.locality {
+            self.node.locality = locality;
+            self.clusters.touch_all();
+        }
     }
 
     fn rebuild_listeners(&mut self, inputs: &mut Inputs<'_>, outdated: &BTreeSet<Bind>, stale: &mut Stale) {

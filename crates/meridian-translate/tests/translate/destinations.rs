@@ -183,6 +183,24 @@ fn the_rules_of_the_service_s_namespace_count() {
 }
 
 #[test]
+fn a_rule_for_other_clients_is_not_for_this_gateway() {
+    let mut lab = lab("host: httpbin");
+    let selected = |name: &str, label: &str, algorithm: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: DestinationRule\n\
+             metadata: {{name: {name}, namespace: istio-system}}\n\
+             spec: {{host: httpbin.default.svc.cluster.local, exportTo: ['.'], workloadSelector: {{matchLabels: \
+             {{istio: {label}}}}}, trafficPolicy: {{loadBalancer: {{simple: {algorithm}}}}}}}\n"
+        )
+    };
+    lab.apply(&rule("own", "trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN}}"));
+    lab.apply(&selected("other", "egressgateway", "RANDOM"));
+    assert_eq!(lab.config.clusters[HTTPBIN].lb_policy, LbPolicy::RoundRobin);
+    lab.apply(&selected("this", "ingressgateway", "RANDOM"));
+    assert_eq!(lab.config.clusters[HTTPBIN].lb_policy, LbPolicy::Random);
+}
+
+#[test]
 fn a_rule_for_nobody_says_so() {
     let mut lab = lab("host: httpbin");
     lab.apply(&rule("dr", "subsets: []").replace("host: httpbin", "host: httpbn"));

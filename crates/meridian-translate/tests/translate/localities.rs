@@ -119,3 +119,19 @@ fn a_failover_that_nobody_notices_says_so() {
     let expected = &["loadBalancer.localityLbSetting.failover: has no effect, as in Istio, without outlierDetection"];
     lab.assert_false("DestinationRule default/dr", "Accepted", "PartiallyInvalid", expected);
 }
+
+#[test]
+fn a_gateway_is_where_its_pod_says() {
+    let mut lab = lab("", OUTLIER);
+    let pod = |labels: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: ingressgateway, namespace: istio-system, labels: {{{labels}}}}}\n\
+             spec: {{containers: [{{name: c}}]}}\n"
+        )
+    };
+    assert_eq!(priorities(&lab), [0; 5]);
+    lab.apply(&pod("topology.kubernetes.io/region: us, topology.kubernetes.io/zone: b"));
+    assert_eq!(priorities(&lab), [1, 1, 0, 2, 2]);
+    lab.apply(&pod("istio: ingressgateway"));
+    assert_eq!(priorities(&lab), [0; 5]);
+}
