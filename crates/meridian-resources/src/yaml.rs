@@ -225,7 +225,7 @@ fn at_place(file: &Arc<str>, at: Position, path: &str, message: String) -> Diagn
 fn object(file: &Arc<str>, node: Node) -> Reading {
     let (kind, api_version) = match kind_of(file, &node) {
         Ok(known) => known,
-        Err(reading) => return reading,
+        Err(reading) => return *reading,
     };
     let value = node.to_value();
     let mut errors = unknown_fields(kind, &value);
@@ -235,17 +235,17 @@ fn object(file: &Arc<str>, node: Node) -> Reading {
 }
 
 /// The kind of a document and its `apiVersion`; what it is instead of an object of a known kind.
-fn kind_of(file: &Arc<str>, node: &Node) -> Result<(&'static Kind, String), Reading> {
+fn kind_of(file: &Arc<str>, node: &Node) -> Result<(&'static Kind, String), Box<Reading>> {
     if !matches!(node.content, Content::Mapping(_)) {
         let found = crate::error::json_type(&node.to_value());
         let message = format!("found {found}, allowed: an object with apiVersion, kind and metadata");
-        return Err(Reading::Broken(at_place(file, node.at, "", message)));
+        return Err(Reading::Broken(at_place(file, node.at, "", message)).into());
     }
     for field in ["apiVersion", "kind"] {
         if node.text(field).is_none_or(str::is_empty) {
             let example = if field == "kind" { "Gateway" } else { "networking.istio.io/v1" };
             let message = format!("required value is missing: say what the object is, for example {field}: {example}");
-            return Err(Reading::Broken(at_place(file, node.locate(field, false), field, message)));
+            return Err(Reading::Broken(at_place(file, node.locate(field, false), field, message)).into());
         }
     }
     let (api_version, name) = (node.text("apiVersion").unwrap_or_default(), node.text("kind").unwrap_or_default());
@@ -253,7 +253,7 @@ fn kind_of(file: &Arc<str>, node: &Node) -> Result<(&'static Kind, String), Read
         Some(kind) => Ok((kind, api_version.to_owned())),
         None => {
             let (field, message) = unknown_kind(api_version, name);
-            Err(Reading::UnknownKind(at_place(file, node.locate(field, false), field, message)))
+            Err(Reading::UnknownKind(at_place(file, node.locate(field, false), field, message)).into())
         }
     }
 }

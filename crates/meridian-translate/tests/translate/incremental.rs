@@ -159,7 +159,7 @@ fn universe() -> Vec<Vec<Resource>> {
 }
 
 /// One step: put a version of an object, or delete it; and whether a translation follows.
-type Step = (usize, Option<usize>, bool);
+pub(crate) type Step = (usize, Option<usize>, bool);
 
 fn assert_same(incremental: &Lab, fresh: &Lab) -> Result<(), TestCaseError> {
     let (a, b) = (&incremental.config, &fresh.config);
@@ -172,40 +172,43 @@ fn assert_same(incremental: &Lab, fresh: &Lab) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Takes the steps, and compares with what translating at once makes of the objects that are left.
+pub(crate) fn take_steps(universe: &[Vec<Resource>], steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut incremental = Lab::empty();
+    incremental.apply(BASICS.split("---").skip(1).collect::<Vec<_>>().join("---").as_str());
+    let mut present: BTreeMap<usize, usize> = BTreeMap::new();
+    for (object, version, translate) in steps {
+        let versions = &universe[object];
+        match version {
+            Some(version) => {
+                let version = version % versions.len();
+                incremental.put(versions[version].clone());
+                present.insert(object, version);
+            }
+            None if present.remove(&object).is_some() => {
+                incremental.remove(&versions[0].object_ref().to_string());
+            }
+            None => {}
+        }
+        if translate {
+            incremental.translate();
+        }
+    }
+    incremental.translate();
+    let mut fresh = Lab::empty();
+    for (object, version) in present.iter().rev() {
+        fresh.put(universe[*object][*version].clone());
+    }
+    fresh.apply(BASICS.split("---").skip(1).collect::<Vec<_>>().join("---").as_str());
+    assert_same(&incremental, &fresh)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
     #[test]
     fn the_order_of_changes_makes_no_difference(
         steps in prop::collection::vec((0usize..9, prop::option::weighted(0.7, 0usize..3), any::<bool>()), 1..40)
     ) {
-        let universe = universe();
-        let steps: Vec<Step> = steps;
-        let mut incremental = Lab::empty();
-        incremental.apply(BASICS.split("---").skip(1).collect::<Vec<_>>().join("---").as_str());
-        let mut present: BTreeMap<usize, usize> = BTreeMap::new();
-        for (object, version, translate) in steps {
-            let versions = &universe[object];
-            match version {
-                Some(version) => {
-                    let version = version % versions.len();
-                    incremental.put(versions[version].clone());
-                    present.insert(object, version);
-                }
-                None if present.remove(&object).is_some() => {
-                    incremental.remove(&versions[0].object_ref().to_string());
-                }
-                None => {}
-            }
-            if translate {
-                incremental.translate();
-            }
-        }
-        incremental.translate();
-        let mut fresh = Lab::empty();
-        for (object, version) in present.iter().rev() {
-            fresh.put(universe[*object][*version].clone());
-        }
-        fresh.apply(BASICS.split("---").skip(1).collect::<Vec<_>>().join("---").as_str());
-        assert_same(&incremental, &fresh)?;
+        take_steps(&universe(), steps)?;
     }
 }

@@ -141,7 +141,12 @@ impl Lab {
             self.config = config.clone();
         }
         for (object, conditions) in &output.statuses {
-            self.statuses.insert(object.to_string(), conditions.clone());
+            if conditions.is_empty() {
+                // Nothing is said of it any more.
+                self.statuses.remove(&object.to_string());
+            } else {
+                self.statuses.insert(object.to_string(), conditions.clone());
+            }
         }
         output
     }
