@@ -11,7 +11,7 @@ const HOST: &str = "mesh.example.com";
 const GATEWAY: &str = "
 apiVersion: networking.istio.io/v1
 kind: Gateway
-metadata: {name: mesh}
+metadata: {name: inside}
 spec:
   selector: {istio: ingressgateway}
   servers:
@@ -21,10 +21,10 @@ spec:
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: {name: mesh}
+metadata: {name: inside}
 spec:
   hosts: [mesh.example.com]
-  gateways: [mesh]
+  gateways: [inside]
   http: [{route: [{destination: {host: backend.test}}]}]
 ---
 ";
@@ -93,7 +93,7 @@ fn write_client(folder: &Path) {
 
 fn curl(meridian: &Meridian, folder: &Path, more: &[&str]) -> Output {
     Command::new("curl")
-        .args(["-sk", "--resolve", &format!("{HOST}:8443:{}", meridian.address), "--max-time", "10"])
+        .args(["-sfk", "--resolve", &format!("{HOST}:8443:{}", meridian.address), "--max-time", "10"])
         .args(more)
         .arg(format!("https://{HOST}:8443/headers"))
         .current_dir(folder)
