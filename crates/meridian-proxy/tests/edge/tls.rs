@@ -1,5 +1,6 @@
 //! TLS through a running proxy, with curl, openssl and nginx at the other end.
 
+mod client_cert;
 mod downstream;
 mod files;
 mod lab;
