@@ -7,6 +7,7 @@ mod churn;
 mod crash;
 mod first_light;
 mod mesh_identity;
+mod policies;
 mod routing_decisions;
 mod status;
 mod support;
