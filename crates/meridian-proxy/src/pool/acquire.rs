@@ -268,6 +268,10 @@ pub fn release(cluster: &WorkerCluster, host: &Rc<Host>, connection: UpstreamCon
 
 /// Gives a connection back that was not used after all.
 pub fn put_back(cluster: &WorkerCluster, host: &Rc<Host>, connection: UpstreamConnection) {
+    // A stream that is shared is given back by dropping it.
+    if connection.is_http2() {
+        return;
+    }
     hand_on(cluster, |connection| host.put_idle(connection), connection);
 }
 

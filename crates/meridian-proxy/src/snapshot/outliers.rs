@@ -86,7 +86,7 @@ impl Outliers {
                 self.detected[kind as usize].fetch_add(1, Ordering::Relaxed);
                 self.overflow.fetch_add(1, Ordering::Relaxed);
                 let percent = settings.max_ejection_percent;
-                tracing::info!(
+                tracing::debug!(
                     cluster,
                     endpoint = %address,
                     "the endpoint stays in spite of {}: more than {percent} % would be ejected",

@@ -121,12 +121,6 @@ impl WorkerCluster {
         });
     }
 
-    /// The endpoint for one request, by the cluster's policy; `None` when there is none. One that is in `avoid` is
-    /// taken only when five more draws find no other. [`WorkerCluster::select`] also knows hashes and destinations.
-    pub fn choose(&self, random: impl FnMut() -> u64, avoid: &[SocketAddr]) -> Option<&Rc<Host>> {
-        self.draw(random, &Selection { avoid, ..Selection::default() })
-    }
-
     /// The endpoint for one request, by the cluster's policy; `None` when there is none. One that was tried is taken
     /// only when five more draws find no other.
     pub fn select(&self, random: impl FnMut() -> u64, selection: &Selection<'_>) -> Option<Rc<Host>> {

@@ -8,9 +8,10 @@ use crate::support::gateway::Gateway;
 use crate::support::origin::Origin;
 use crate::support::{cluster, config, endpoints, forward, route, virtual_host};
 use meridian_ir::cluster::LbPolicy;
+use meridian_ir::endpoint::LocalityWeight;
 use meridian_ir::hash_policy::HashPolicy;
 use meridian_ir::route::Forward;
-use meridian_ir::{Action, Cluster, Endpoints};
+use meridian_ir::{Action, Cluster, Endpoints, Name};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
@@ -102,6 +103,8 @@ struct Setting {
     lb_policy: LbPolicy,
     hash: Vec<HashPolicy>,
     weights: &'static [u32],
+    /// Locality and weight of each endpoint's group, where localities are weighted: so many endpoints each.
+    localities: &'static [(&'static str, usize, u32)],
 }
 
 fn settings() -> Vec<Setting> {
@@ -111,18 +114,28 @@ fn settings() -> Vec<Setting> {
     const SMALL_RING: LbPolicy = LbPolicy::RingHash { minimum_size: 10 };
     const TABLE: LbPolicy = LbPolicy::Maglev { table_size: 65_537 };
     const SMALL_TABLE: LbPolicy = LbPolicy::Maglev { table_size: 211 };
+    // Not in the order of their names, in which Envoy looks at them.
+    const LOCALITIES: &[(&str, usize, u32)] = &[("us-west", 3, 20), ("eu-north", 2, 70), ("us-east", 2, 10)];
     let header = || vec![HashPolicy::Header("x-key".into())];
     let cookie = HashPolicy::Cookie { name: "who".into(), path: "/".into(), ttl: None, attributes: Vec::new() };
     let several =
         vec![HashPolicy::Query("user".into()), cookie, HashPolicy::Header("x-key".into()), HashPolicy::SourceIp];
     vec![
-        Setting { path: "/ring", lb_policy: RING, hash: header(), weights: EQUAL },
-        Setting { path: "/weighted-ring", lb_policy: RING, hash: header(), weights: MIXED },
-        Setting { path: "/small-ring", lb_policy: SMALL_RING, hash: header(), weights: MIXED },
-        Setting { path: "/maglev", lb_policy: TABLE, hash: header(), weights: EQUAL },
-        Setting { path: "/weighted-maglev", lb_policy: TABLE, hash: header(), weights: MIXED },
-        Setting { path: "/small-maglev", lb_policy: SMALL_TABLE, hash: header(), weights: MIXED },
-        Setting { path: "/several", lb_policy: RING, hash: several, weights: EQUAL },
+        Setting { path: "/ring", lb_policy: RING, hash: header(), weights: EQUAL, localities: &[] },
+        Setting { path: "/weighted-ring", lb_policy: RING, hash: header(), weights: MIXED, localities: &[] },
+        Setting { path: "/small-ring", lb_policy: SMALL_RING, hash: header(), weights: MIXED, localities: &[] },
+        Setting { path: "/maglev", lb_policy: TABLE, hash: header(), weights: EQUAL, localities: &[] },
+        Setting { path: "/weighted-maglev", lb_policy: TABLE, hash: header(), weights: MIXED, localities: &[] },
+        Setting { path: "/small-maglev", lb_policy: SMALL_TABLE, hash: header(), weights: MIXED, localities: &[] },
+        Setting { path: "/several", lb_policy: RING, hash: several, weights: EQUAL, localities: &[] },
+        Setting { path: "/localities", lb_policy: RING, hash: header(), weights: MIXED, localities: LOCALITIES },
+        Setting {
+            path: "/maglev-localities",
+            lb_policy: TABLE,
+            hash: header(),
+            weights: MIXED,
+            localities: LOCALITIES,
+        },
     ]
 }
 
@@ -134,6 +147,14 @@ impl Setting {
     fn endpoints(&self, addresses: &[SocketAddr]) -> Endpoints {
         let mut endpoints = endpoints(addresses);
         endpoints.endpoints.iter_mut().zip(self.weights).for_each(|(endpoint, weight)| endpoint.weight = *weight);
+        let mut rest = &mut endpoints.endpoints[..];
+        for (region, count, weight) in self.localities {
+            let locality = Name::from(format!("{region}//"));
+            let (group, others) = rest.split_at_mut(*count);
+            group.iter_mut().for_each(|endpoint| endpoint.locality = locality.clone());
+            endpoints.locality_weights.push(LocalityWeight { locality, priority: 0, weight: *weight });
+            rest = others;
+        }
         endpoints
     }
 
@@ -147,10 +168,24 @@ impl Setting {
             })
         };
         let endpoints: Vec<Value> = addresses.iter().zip(self.weights).map(endpoint).collect();
+        let mut groups = vec![json!({"lb_endpoints": endpoints})];
+        if !self.localities.is_empty() {
+            let mut rest = &endpoints[..];
+            groups.clear();
+            for (region, count, weight) in self.localities {
+                let (group, others) = rest.split_at(*count);
+                let locality = json!({"region": region});
+                groups.push(json!({"locality": locality, "load_balancing_weight": weight, "lb_endpoints": group}));
+                rest = others;
+            }
+        }
         let mut cluster = json!({
             "name": self.name(), "type": "STATIC", "connect_timeout": "5s",
-            "load_assignment": {"cluster_name": self.name(), "endpoints": [{"lb_endpoints": endpoints}]},
+            "load_assignment": {"cluster_name": self.name(), "endpoints": groups},
         });
+        if !self.localities.is_empty() {
+            cluster["common_lb_config"] = json!({"locality_weighted_lb_config": {}});
+        }
         match self.lb_policy {
             LbPolicy::RingHash { minimum_size } => {
                 cluster["lb_policy"] = "RING_HASH".into();
@@ -209,7 +244,8 @@ fn ours(settings: &[Setting], addresses: &[SocketAddr]) -> Gateway {
     routes.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
     let routes = routes.into_iter().map(|(path, action)| route(path, action)).collect();
     let clusters = settings.iter().map(|setting| {
-        let cluster = Cluster { lb_policy: setting.lb_policy, ..cluster(setting.name()) };
+        let locality_weighted = !setting.localities.is_empty();
+        let cluster = Cluster { lb_policy: setting.lb_policy, locality_weighted, ..cluster(setting.name()) };
         (cluster, setting.endpoints(addresses))
     });
     Gateway::run(config(vec![virtual_host("*", routes)], clusters.collect()))
