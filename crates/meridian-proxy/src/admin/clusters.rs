@@ -190,5 +190,8 @@ fn host_json(host: &Host<'_>) -> Value {
     if !host.hostname.is_empty() {
         status["hostname"] = host.hostname.into();
     }
+    if host.endpoint.priority > 0 {
+        status["priority"] = host.endpoint.priority.into();
+    }
     status
 }
