@@ -3,6 +3,7 @@
 mod consistent_hash;
 mod lifetimes;
 mod limits;
+mod original_destination;
 mod outliers;
 mod real_envoy;
 mod tcp;
