@@ -19,8 +19,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use trial::Trial;
 
 /// The scenarios of the shared references that pass. A new one is a line here.
-const SCENARIOS: &[&str] =
-    &["01-ingress-http", "02-ingress-any-host", "03-kubernetes-ingress", "05-ingress-tls-hosts", "07-ingress-passthrough"];
+const SCENARIOS: &[&str] = &[
+    "01-ingress-http",
+    "02-ingress-any-host",
+    "03-kubernetes-ingress",
+    "05-ingress-tls-hosts",
+    "07-ingress-passthrough",
+    "08-ingress-split-and-mirror",
+];
 
 fn main() -> ExitCode {
     let settings = match support::settings() {
