@@ -87,8 +87,7 @@ fn same<K: Eq + Hash, T: PartialEq>(a: &HashMap<K, Arc<T>>, b: &HashMap<K, Arc<T
 }
 
 fn same_sorted<T: PartialEq>(a: &BTreeMap<Name, Arc<T>>, b: &BTreeMap<Name, Arc<T>>) -> bool {
-    let is_same = |((a, one), (b, other)): ((&Name, &Arc<T>), (&Name, &Arc<T>))| {
-        a == b && (Arc::ptr_eq(one, other) || one == other)
-    };
-    a.len() == b.len() && std::iter::zip(a, b).all(is_same)
+    let is_same =
+        |(name, one): (&Name, &Arc<T>)| b.get(name).is_some_and(|other| Arc::ptr_eq(one, other) || one == other);
+    a.len() == b.len() && a.iter().all(is_same)
 }
