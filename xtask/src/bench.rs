@@ -2,6 +2,7 @@
 
 mod client;
 mod h1;
+mod h2;
 mod process;
 mod routes;
 mod stats;
@@ -12,6 +13,8 @@ mod tls;
 pub(crate) enum Benchmark {
     /// What forwarding HTTP/1.1 costs, beside nginx, HAProxy and Envoy
     H1(h1::H1Args),
+    /// What HTTP/2 over TLS costs, towards an origin of HTTP/1.1, beside nginx, HAProxy and Envoy
+    H2(h2::H2Args),
     /// What TLS costs, handshakes and requests, beside nginx, HAProxy and Envoy
     Tls(tls::TlsArgs),
     /// How fast a changed route is live, and what many routes cost in memory
@@ -25,6 +28,7 @@ pub(crate) enum Benchmark {
 pub(crate) fn run(benchmark: Benchmark) -> anyhow::Result<()> {
     match benchmark {
         Benchmark::H1(args) => h1::run(&args),
+        Benchmark::H2(args) => h2::run(&args),
         Benchmark::Tls(args) => tls::run(&args),
         Benchmark::Routes(args) => routes::run(&args),
     }

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use crate::workspace;
 
 pub(crate) mod envoy;
+mod h2spec;
 mod kubectl;
 
 /// The programs that tests, scenarios and benchmarks call, and the Debian packages that bring them.
@@ -19,6 +20,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("dnsmasq", "dnsmasq-base"),
     ("git", "git"),
+    ("h2load", "nghttp2-client"),
     ("haproxy", "haproxy"),
     ("ip", "iproute2"),
     ("nft", "nftables"),
@@ -43,6 +45,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     if find("kubectl").is_none() {
         kubectl::build()?;
     }
+    h2spec::build()?;
     envoy::install()?;
     println!("everything that tests, scenarios and benchmarks need is installed");
     Ok(())

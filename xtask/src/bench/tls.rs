@@ -6,7 +6,7 @@
 //! time of the whole process, user and system, for each.
 
 mod load;
-mod proxies;
+pub(super) mod proxies;
 
 use super::h1::load::SMALL;
 use super::h1::proxies::{Kind, start_origin};

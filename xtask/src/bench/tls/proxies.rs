@@ -1,6 +1,6 @@
 //! The proxies under measurement: their configuration and how they are started.
 //!
-//! All have their access log on, keep connections to the origin, forward with HTTP/1.1, speak TLS 1.2 and 1.3, prefer
+//! All have their access log on, keep connections to the origin, offer HTTP/2 and HTTP/1.1, forward with HTTP/1.1, speak TLS 1.2 and 1.3, prefer
 //! AES-128 and give out tickets.
 
 use crate::bench::h1::proxies::{ISTIO_LOG, Kind, nginx, on_core};
@@ -22,7 +22,7 @@ const SUITES: &str = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20
 
 /// The kind of a certificate.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Key {
+pub(in crate::bench) enum Key {
     /// P-256
     Ecdsa,
     /// 2048 bits
@@ -43,7 +43,7 @@ impl Key {
     ///
     /// # Errors
     /// openssl fails.
-    pub(super) fn write_all(folder: &Path) -> anyhow::Result<()> {
+    pub(in crate::bench) fn write_all(folder: &Path) -> anyhow::Result<()> {
         for key in Self::ALL {
             let kind: &[&str] = match key {
                 Self::Ecdsa => &["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -71,8 +71,8 @@ impl Key {
 }
 
 /// A proxy that runs.
-pub(super) struct Proxy {
-    pub(super) kind: Kind,
+pub(in crate::bench) struct Proxy {
+    pub(in crate::bench) kind: Kind,
     program: Program,
 }
 
@@ -82,7 +82,12 @@ impl Proxy {
     ///
     /// # Errors
     /// It is not installed, does not build or cannot be started.
-    pub(super) fn start(kind: Kind, folder: &Path, core: u32, meridian: Option<&Path>) -> anyhow::Result<Self> {
+    pub(in crate::bench) fn start(
+        kind: Kind,
+        folder: &Path,
+        core: u32,
+        meridian: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let own = folder.join(kind.name());
         fs::create_dir(&own).with_context(|| own.display().to_string())?;
         let mut command = match kind {
@@ -95,12 +100,12 @@ impl Proxy {
         Ok(Self { kind, program: Program::start_with_stdout(command.stderr(errors), out)? })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(in crate::bench) fn pid(&self) -> u32 {
         self.program.pid()
     }
 
     /// Where it shows a certificate of this kind.
-    pub(super) fn address(&self, key: Key) -> SocketAddr {
+    pub(in crate::bench) fn address(&self, key: Key) -> SocketAddr {
         address(self.kind, key)
     }
 
@@ -108,7 +113,7 @@ impl Proxy {
     ///
     /// # Errors
     /// It does not for half a minute.
-    pub(super) fn check(&self, key: Key, expected: &str) -> anyhow::Result<()> {
+    pub(in crate::bench) fn check(&self, key: Key, expected: &str) -> anyhow::Result<()> {
         let start = Instant::now();
         let url = format!("https://{}/small", self.address(key));
         loop {
@@ -140,7 +145,7 @@ fn address(kind: Kind, key: Key) -> SocketAddr {
 fn nginx_proxy(folder: &Path) -> String {
     let servers = Key::ALL.map(|key| {
         format!(
-            "server {{ listen {} ssl backlog=4096; ssl_certificate {}; ssl_certificate_key {};\n\
+            "server {{ listen {} ssl http2 backlog=4096; ssl_certificate {}; ssl_certificate_key {};\n\
              ssl_protocols TLSv1.2 TLSv1.3; ssl_prefer_server_ciphers on; ssl_conf_command Ciphersuites {SUITES};\n\
              location / {{ proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
              proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }} }}\n",
@@ -161,7 +166,7 @@ fn haproxy(folder: &Path, own: &Path, core: u32) -> anyhow::Result<Command> {
     let file = own.join("haproxy.cfg");
     let bind = |key: Key| {
         let (at, path) = (address(Kind::Haproxy, key), folder.join(format!("{}.pem", key.name())));
-        format!(" bind {at} ssl crt {}\n", path.display())
+        format!(" bind {at} ssl alpn h2,http/1.1 crt {}\n", path.display())
     };
     let text = format!(
         "global\n nbthread 1\n maxconn 4096\n log stdout format raw local0\n\
@@ -196,7 +201,7 @@ fn envoy(folder: &Path, own: &Path, core: u32) -> anyhow::Result<Command> {
         let tls = json!({
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
             "common_tls_context": {
-                "alpn_protocols": ["http/1.1"],
+                "alpn_protocols": ["h2", "http/1.1"],
                 "tls_params": {"tls_minimum_protocol_version": "TLSv1_2", "tls_maximum_protocol_version": "TLSv1_3"},
                 "tls_certificates": [{
                     "certificate_chain": {"filename": key.certificate(folder)},
