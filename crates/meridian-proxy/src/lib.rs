@@ -16,7 +16,8 @@
 //!
 //! [`listener`] accepts, looks at the first bytes when a chain needs it ([`inspect`]), selects the filter chain
 //! ([`meridian_ir::filter_chain`]), terminates TLS when the chain says so (`tls`) and hands over to [`http1`] or
-//! `tcp`. Both end with a [`record::Record`], whose [`outcome::Ending`] says how it went; `access_log` prints it and
+//! `tcp`; [`http2`] gives each of its streams to [`http1`]. Both end with a [`record::Record`], whose
+//! [`outcome::Ending`] says how it went; `access_log` prints it and
 //! `stats` counts it.
 //!
 //! # Doors between the rooms
