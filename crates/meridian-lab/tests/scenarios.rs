@@ -23,6 +23,7 @@ const SCENARIOS: &[&str] = &[
     "01-ingress-http",
     "02-ingress-any-host",
     "03-kubernetes-ingress",
+    "04-ingress-tls-simple",
     "05-ingress-tls-hosts",
     "07-ingress-passthrough",
     "08-ingress-split-and-mirror",

@@ -47,9 +47,6 @@ pub struct MeshConfig {
     pub trust_domain: Name,
     /// Whether gateways serve HTTP/1.0 (`PILOT_HTTP10`, `defaultConfig.proxyMetadata.ISTIO_META_HTTP10`).
     pub http10: bool,
-    /// Whether TLS servers offer HTTP/2 by ALPN, before HTTP/1.1, as Istio does; a data plane that does not speak it
-    /// must not.
-    pub downstream_http2: bool,
     /// Which Ingresses without a class, or with one, are served.
     pub ingress_controller_mode: IngressControllerMode,
     /// The class of Ingresses that are served, as their annotation `kubernetes.io/ingress.class` names it.
@@ -145,7 +142,6 @@ impl Default for MeshConfig {
             tls_defaults: TlsDefaults::default(),
             trust_domain: "cluster.local".into(),
             http10: false,
-            downstream_http2: true,
             ingress_controller_mode: IngressControllerMode::default(),
             ingress_class: "istio".into(),
             ingress_service: "istio-ingressgateway".into(),

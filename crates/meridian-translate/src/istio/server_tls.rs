@@ -52,7 +52,7 @@ pub(crate) fn downstream(server: &Arc<Server>, mesh: &MeshConfig) -> ServerTls {
         DownstreamTls {
             certificates: Vec::new(),
             client_auth: ClientAuth::None,
-            alpn: reader.alpn(),
+            alpn: alpn(),
             min_version: TlsVersion::Tls12,
             max_version: TlsVersion::Tls13,
             cipher_suites: Vec::new(),
@@ -69,6 +69,11 @@ struct Reader<'a> {
     findings: Vec<Finding>,
 }
 
+/// What is offered by ALPN, as Istio's gateways do.
+fn alpn() -> Vec<Name> {
+    ["h2", "http/1.1"].map(Name::from).into()
+}
+
 impl Reader<'_> {
     fn say(&mut self, field: &str, message: impl AsRef<str>) {
         let path = format!("{}.tls.{field}", self.server.path());
@@ -83,11 +88,6 @@ impl Reader<'_> {
         name
     }
 
-    fn alpn(&self) -> Vec<Name> {
-        let http2 = self.mesh.downstream_http2.then_some("h2");
-        http2.into_iter().chain(["http/1.1"]).map(Name::from).collect()
-    }
-
     fn read(&mut self) -> Result<DownstreamTls, Refusal> {
         let is_mesh = self.settings.mode == ServerTlsMode::IstioMutual;
         let (min_version, max_version) =
@@ -98,7 +98,7 @@ impl Reader<'_> {
         Ok(DownstreamTls {
             certificates: self.certificates()?,
             client_auth: self.client_auth()?,
-            alpn: self.alpn(),
+            alpn: alpn(),
             min_version,
             max_version,
             cipher_suites: if is_mesh { Vec::new() } else { self.cipher_suites() },
