@@ -42,16 +42,7 @@ pub(super) fn make(ingress: &Object<Ingress>, mesh: &MeshConfig, older: impl Fn(
     let (name, namespace) = (&ingress.meta.name, &ingress.meta.namespace);
     let (mut servers, mut blocks, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     let mut own: HashMap<&str, &str> = HashMap::new();
-    for (index, block) in ingress.spec.tls.iter().enumerate() {
-        let path = format!("spec.tls[{index}]");
-        if block.secret_name.is_empty() {
-            let message = format!(
-                "is left out, as in Istio; name a Secret of namespace {NAMESPACE}, where the gateway is, that holds \
-                 certificate and key"
-            );
-            findings.push(Finding::at(Topic::Unsupported, &format!("{path}.secretName"), message));
-            continue;
-        }
+    for (index, block) in ingress.spec.tls.iter().enumerate().filter(|(_, block)| !block.secret_name.is_empty()) {
         let mut hosts = Vec::new();
         for (place, host) in written_hosts(&block.hosts).enumerate() {
             let taken = match own.get(host) {
@@ -64,8 +55,9 @@ pub(super) fn make(ingress: &Object<Ingress>, mesh: &MeshConfig, older: impl Fn(
                     hosts.push(host.to_owned());
                 }
                 Some((who, secret)) if secret != block.secret_name => {
+                    let path = format!("spec.tls[{index}].hosts[{place}]");
                     let message = format!("{who} serves {host:?} with Secret {secret}; use the same, or other hosts");
-                    findings.push(Finding::at(Topic::Conflicted, &format!("{path}.hosts[{place}]"), message));
+                    findings.push(Finding::at(Topic::Conflicted, &path, message));
                 }
                 // The same certificate, wherever it is asked for.
                 Some(_) => {}
@@ -78,16 +70,34 @@ pub(super) fn make(ingress: &Object<Ingress>, mesh: &MeshConfig, older: impl Fn(
     }
     servers.push(http(&format!("http-80-ingress-{name}-{namespace}")));
     blocks.push(None);
-    if ingress.spec.default_backend.is_some() {
-        let message = "has no effect, as in Istio; use a rule without host and path";
-        findings.push(Finding::at(Topic::Unsupported, "spec.defaultBackend", message));
-    }
+    findings.extend(without_effect(&ingress.spec));
     let spec = Gateway { selector: mesh.ingress_gateway_selector(), servers };
     let key = key(&Key::of(&ingress.meta));
     // Like Istio's, these are older than all that users write: they have no time of creation.
     let meta = Meta { name: key.name, namespace: key.namespace, ..Meta::default() };
     let object = Object { meta, spec, status: Default::default(), source: ingress.source.clone() };
     Made { object: Arc::new(object), blocks, findings }
+}
+
+/// What an Ingress says in vain, as in Istio.
+fn without_effect(ingress: &Ingress) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, _) in ingress.tls.iter().enumerate().filter(|(_, block)| block.secret_name.is_empty()) {
+        let message = format!(
+            "is left out, as in Istio; name a Secret of namespace {NAMESPACE}, where the gateway is, that holds \
+             certificate and key"
+        );
+        findings.push(Finding::at(Topic::Unsupported, &format!("spec.tls[{index}].secretName"), message));
+    }
+    for (index, _) in ingress.rules.iter().enumerate().filter(|(_, rule)| rule.http.is_none()) {
+        let message = "has no effect without paths, as in Istio; add some";
+        findings.push(Finding::at(Topic::Unsupported, &format!("spec.rules[{index}].http"), message));
+    }
+    if ingress.default_backend.is_some() {
+        let message = "has no effect, as in Istio; use a rule without host and path";
+        findings.push(Finding::at(Topic::Unsupported, "spec.defaultBackend", message));
+    }
+    findings
 }
 
 /// The hosts of a block; all when it names none.
