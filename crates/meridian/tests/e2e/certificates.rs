@@ -161,6 +161,9 @@ fn the_tutorials_certificates_serve_and_change_without_a_restart() {
     assert_eq!(old.status.code(), Some(60), "{}", String::from_utf8_lossy(&old.stderr));
 }
 
+/// A Secret's name, and its keys with what each holds.
+type SecretKeys = (&'static str, &'static [(&'static str, &'static str)]);
+
 #[test]
 fn clients_show_certificates_where_the_server_asks() {
     let certificates = Certificates::new();
@@ -169,7 +172,7 @@ fn clients_show_certificates_where_the_server_asks() {
     let meridian = Meridian::start(&[]);
     let from = |key: &str, file: &str| format!("--from-file={key}={}", certificates.path(file).display());
     // The three forms: one Secret of kubernetes.io/tls keys, one of older keys, and an authority of its own.
-    let forms: [(&str, &[(&str, &[(&str, &str)])]); 3] = [
+    let forms: [(&str, &[SecretKeys]); 3] = [
         ("a", &[("a", &[("tls.key", "key"), ("tls.crt", "crt"), ("ca.crt", "ca")])]),
         ("b", &[("b", &[("key", "key"), ("cert", "crt"), ("cacert", "ca")])]),
         ("c", &[("c", &[("key", "key"), ("cert", "crt")]), ("c-cacert", &[("cacert", "ca")])]),
