@@ -99,7 +99,7 @@ pub struct OutlierDetection {
     pub base_ejection_time: Duration,
     /// Longest ejection (Envoy: 300 s).
     pub max_ejection_time: Duration,
-    /// Most hosts that may be ejected, percent; the first always may.
+    /// Most hosts that may be ejected, percent of all (Istio: 10).
     pub max_ejection_percent: u32,
 }
 

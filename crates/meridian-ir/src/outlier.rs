@@ -181,7 +181,9 @@ impl Ejections {
         self.active
     }
 
-    /// An endpoint has reached the limit of `kind`. It is left out, unless too many are already; the first always is.
+    /// An endpoint has reached the limit of `kind`. It is left out, unless that would be more of all than
+    /// `max_ejection_percent`: of fewer than ten endpoints none, under the default of 10 % (Envoy without
+    /// `always_eject_one_host`, as Istio configures it).
     pub fn detected(&mut self, address: &SocketAddr, kind: Kind, settings: &OutlierDetection, now: Instant) -> Verdict {
         let count = self.hosts.len();
         let Some(host) = self.hosts.get_mut(address) else { return Verdict::Nothing };
@@ -190,7 +192,7 @@ impl Ejections {
         }
         reset(host.monitor.counter(kind));
         let percent = 100.0 * (self.active + 1) as f64 / count as f64;
-        if self.active > 0 && percent > f64::from(settings.max_ejection_percent.min(100)) {
+        if percent > f64::from(settings.max_ejection_percent.min(100)) {
             return Verdict::Overflow;
         }
         self.active += 1;
