@@ -118,7 +118,7 @@ pub(crate) async fn serve_stream(
     shared: &http2::Shared,
     handle: &Rc<ConnectionHandle>,
     stream: ServerStream,
-) -> Option<ServerStream> {
+) -> Option<Box<ServerStream>> {
     std::future::poll_fn(|cx| {
         handle.watch(cx);
         Poll::Ready(())
@@ -129,7 +129,7 @@ pub(crate) async fn serve_stream(
     connection.run().await;
     connection.client.input.clear(&shared.worker.buffers);
     match connection.client.io {
-        Downstream::Stream(stream) => Some(*stream),
+        Downstream::Stream(stream) => Some(stream),
         Downstream::Plain(_) | Downstream::Tls(_) => None,
     }
 }

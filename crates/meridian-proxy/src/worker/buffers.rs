@@ -5,8 +5,9 @@ use std::cell::RefCell;
 /// Size of a buffer: a large body is read with few system calls, and the most recently used ones stay in the cache.
 pub const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Buffers that are kept when nobody needs them.
-const KEPT: usize = 64;
+/// Buffers that are kept when nobody needs them: two for each of the streams of a busy moment. Making one costs more than
+/// a small request, because its bytes are zeroed.
+const KEPT: usize = 256;
 
 /// A worker's unused buffers. The one that came back last is given first: it is the warmest.
 #[derive(Debug, Default)]
