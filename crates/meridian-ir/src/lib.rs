@@ -31,6 +31,7 @@ pub mod port_match;
 pub mod proxy;
 pub mod redirect;
 pub mod request;
+mod retry_on;
 pub mod route;
 pub mod route_config;
 pub mod route_index;

@@ -25,6 +25,7 @@ const SCENARIOS: &[&str] = &[
     "03-kubernetes-ingress",
     "04-ingress-tls-simple",
     "05-ingress-tls-hosts",
+    "06-ingress-tls-mutual",
     "07-ingress-passthrough",
     "08-ingress-split-and-mirror",
 ];

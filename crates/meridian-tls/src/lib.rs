@@ -39,3 +39,14 @@ pub fn sha1(bytes: &[u8]) -> [u8; 20] {
     digest.copy_from_slice(computed.as_ref());
     digest
 }
+
+/// Takes any bytes as a certificate, as a revocation list and as PEM of either; the entry of a fuzz target.
+pub fn fuzz(bytes: &[u8]) {
+    if let Some(parts) = Parts::parse(bytes) {
+        let _ = certificate::alternative_names(&parts);
+        let _ = parts.signed.is_signed_by(&parts, PROVIDER.signature_verification_algorithms.all);
+    }
+    let _ = certificate::parse(bytes);
+    let _ = check_trust(bytes, bytes);
+    let _ = check_pair(bytes, bytes);
+}

@@ -117,19 +117,8 @@ fn read_conditions(fields: &Fields<'_>, policy: &mut RetryPolicy) -> Result<(), 
     let mut by_code = false;
     for condition in node.text()?.split(',').map(str::trim).filter(|condition| !condition.is_empty()) {
         match condition {
-            "connect-failure" => policy.on_connect_failure = true,
-            "refused-stream" => policy.on_refused_stream = true,
-            "reset" => policy.on_reset = true,
-            "reset-before-request" => policy.on_reset_before_request = true,
-            "5xx" => policy.on_5xx = true,
-            "gateway-error" => policy.on_gateway_error = true,
-            "retriable-4xx" => policy.on_retriable_4xx = true,
             "retriable-status-codes" => by_code = true,
-            "unavailable" => policy.grpc_statuses.push(14),
-            "cancelled" => policy.grpc_statuses.push(1),
-            "deadline-exceeded" => policy.grpc_statuses.push(4),
-            "resource-exhausted" => policy.grpc_statuses.push(8),
-            "internal" => policy.grpc_statuses.push(13),
+            named if policy.retry_on(named) => {}
             _ => node.unsupported(),
         }
     }

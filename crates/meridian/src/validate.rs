@@ -97,10 +97,15 @@ mod tests {
 
     #[test]
     fn every_problem_has_its_line() {
-        let text = format!("{GATEWAY}  - port: {{number: 99999, name: http, protocol: HTTP}}\n    hots: ['*']\n");
-        let judged = judged(&text);
-        assert!(judged.contains("a.yaml:6:19: Gateway default/g: spec.servers[0].port.number: "), "{judged}");
-        assert!(judged.contains("a.yaml:7:5: Gateway default/g: spec.servers[0].hots: "), "{judged}");
+        let port = format!("{GATEWAY}  - hosts: ['*']\n    port: {{number: 99999, name: http, protocol: HTTP}}\n");
+        let judged_port = judged(&port);
+        assert!(judged_port.starts_with("a.yaml:7:20: Gateway default/g: spec.servers[0].port"), "{judged_port}");
+        assert!(judged_port.contains("99999"), "{judged_port}");
+        let fields = format!("{GATEWAY}  - port: {{number: 80, name: http, protocol: HTTP}}\n    hots: ['*']\n");
+        let judged_fields = judged(&fields);
+        let unknown =
+            "a.yaml:7:5: Gateway default/g: spec.servers[0].hots: unknown field \"hots\"; did you mean \"hosts\"?";
+        assert!(judged_fields.lines().any(|line| line == unknown), "{judged_fields}");
     }
 
     #[test]

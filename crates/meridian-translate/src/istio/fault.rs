@@ -3,29 +3,8 @@
 use crate::condition::{Finding, Topic};
 use meridian_ir::fault::{AbortStatus, Fault, FaultAbort, FaultDelay};
 use meridian_ir::fraction::Fraction;
-use meridian_resources::istio::virtual_service::{Abort, Delay, HttpFaultInjection, Percent};
+use meridian_resources::istio::virtual_service::{Abort, Delay, GRPC_STATUSES, HttpFaultInjection, Percent};
 use std::sync::Arc;
-
-/// gRPC's statuses in the order of their numbers.
-const GRPC_STATUSES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
 
 /// What was found while a fault was compiled.
 pub(crate) struct Findings<'f> {

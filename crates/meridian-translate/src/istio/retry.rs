@@ -31,9 +31,6 @@ pub(crate) fn default_policy() -> RetryPolicy {
 }
 
 const GRPC_CANCELLED: u16 = 1;
-const GRPC_DEADLINE_EXCEEDED: u16 = 4;
-const GRPC_RESOURCE_EXHAUSTED: u16 = 8;
-const GRPC_INTERNAL: u16 = 13;
 const GRPC_UNAVAILABLE: u16 = 14;
 
 /// The policy of a rule; `None`: never. Under consistent hashing (`is_hashed`) tries stay with their host unless the
@@ -70,18 +67,7 @@ fn retry_on(policy: &mut RetryPolicy, text: &str, path: &str, findings: &mut Vec
     policy.grpc_statuses.clear();
     for condition in text.split(',').map(str::trim).filter(|condition| !condition.is_empty()) {
         match condition {
-            "connect-failure" => policy.on_connect_failure = true,
-            "refused-stream" => policy.on_refused_stream = true,
-            "reset" => policy.on_reset = true,
-            "reset-before-request" => policy.on_reset_before_request = true,
-            "5xx" => policy.on_5xx = true,
-            "gateway-error" => policy.on_gateway_error = true,
-            "retriable-4xx" => policy.on_retriable_4xx = true,
-            "cancelled" => policy.grpc_statuses.push(GRPC_CANCELLED),
-            "deadline-exceeded" => policy.grpc_statuses.push(GRPC_DEADLINE_EXCEEDED),
-            "resource-exhausted" => policy.grpc_statuses.push(GRPC_RESOURCE_EXHAUSTED),
-            "internal" => policy.grpc_statuses.push(GRPC_INTERNAL),
-            "unavailable" => policy.grpc_statuses.push(GRPC_UNAVAILABLE),
+            named if policy.retry_on(named) => {}
             // The codes themselves are named by number, headers cannot be named in a VirtualService, and towards
             // services there is no HTTP/3 that could fail.
             "retriable-status-codes" | "retriable-headers" | "http3-post-connect-failure" => {}

@@ -2,19 +2,12 @@ use super::*;
 use crate::outcome::{Details, Ending, Flag, Flags};
 use crate::record::{Downstream, HeaderView, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::stats::{Filter, json, prometheus, text};
-use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy};
 use meridian_ir::{Cluster, Origin};
 use std::time::{Duration, SystemTime};
 
 fn cluster(name: &str) -> Cluster {
     Cluster {
         name: name.into(),
-        discovery: Discovery::Eds,
-        lb_policy: LbPolicy::LeastRequest,
-        connect_timeout: Duration::from_secs(10),
-        circuit_breakers: CircuitBreakers::default(),
-        max_requests_per_connection: 0,
-        idle_timeout: Duration::from_secs(3600),
         origins: vec![Origin { kind: "ServiceEntry", namespace: "shop".into(), name: "ext".into() }],
         ..Cluster::default()
     }

@@ -4,9 +4,7 @@ pub(crate) mod client;
 pub(crate) mod gateway;
 pub(crate) mod origin;
 
-use meridian_ir::access_log::LogFormat;
-use meridian_ir::access_log::{AccessLog, ISTIO_DEFAULT_FORMAT};
-use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy};
+use meridian_ir::access_log::{AccessLog, ISTIO_DEFAULT_FORMAT, LogFormat};
 use meridian_ir::endpoint::{Address, Health};
 use meridian_ir::format::Format;
 use meridian_ir::http::{PathNormalization, RouteSource, ServerHeader};
@@ -97,17 +95,7 @@ pub(crate) fn listener(name: &str, manager: HttpConnectionManager) -> Listener {
 
 /// A cluster with fixed endpoints, as Istio sets it up.
 pub(crate) fn cluster(name: &str) -> Cluster {
-    Cluster {
-        name: name.into(),
-        discovery: Discovery::Eds,
-        lb_policy: LbPolicy::LeastRequest,
-        connect_timeout: Duration::from_secs(10),
-        circuit_breakers: CircuitBreakers::default(),
-        max_requests_per_connection: 0,
-        idle_timeout: Duration::from_secs(3600),
-        origins: Vec::new(),
-        ..Cluster::default()
-    }
+    Cluster { name: name.into(), ..Cluster::default() }
 }
 
 pub(crate) fn endpoints(addresses: &[SocketAddr]) -> Endpoints {

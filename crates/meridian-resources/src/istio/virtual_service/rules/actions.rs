@@ -1,8 +1,8 @@
 //! What an HTTP route does with requests: redirect, answer, rewrite, mirror, retry, fail on purpose, CORS.
 
 use crate::istio::virtual_service::{
-    Abort, CorsPolicy, Delay, HttpDirectResponse, HttpFaultInjection, HttpMatchRequest, HttpRedirect, HttpRetry,
-    HttpRewrite, HttpRoute, Percent,
+    Abort, CorsPolicy, Delay, GRPC_STATUSES, HttpDirectResponse, HttpFaultInjection, HttpMatchRequest, HttpRedirect,
+    HttpRetry, HttpRewrite, HttpRoute, Percent,
 };
 use crate::istio::{StringMatch, rules};
 use crate::rules::{Findings, headers, net};
@@ -13,26 +13,6 @@ const LARGEST_BODY: usize = 1024 * 1024;
 const LARGE_BODY: usize = 100 * 1024;
 
 const CORS_METHODS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"];
-
-const GRPC_STATUSES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
 
 /// The conditions of Envoy's `x-envoy-retry-on` and `x-envoy-retry-grpc-on`.
 const RETRY_ON: [&str; 16] = [
