@@ -19,6 +19,7 @@ pub use run::{Update, WorkerCommand, WorkerThread};
 
 use crate::access_log::WorkerLogs;
 use crate::control::Shared;
+use crate::http1;
 use crate::listener::WorkerListener;
 use crate::snapshot::RouteTable;
 use crate::stats::WorkerStats;
@@ -41,6 +42,8 @@ pub struct Worker {
     pub logs: WorkerLogs,
     /// Memory for reading.
     pub buffers: Buffers,
+    /// Memory for the requests of HTTP/2.
+    pub memory: http1::Memory,
     /// The value of `date`.
     pub date: RefCell<DateHeader>,
     wall_clock: Cell<(Instant, SystemTime)>,
@@ -70,6 +73,7 @@ impl Worker {
             logs,
             next_connection: Cell::new(index as u64),
             buffers: Buffers::default(),
+            memory: http1::Memory::default(),
             date: RefCell::default(),
             wall_clock: Cell::new((Instant::now(), SystemTime::now())),
             random: RefCell::new(fastrand::Rng::new()),

@@ -4,6 +4,7 @@ use super::buffer::ReadBuffer;
 use super::client::{Client, Downstream, HeadRead, HeadTimeouts};
 use super::exchange::{Deadlines, Upload};
 use super::leg::Leg;
+use super::memory::Parts;
 use super::record::Progress;
 use super::request::Request;
 use super::response::Response;
@@ -87,7 +88,7 @@ pub async fn serve(start: Start) {
     let (open, info) = (Rc::new(open), Rc::new(info));
     open.watch().await;
     let client = Client::new(io, open.handle.clone());
-    let mut connection = Connection::new(&worker, &open, (chain, http), &info, client);
+    let mut connection = Connection::new(&worker, &open, (chain, http), &info, client, Parts::new(&info));
     let stats = connection.http.stats().clone();
     stats.connection_opened();
     let after = if is_http2(&info) { After::Http2 } else { connection.run().await };
@@ -125,10 +126,14 @@ pub(crate) async fn serve_stream(
     })
     .await;
     let client = Client::new(Downstream::Stream(Box::new(stream)), handle.clone());
-    let mut connection = Connection::new(&shared.worker, &shared.open, shared.chain(), &shared.info, client);
+    let worker = &shared.worker;
+    let parts = worker.memory.take(&shared.info);
+    let mut connection = Connection::new(worker, &shared.open, shared.chain(), &shared.info, client, parts);
     connection.run().await;
-    connection.client.input.clear(&shared.worker.buffers);
-    match connection.client.io {
+    connection.client.input.clear(&worker.buffers);
+    let Connection { request, response, upload, download, scratch, client, .. } = connection;
+    worker.memory.give(Parts { request, response, upload, download, scratch });
+    match client.io {
         Downstream::Stream(stream) => Some(stream),
         Downstream::Plain(_) | Downstream::Tls(_) => None,
     }
@@ -141,16 +146,18 @@ impl Connection {
         (chain, http): (Rc<WorkerChain>, Rc<HttpRuntime>),
         info: &Rc<ConnectionInfo>,
         client: Client,
+        parts: Parts,
     ) -> Self {
+        let Parts { request, response, upload, download, scratch } = parts;
         Self {
-            request: Request::new(info),
+            request,
             client,
             generation: open.listener.generation(),
-            response: Response::default(),
+            response,
             response_input: ReadBuffer::default(),
-            upload: Leg::default(),
+            upload,
             upload_state: Upload::default(),
-            download: Leg::default(),
+            download,
             progress: Progress::default(),
             limits: TimeLimits::default(),
             deadlines: Deadlines::default(),
@@ -158,7 +165,7 @@ impl Connection {
             upgrade: None,
             is_tunnel: false,
             ends: false,
-            scratch: Vec::new(),
+            scratch,
             worker: worker.clone(),
             http,
             info: info.clone(),

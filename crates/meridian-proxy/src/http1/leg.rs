@@ -79,6 +79,11 @@ pub(super) enum Next {
 }
 
 impl Leg {
+    /// Whether its memory is worth keeping.
+    pub(super) fn is_small(&self) -> bool {
+        self.out.capacity() <= 64 * 1024
+    }
+
     /// Makes ready for another message, and keeps the memory.
     pub(super) fn reset(&mut self) {
         self.out.clear();

@@ -96,11 +96,12 @@ impl Drop for OpenStream {
         shared.streams.closed(&self.handle);
         shared.active.set(shared.active.get() - 1);
         shared.ended.set(shared.ended.get() + 1);
-        let now = Instant::now();
-        if self.was_reset.get() && now.saturating_duration_since(self.began) < PREMATURE {
+        if self.was_reset.get() && self.began.elapsed() < PREMATURE {
             shared.premature.set(shared.premature.get() + 1);
         }
-        shared.idle_since.set(now);
+        if shared.active.get() == 0 {
+            shared.idle_since.set(Instant::now());
+        }
     }
 }
 
@@ -264,9 +265,10 @@ impl Driver {
         let stream = OpenStream::new(&self.shared);
         self.tell_streams();
         let io = ServerStream::new(request, respond);
-        tokio::task::spawn_local(async move {
+        // In a box, because the runtime would move all of it several times.
+        tokio::task::spawn_local(Box::pin(async move {
             let io = http1::serve_stream(&stream.shared, &stream.handle, io).await;
             stream.was_reset.set(io.is_some_and(|io| io.is_reset()));
-        });
+        }));
     }
 }
