@@ -35,7 +35,7 @@ impl Parts {
 /// A worker's unused parts. Those that came back last are given first: they are the warmest.
 #[derive(Debug, Default)]
 pub struct Memory {
-    free: RefCell<Vec<Box<Parts>>>,
+    free: RefCell<Vec<Parts>>,
 }
 
 impl Memory {
@@ -44,7 +44,7 @@ impl Memory {
         match self.free.borrow_mut().pop() {
             Some(mut parts) => {
                 parts.request.reset(info);
-                *parts
+                parts
             }
             None => Parts::new(info),
         }
@@ -58,7 +58,7 @@ impl Memory {
         if free.len() < KEPT && is_small {
             parts.upload.reset();
             parts.download.reset();
-            free.push(Box::new(parts));
+            free.push(parts);
         }
     }
 }
