@@ -106,22 +106,6 @@ impl Api {
         let target = target(resource, resource.versions[0], namespace, Some(name.to_owned()));
         self.delete(&target, &DeleteOptions::default()).await.map(|_| ())
     }
-
-    /// Writes the status of an object of a kind and leaves everything else as it is.
-    ///
-    /// # Errors
-    /// 404 when it is not there.
-    pub async fn update_status(
-        &self,
-        kind: &Kind,
-        namespace: &str,
-        name: &str,
-        status: Value,
-    ) -> Result<Arc<StoredObject>, ApiError> {
-        let resource = resource::of_kind(kind).ok_or_else(ApiError::no_such_resource)?;
-        let key = Key::new(resource.collection.clone(), namespace, name);
-        self.store.update_status(&key, status).await.map_err(ApiError::from)
-    }
 }
 
 fn target(
