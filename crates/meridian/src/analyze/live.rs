@@ -2,7 +2,6 @@
 
 use super::AnalyzeArgs;
 use crate::client::{http, kubeconfig};
-use crate::folder::default_data;
 use anyhow::{Context, bail};
 use hyper::StatusCode;
 use meridian_analyze::Objects;
@@ -27,8 +26,7 @@ const KINDS: [(&str, &str, &str); 8] = [
 /// # Errors
 /// There is no kubeconfig, or the API does not answer.
 pub(super) async fn load(args: &AnalyzeArgs, objects: &mut Objects) -> anyhow::Result<()> {
-    let variable = std::env::var_os("KUBECONFIG");
-    let file = kubeconfig::find(args.kubeconfig.as_deref(), variable.as_deref(), default_data().as_deref())
+    let file = kubeconfig::of_command(args.kubeconfig.as_deref(), None)
         .context("to look at files only, add --use-kube=false")?;
     let server = kubeconfig::server(&file)?;
     for (group, version, plural) in KINDS {

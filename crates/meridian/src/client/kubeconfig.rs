@@ -1,9 +1,22 @@
 //! Reading a kubeconfig: where the API is.
 
+use crate::folder::default_data;
 use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+
+/// The kubeconfig of a command: `--kubeconfig`, else that of the environment, else the one in the data folder, which
+/// `--data` names or which is the default one.
+///
+/// # Errors
+/// See [`find`].
+pub(crate) fn of_command(option: Option<&Path>, data: Option<&Path>) -> anyhow::Result<PathBuf> {
+    // A data folder that is named counts more than a variable that happens to be set.
+    let variable = std::env::var_os("KUBECONFIG").filter(|_| data.is_none());
+    let data = data.map(Path::to_owned).or_else(default_data);
+    find(option, variable.as_deref(), data.as_deref())
+}
 
 /// The kubeconfig that there is: the option, else the first file of `KUBECONFIG`, else the one in the data folder.
 ///

@@ -4,7 +4,6 @@ use super::CONFIG_DUMP;
 use super::api::{self, PodName};
 use super::dump::Dump;
 use crate::client::{http, kubeconfig};
-use crate::folder::default_data;
 use anyhow::{Context, bail};
 use hyper::StatusCode;
 use std::io::Read;
@@ -83,11 +82,7 @@ impl SourceArgs {
             return Ok(Endpoint { address: address.clone(), owner: String::new() });
         }
         let pod = PodName::parse(self.proxy.as_deref().unwrap_or_default(), &self.namespace)?;
-        let variable = std::env::var_os("KUBECONFIG");
-        let data = self.data.clone().or_else(default_data);
-        // A data folder that is named counts more than a variable that happens to be set.
-        let variable = variable.filter(|_| self.data.is_none());
-        let file = kubeconfig::find(self.kubeconfig.as_deref(), variable.as_deref(), data.as_deref())?;
+        let file = kubeconfig::of_command(self.kubeconfig.as_deref(), self.data.as_deref())?;
         let server = kubeconfig::server(&file)?;
         let address = api::admin_address(&server, &file.display().to_string(), &pod).await?;
         Ok(Endpoint { address, owner: format!(" of {}.{}", pod.name, pod.namespace) })

@@ -11,7 +11,6 @@ pub(crate) use sync::{Acknowledged, Progress, syncz};
 
 use crate::client::output::{self, OutputFormat};
 use crate::client::{http, kubeconfig};
-use crate::folder::default_data;
 use crate::proxy_config::CONFIG_DUMP;
 use crate::proxy_config::api::{self, PodName};
 use crate::proxy_config::dump::Dump;
@@ -54,11 +53,7 @@ pub(crate) async fn run(args: ProxyStatusArgs) -> anyhow::Result<()> {
 }
 
 async fn text(args: &ProxyStatusArgs) -> anyhow::Result<String> {
-    let variable = std::env::var_os("KUBECONFIG");
-    let data = args.data.clone().or_else(default_data);
-    // A data folder that is named counts more than a variable that happens to be set.
-    let variable = variable.filter(|_| args.data.is_none());
-    let file = kubeconfig::find(args.kubeconfig.as_deref(), variable.as_deref(), data.as_deref())?;
+    let file = kubeconfig::of_command(args.kubeconfig.as_deref(), args.data.as_deref())?;
     let pods = api::pods(&kubeconfig::server(&file)?, &file.display().to_string()).await?;
     match &args.proxy {
         Some(proxy) => difference(&pods, &PodName::parse(proxy, &args.namespace)?).await,
