@@ -13,6 +13,7 @@ use crate::listener::{ConnectionInfo, FilterRuntime, HttpRuntime, OpenConnection
 use crate::outcome::Ending;
 use crate::worker::{ConnectionHandle, Worker};
 use meridian_http::{HeadError, HeadLimits, Method, Span};
+use meridian_ir::route_config::without_port;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -321,14 +322,6 @@ impl Connection {
             }
             None => self.ends = true,
         }
-    }
-}
-
-/// The host of `host:port`.
-fn without_port(authority: &[u8]) -> &[u8] {
-    match authority.iter().rposition(|byte| *byte == b':') {
-        Some(colon) if authority[colon + 1..].iter().all(u8::is_ascii_digit) => &authority[..colon],
-        _ => authority,
     }
 }
 
