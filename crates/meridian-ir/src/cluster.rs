@@ -2,6 +2,7 @@
 
 use crate::tls::UpstreamTls;
 use crate::{Name, Origin};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,6 +139,17 @@ impl Default for CircuitBreakers {
     }
 }
 
+/// A service as metrics name it (Envoy: `filter_metadata.istio.services`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServiceName {
+    /// `httpbin.default.svc.cluster.local`
+    pub host: Name,
+    /// `httpbin`; the host for services from outside.
+    pub name: Name,
+    /// `default`
+    pub namespace: Name,
+}
+
 /// One cluster.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {
@@ -177,6 +189,14 @@ pub struct Cluster {
     pub locality_weighted: bool,
     /// Port to use instead of that of the original destination (`OriginalDst`).
     pub port_override: Option<u16>,
+    /// Connections come from this address (`upstream_bind_config`): `127.0.0.6` towards the workload beside a sidecar,
+    /// by which redirect rules know them.
+    pub bind_source: Option<IpAddr>,
+    /// TLS towards the endpoints that have mutual TLS of the mesh ([`crate::Endpoint::mesh_tls`]), instead of `tls`
+    /// (`transport_socket_matches`; automatic mutual TLS).
+    pub auto_tls: Option<Arc<UpstreamTls>>,
+    /// The service behind it, for metrics; `None`: none of the registry (`PassthroughCluster`).
+    pub service: Option<Arc<ServiceName>>,
     /// The service and the DestinationRule that made it.
     pub origins: Vec<Origin>,
 }
@@ -203,6 +223,9 @@ impl Default for Cluster {
             warm_up: None,
             locality_weighted: false,
             port_override: None,
+            bind_source: None,
+            auto_tls: None,
+            service: None,
             origins: Vec::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! The HTTP connection manager of a filter chain: how HTTP is spoken to its clients.
 
-use crate::{AccessLog, Name, RouteConfig};
+use crate::{AccessLog, Name, Rbac, RouteConfig};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,6 +95,31 @@ pub struct HttpConnectionManager {
     pub request_headers_timeout: Duration,
     /// A connection without requests for so long is closed (Envoy's default: 1 hour).
     pub idle_timeout: Duration,
+    /// Who may do what, asked in order before a request is routed ([`crate::rbac`]).
+    pub rbac: Vec<Arc<Rbac>>,
     /// Logs of its requests.
     pub access_log: Vec<AccessLog>,
+}
+
+impl Default for HttpConnectionManager {
+    /// A manager as a gateway of Istio has it, with routes called nothing yet and without logs.
+    fn default() -> Self {
+        Self {
+            stat_prefix: Name::from(""),
+            routes: RouteSource::Named(Name::from("")),
+            server_header: ServerHeader::Overwrite(Name::from("istio-envoy")),
+            use_remote_address: true,
+            xff_num_trusted_hops: 0,
+            path_normalization: PathNormalization::Base,
+            client_cert_header: ClientCertHeader::Sanitize,
+            client_cert_details: ClientCertDetails::default(),
+            upgrades: vec![Name::from("websocket")],
+            accept_http_10: false,
+            stream_idle_timeout: Duration::ZERO,
+            request_headers_timeout: Duration::ZERO,
+            idle_timeout: Duration::from_secs(3600),
+            rbac: Vec::new(),
+            access_log: Vec::new(),
+        }
+    }
 }

@@ -4,6 +4,7 @@ use crate::filter_chain::TransportProtocol;
 use crate::{AccessLog, FilterChain, Name, Origin, PortMatch};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Which side of the mesh a listener serves; Istio says `OUTBOUND` for gateways too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,11 @@ pub struct Listener {
     pub http_inspector: bool,
     /// See [`Capture`].
     pub capture: Capture,
+    /// How long the first bytes are waited for (`listener_filters_timeout`); `None`: Envoy's 15 s; zero: for ever.
+    pub inspect_timeout: Option<Duration>,
+    /// What happens after that: the connection goes on as one that begins with nothing (`true`, server-first
+    /// protocols), or ends.
+    pub continue_on_inspect_timeout: bool,
     /// Chains in configured order. Two chains never match equally.
     pub chains: Vec<Arc<FilterChain>>,
     /// Taken when no chain matches; without one, the connection is closed and logged as `NR filter_chain_not_found`.
@@ -59,6 +65,29 @@ pub struct Listener {
     pub access_log: Vec<AccessLog>,
     /// Objects that this listener was made from.
     pub origins: Vec<Origin>,
+}
+
+impl Default for Listener {
+    /// A listener without name and chains, at no address yet, that captures and inspects nothing.
+    fn default() -> Self {
+        Self {
+            name: Name::from(""),
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            additional_addresses: Vec::new(),
+            bind_to_port: true,
+            direction: Direction::Outbound,
+            proxy_protocol: false,
+            tls_inspector: false,
+            http_inspector: false,
+            capture: Capture::default(),
+            inspect_timeout: None,
+            continue_on_inspect_timeout: false,
+            chains: Vec::new(),
+            default_chain: None,
+            access_log: Vec::new(),
+            origins: Vec::new(),
+        }
+    }
 }
 
 /// What a connection begins with, as far as a listener can tell it.

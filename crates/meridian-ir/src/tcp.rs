@@ -1,6 +1,7 @@
 //! The TCP proxy of a filter chain.
 
-use crate::{AccessLog, Name};
+use crate::{AccessLog, Name, Rbac};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A cluster with its share of the connections or requests.
@@ -23,6 +24,22 @@ pub struct TcpProxy {
     pub idle_timeout: Duration,
     /// The client's address decides about the endpoint, where the cluster balances by hash.
     pub hash_source_ip: bool,
+    /// Who may do what, asked in order before a connection is forwarded ([`crate::rbac`]).
+    pub rbac: Vec<Arc<Rbac>>,
     /// Logs of its connections.
     pub access_log: Vec<AccessLog>,
+}
+
+impl Default for TcpProxy {
+    /// A proxy to nowhere yet, with Envoy's idle timeout.
+    fn default() -> Self {
+        Self {
+            stat_prefix: Name::from(""),
+            clusters: Vec::new(),
+            idle_timeout: Duration::from_secs(3600),
+            hash_source_ip: false,
+            rbac: Vec::new(),
+            access_log: Vec::new(),
+        }
+    }
 }

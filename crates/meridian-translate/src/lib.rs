@@ -25,10 +25,11 @@ mod registry;
 mod resources;
 mod status;
 mod suggest;
+mod telemetry;
 mod translator;
 
 pub use condition::{CONDITION_TYPES, Condition};
-pub use mesh::{GatewayTopology, IngressControllerMode, MeshConfig, TlsDefaults};
+pub use mesh::{GatewayTopology, IngressControllerMode, MeshConfig, OutboundTrafficPolicy, TlsDefaults};
 pub use proxy::credentials::WorkloadIdentity;
 pub use proxy::node::{ProxyKind, ProxyNode};
 pub use translator::{Output, Translator};

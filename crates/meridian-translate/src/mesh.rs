@@ -45,6 +45,13 @@ pub struct MeshConfig {
     pub tls_defaults: TlsDefaults,
     /// The trust domain of the mesh's identities: `spiffe://TRUST_DOMAIN/ns/NAMESPACE/sa/ACCOUNT`.
     pub trust_domain: Name,
+    /// Other names of the trust domain, of peers that still have them (`trustDomainAliases`).
+    pub trust_domain_aliases: Vec<Name>,
+    /// What sidecars do with destinations that nothing names (`outboundTrafficPolicy.mode`).
+    pub outbound_traffic_policy: OutboundTrafficPolicy,
+    /// Whether proxies of the mesh speak mutual TLS with each other where no DestinationRule says otherwise
+    /// (`enableAutoMtls`).
+    pub auto_mtls: bool,
     /// Whether gateways serve HTTP/1.0 (`PILOT_HTTP10`, `defaultConfig.proxyMetadata.ISTIO_META_HTTP10`).
     pub http10: bool,
     /// Which Ingresses without a class, or with one, are served.
@@ -56,6 +63,16 @@ pub struct MeshConfig {
     /// The label `istio` of the gateways that serve Ingresses; empty for `ingress_service`, or for `ingressgateway`
     /// when that is Istio's own `istio-ingressgateway`.
     pub ingress_selector: Name,
+}
+
+/// What sidecars do with destinations that nothing names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum OutboundTrafficPolicy {
+    /// They pass as they are.
+    #[default]
+    AllowAny,
+    /// They are blocked.
+    RegistryOnly,
 }
 
 /// Which Ingresses are served (Istio's `MeshConfig.IngressControllerMode`).
@@ -141,6 +158,9 @@ impl Default for MeshConfig {
             gateway_topology: GatewayTopology::default(),
             tls_defaults: TlsDefaults::default(),
             trust_domain: "cluster.local".into(),
+            trust_domain_aliases: Vec::new(),
+            outbound_traffic_policy: OutboundTrafficPolicy::AllowAny,
+            auto_mtls: true,
             http10: false,
             ingress_controller_mode: IngressControllerMode::default(),
             ingress_class: "istio".into(),

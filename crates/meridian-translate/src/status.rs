@@ -6,7 +6,8 @@ use crate::istio::{destination_rule, http_route, service_entry};
 use crate::key::Key;
 use crate::kubernetes::Ingresses;
 use crate::mesh::MeshConfig;
-use crate::proxy::state::{ProxyState, Stale};
+use crate::proxy::AnyProxy;
+use crate::proxy::state::Stale;
 use crate::registry::Maker;
 use crate::registry::Registry;
 use crate::registry::service::Source;
@@ -91,7 +92,7 @@ pub(crate) struct Reporter<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) delegations: &'a Delegations,
     pub(crate) ingresses: &'a Ingresses,
-    pub(crate) proxies: &'a [ProxyState],
+    pub(crate) proxies: &'a [AnyProxy],
 }
 
 impl Reporter<'_> {
@@ -140,7 +141,7 @@ impl Reporter<'_> {
             format!("{{{}}}", pairs.join(", "))
         };
         let proxies: Vec<String> = (self.proxies.iter())
-            .map(|proxy| format!("{} has {}", proxy.node.name, labels(&proxy.node.labels)))
+            .map(|proxy| format!("{} has {}", proxy.node().name, labels(&proxy.node().labels)))
             .collect();
         let known = if proxies.is_empty() { "there is none".to_owned() } else { proxies.join(", ") };
         let message = format!("{} are the labels of no proxy ({known})", labels(selector));

@@ -11,9 +11,10 @@ use crate::kubernetes::Ingresses;
 use crate::kubernetes::ingresses::Sources;
 use crate::mesh::MeshConfig;
 use crate::pool::Pool;
+use crate::proxy::AnyProxy;
 use crate::proxy::credentials::WorkloadIdentity;
 use crate::proxy::node::{ProxyNode, selects};
-use crate::proxy::state::{Inputs, ProxyState, Stale};
+use crate::proxy::state::{Inputs, Stale};
 use crate::proxy::targets;
 use crate::registry::service::{Service, Source};
 use crate::registry::{Maker, Registry};
@@ -40,7 +41,7 @@ pub struct Translator {
     bindings: Bindings,
     delegations: Delegations,
     ingresses: Ingresses,
-    proxies: Vec<ProxyState>,
+    proxies: Vec<AnyProxy>,
     pool: Pool,
     changes: Changes,
     reports: status::Reports,
@@ -49,7 +50,7 @@ pub struct Translator {
 /// What changed since the last translation.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// The proxies that have a new configuration, by name.
+    /// The proxies that have a new configuration, by id.
     pub proxies: Vec<(Name, Arc<ProxyConfig>)>,
     /// The objects of which something else is to be said.
     pub statuses: Vec<(ObjectRef, Arc<[Condition]>)>,
@@ -134,7 +135,7 @@ impl Translator {
         if domain_changed {
             self.resolve_again();
         }
-        self.proxies.iter_mut().for_each(ProxyState::start_over);
+        self.proxies.iter_mut().for_each(AnyProxy::start_over);
         self.ingresses.all_changed();
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
         self.changes.virtual_services.extend(self.resources.virtual_services.keys().cloned());
@@ -156,24 +157,24 @@ impl Translator {
         }
     }
 
-    /// Adds a proxy, or replaces the one of its name.
+    /// Adds a proxy, or replaces the one of its id.
     pub fn add_proxy(&mut self, node: ProxyNode) {
-        self.remove_proxy(&node.name.clone());
-        self.proxies.push(ProxyState::new(node));
+        self.remove_proxy(&node.id.clone());
+        self.proxies.push(AnyProxy::new(node));
         // What is said of Gateways and of what is bound to them depends on which proxies there are.
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
     }
 
     /// Sets who a proxy is in the mesh: what it shows and trusts where `ISTIO_MUTUAL` is asked for.
     pub fn set_identity(&mut self, proxy: &str, identity: WorkloadIdentity) {
-        if let Some(proxy) = self.proxies.iter_mut().find(|known| *known.node.name == *proxy) {
+        if let Some(proxy) = self.proxies.iter_mut().find(|known| *known.node().id == *proxy) {
             proxy.set_identity(identity);
         }
     }
 
     /// Removes a proxy.
-    pub fn remove_proxy(&mut self, name: &str) {
-        self.proxies.retain(|proxy| *proxy.node.name != *name);
+    pub fn remove_proxy(&mut self, id: &str) {
+        self.proxies.retain(|proxy| *proxy.node().id != *id);
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
     }
 
@@ -307,7 +308,7 @@ impl Translator {
                 suggestions: &suggestions,
             };
             if let Some(config) = proxy.update(&mut inputs, &changes, &mut stale) {
-                output.proxies.push((proxy.node.name.clone(), config));
+                output.proxies.push((proxy.node().id.clone(), config));
             }
         }
         for gateway in &changes.gateways {
@@ -420,7 +421,7 @@ impl Translator {
         let concerned = before.iter().chain(&services);
         self.changes.endpoints.extend(concerned.clone().map(|service| service.host.clone()));
         let may_concern =
-            |service: &Arc<Service>| self.proxies.iter().any(|proxy| targets::may_concern(service, &proxy.node));
+            |service: &Arc<Service>| self.proxies.iter().any(|proxy| targets::may_concern(service, proxy.node()));
         self.changes.targets |= concerned.clone().any(may_concern);
         if let Maker::ServiceEntry(key) = &maker {
             self.changes.service_entries.insert(key.clone());
@@ -453,7 +454,7 @@ impl Translator {
             self.endpoints_selected(&key.namespace, &before.meta.labels);
         }
         self.endpoints_selected(&key.namespace, &object.meta.labels);
-        if self.proxies.iter().any(|proxy| proxy.node.name == key.name && proxy.node.namespace == key.namespace) {
+        if self.proxies.iter().any(|proxy| proxy.node().name == key.name && proxy.node().namespace == key.namespace) {
             self.changes.pods.insert(key);
         }
     }
@@ -462,7 +463,7 @@ impl Translator {
         let host = self.mesh.service_host(&service.name, &service.namespace).to_ascii_lowercase();
         self.changes.endpoints.insert(self.pool.name(&host));
         let may_concern = |node: &ProxyNode| node.namespace == service.namespace && !node.ip_addresses.is_empty();
-        self.changes.targets |= self.proxies.iter().any(|proxy| may_concern(&proxy.node));
+        self.changes.targets |= self.proxies.iter().any(|proxy| may_concern(proxy.node()));
     }
 
     /// Notes the services of a namespace that may have workloads with these labels among their endpoints. Endpoints of

@@ -145,6 +145,7 @@ fn read_fields(fields: &Fields<'_>) -> Result<(Cluster, Option<Endpoints>), Read
         port_override: read_port_override(fields)?,
         origins: metadata::read_of_cluster(fields, &name)?,
         name,
+        ..Cluster::default()
     };
     Ok((cluster, endpoints))
 }

@@ -151,6 +151,7 @@ pub(crate) fn read(fields: &Fields<'_>) -> Result<HttpConnectionManager, ReadErr
         request_headers_timeout: fields.some("requestHeadersTimeout", Node::duration)?.unwrap_or_default(),
         idle_timeout: common.flatten().unwrap_or(IDLE_TIMEOUT),
         access_log: access_log::read_list(fields)?,
+        ..HttpConnectionManager::default()
     })
 }
 

@@ -76,6 +76,7 @@ fn read_fields(fields: &Fields<'_>) -> Result<Listener, ReadError> {
         access_log: access_log::read_listener_list(fields)?,
         // Which Gateways made it is not said.
         origins: Vec::new(),
+        ..Listener::default()
     })
 }
 

@@ -112,7 +112,13 @@ fn read_group(group: &Fields<'_>, endpoints: &mut Endpoints, locality_weighted: 
     }
     for endpoint in group.list("lbEndpoints")? {
         let (address, health, weight) = endpoint.message(read_endpoint)?;
-        endpoints.endpoints.push(Endpoint { address, weight, health, locality: locality.clone(), priority });
+        endpoints.endpoints.push(Endpoint {
+            weight,
+            health,
+            locality: locality.clone(),
+            priority,
+            ..Endpoint::new(address)
+        });
     }
     Ok(())
 }

@@ -48,6 +48,7 @@ pub(crate) fn read(fields: &Fields<'_>) -> Result<TcpProxy, ReadError> {
         idle_timeout: fields.some("idleTimeout", Node::duration)?.unwrap_or(IDLE_TIMEOUT),
         hash_source_ip: hash.is_some(),
         access_log: access_log::read_list(fields)?,
+        ..TcpProxy::default()
     })
 }
 

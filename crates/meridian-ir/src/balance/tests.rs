@@ -30,6 +30,7 @@ fn a_route_picks_its_cluster_by_weight() {
         idle_timeout: Duration::ZERO,
         access_log: vec![],
         hash_source_ip: false,
+        ..TcpProxy::default()
     };
     assert_eq!(spread(8).filter(|r| &*proxy.pick_cluster(*r).cluster == "b").count(), 6);
 }

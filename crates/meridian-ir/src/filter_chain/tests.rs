@@ -9,6 +9,7 @@ fn chain(name: &str, matcher: ChainMatch) -> Arc<FilterChain> {
         idle_timeout: Duration::ZERO,
         access_log: vec![],
         hash_source_ip: false,
+        ..TcpProxy::default()
     };
     Arc::new(FilterChain { name: name.into(), matcher, tls: None, filters: Filters::Tcp(proxy.into()), origin: None })
 }
@@ -28,6 +29,7 @@ fn listener(chains: Vec<Arc<FilterChain>>, default_chain: Option<Arc<FilterChain
         default_chain,
         access_log: vec![],
         origins: vec![],
+        ..Listener::default()
     }
 }
 

@@ -15,6 +15,7 @@ fn listener(address: &str, additional: &[&str], hand_over: bool) -> Arc<Listener
         default_chain: None,
         access_log: vec![],
         origins: vec![],
+        ..Listener::default()
     })
 }
 

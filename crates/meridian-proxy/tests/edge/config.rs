@@ -1,7 +1,7 @@
 //! Configurations in code, and a proxy that runs them.
 
 use meridian_ir::access_log::{AccessLog, ISTIO_DEFAULT_FORMAT, LogFormat};
-use meridian_ir::endpoint::{Address, Health};
+use meridian_ir::endpoint::Address;
 use meridian_ir::format::Format;
 use meridian_ir::http::{PathNormalization, RouteSource, ServerHeader};
 use meridian_ir::listener::Direction;
@@ -48,6 +48,7 @@ pub(crate) fn manager(routes: &str) -> HttpConnectionManager {
         access_log: Vec::new(),
         client_cert_header: meridian_ir::http::ClientCertHeader::Sanitize,
         client_cert_details: meridian_ir::http::ClientCertDetails::default(),
+        ..HttpConnectionManager::default()
     }
 }
 
@@ -77,6 +78,7 @@ pub(crate) fn listener(name: &str, manager: HttpConnectionManager) -> Listener {
         access_log: Vec::new(),
         origins: Vec::new(),
         proxy_protocol: false,
+        ..Listener::default()
     }
 }
 
@@ -91,7 +93,7 @@ pub(crate) fn endpoints(addresses: &[SocketAddr]) -> Endpoints {
 }
 
 pub(crate) fn endpoint(address: Address) -> Endpoint {
-    Endpoint { address, weight: 1, health: Health::Healthy, locality: "".into(), priority: 0 }
+    Endpoint::new(address)
 }
 
 /// A virtual host that forwards everything to one cluster.

@@ -72,6 +72,7 @@ fn tcp_chain(names: &[&str], tls: Option<&str>, clusters: &[(&str, u32)], idle: 
         idle_timeout: idle,
         access_log: vec![access_log(log.to_str().expect("UTF-8"))],
         hash_source_ip: false,
+        ..TcpProxy::default()
     };
     chain(names, tls, Filters::Tcp(Arc::new(proxy)))
 }

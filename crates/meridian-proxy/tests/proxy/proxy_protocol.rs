@@ -113,6 +113,7 @@ fn endpoints_are_told_of_the_client() {
                         idle_timeout: Duration::ZERO,
                         hash_source_ip: false,
                         access_log: Vec::new(),
+                        ..TcpProxy::default()
                     };
                     let mut chain = (*listener.chains[0]).clone();
                     chain.filters = Filters::Tcp(Arc::new(tcp));

@@ -10,7 +10,7 @@ use crate::pool::Pool;
 use crate::proxy::node::ProxyNode;
 use crate::registry::Registry;
 use crate::registry::service::Service;
-use crate::resources::Objects;
+use crate::resources::{Objects, Resources};
 use crate::suggest;
 use meridian_ir::Name;
 use meridian_ir::hash_policy::HashPolicy;
@@ -27,6 +27,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) node: &'a ProxyNode,
     pub(crate) registry: &'a Registry,
     pub(crate) rules: &'a DestinationRules,
+    pub(crate) resources: &'a Resources,
     /// Those that rules may be delegated to.
     pub(crate) virtual_services: &'a Objects<VirtualService>,
     pub(crate) pool: &'a mut Pool,

@@ -9,15 +9,16 @@ use crate::istio::http_route::ServerContext;
 use crate::istio::l4_route;
 use crate::istio::server_tls::{self, Need, ServerTls};
 use crate::key::Key;
-use crate::mesh::{GatewayTopology, MeshConfig};
+use crate::mesh::GatewayTopology;
 use crate::registry::service::Service;
+use crate::telemetry::{self, Side};
 use ipnet::IpNet;
 use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName};
 use meridian_ir::http::{HttpConnectionManager, RouteSource, ServerHeader};
 use meridian_ir::listener::Direction;
 use meridian_ir::tcp::WeightedName;
 use meridian_ir::tls::DownstreamTls;
-use meridian_ir::{AccessLog, FilterChain, Listener, Name, Origin, TcpProxy};
+use meridian_ir::{FilterChain, Listener, Name, Origin, TcpProxy};
 use meridian_resources::Object;
 use meridian_resources::istio::VirtualService;
 use meridian_resources::istio::gateway::ServerTlsMode;
@@ -96,7 +97,7 @@ pub(crate) fn build(
             made.gateways.entry(server.key.clone()).or_default().push(closed(server));
         }
     } else {
-        made.listener = Some(listener(scope.mesh, topology, bind, chains, servers));
+        made.listener = Some(listener(scope, topology, bind, chains, servers));
     }
     made
 }
@@ -125,7 +126,7 @@ fn listener_name(bind: &Bind) -> String {
 }
 
 fn listener(
-    mesh: &MeshConfig,
+    scope: &Scope<'_>,
     topology: &GatewayTopology,
     bind: &Bind,
     chains: Vec<FilterChain>,
@@ -149,21 +150,15 @@ fn listener(
         http_inspector: false,
         chains: chains.into_iter().map(Arc::new).collect(),
         default_chain: None,
-        access_log: access_log(mesh),
+        access_log: telemetry::access_logs(scope, Side::Client),
         origins,
         proxy_protocol: topology.proxy_protocol,
+        ..Listener::default()
     }
 }
 
 fn origin(kind: &'static str, key: &Key) -> Origin {
     Origin { kind, namespace: key.namespace.clone(), name: key.name.clone() }
-}
-
-fn access_log(mesh: &MeshConfig) -> Vec<AccessLog> {
-    if mesh.access_log_file.is_empty() {
-        return Vec::new();
-    }
-    vec![AccessLog { path: mesh.access_log_file.clone(), format: mesh.access_log_format.clone() }]
 }
 
 struct Builder<'a, 's> {
@@ -225,9 +220,10 @@ impl Builder<'_, '_> {
             stream_idle_timeout: Duration::ZERO,
             request_headers_timeout: REQUEST_HEADERS_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
-            access_log: access_log(mesh),
+            access_log: telemetry::access_logs(self.scope, Side::Client),
             client_cert_header: self.topology.forward_client_cert_details,
             client_cert_details: self.topology.client_cert_details(),
+            ..HttpConnectionManager::default()
         };
         let server_names = if tls.is_some() { server_names(server) } else { Vec::new() };
         let matcher = ChainMatch { server_names, ..ChainMatch::default() };
@@ -380,7 +376,7 @@ impl Builder<'_, '_> {
     }
 
     fn tcp_proxy(&self, stat_prefix: Name, clusters: Vec<WeightedName>) -> Filters {
-        let access_log = access_log(self.scope.mesh);
+        let access_log = telemetry::access_logs(self.scope, Side::Client);
         // As in Istio, of several destinations the first one's DestinationRule counts.
         let policy = clusters.first().map(|first| self.scope.tcp_policy(&first.cluster)).unwrap_or_default();
         Filters::Tcp(Arc::new(TcpProxy {
@@ -389,6 +385,7 @@ impl Builder<'_, '_> {
             idle_timeout: policy.idle_timeout.unwrap_or(IDLE_TIMEOUT),
             access_log,
             hash_source_ip: policy.hash_source_ip,
+            ..TcpProxy::default()
         }))
     }
 

@@ -4,14 +4,14 @@ use crate::condition::{Finding, Topic};
 use crate::key::Key;
 use crate::kubernetes::ingresses::{Ingresses, Served};
 use crate::kubernetes::{gateway, virtual_service};
-use crate::proxy::state::ProxyState;
+use crate::proxy::AnyProxy;
 
 impl Ingresses {
     /// What is to be said of an Ingress; `None` when it is for another controller.
     pub(crate) fn findings(
         &self,
         key: &Key,
-        proxies: &[ProxyState],
+        proxies: &[AnyProxy],
         selects_nobody: impl Fn() -> String,
     ) -> Option<Vec<Finding>> {
         let served = self.served(key)?;
@@ -35,7 +35,7 @@ impl Ingresses {
     }
 
     /// Adds what is to be said of the paths; whether any of them is served.
-    fn hosts_of(&self, key: &Key, served: &Served, proxies: &[ProxyState], findings: &mut Vec<Finding>) -> bool {
+    fn hosts_of(&self, key: &Key, served: &Served, proxies: &[AnyProxy], findings: &mut Vec<Finding>) -> bool {
         let mut programmed = false;
         for host in &served.hosts {
             let Some((made, obstacle)) = self.host(host) else { continue };

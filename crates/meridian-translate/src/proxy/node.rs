@@ -10,12 +10,16 @@ use std::net::{IpAddr, Ipv4Addr};
 pub enum ProxyKind {
     /// A proxy at the edge, configured by the Gateways whose selector its labels satisfy.
     Gateway,
+    /// A proxy beside a workload, which captures what comes to it and what it sends.
+    Sidecar,
 }
 
 /// One proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyNode {
-    /// Its name, unique among the proxies.
+    /// What tells it from all others: its name, or the node id that it gives to the discovery service.
+    pub id: Name,
+    /// The name of its Pod.
     pub name: Name,
     /// Its namespace: where its Secrets are, and what `exportTo` is compared with.
     pub namespace: Name,
@@ -42,6 +46,7 @@ impl ProxyNode {
     pub fn gateway(name: impl Into<Name>, namespace: impl Into<Name>, labels: BTreeMap<String, String>) -> Self {
         let name = name.into();
         Self {
+            id: name.clone(),
             service_account: name.clone(),
             name,
             namespace: namespace.into(),
@@ -51,6 +56,18 @@ impl ProxyNode {
             address: Ipv4Addr::UNSPECIFIED.into(),
             ip_addresses: Vec::new(),
         }
+    }
+}
+
+impl ProxyNode {
+    /// A sidecar of the workload at `ip_addresses`, whose listeners are on all IPv4 addresses.
+    pub fn sidecar(
+        name: impl Into<Name>,
+        namespace: impl Into<Name>,
+        labels: BTreeMap<String, String>,
+        ip_addresses: Vec<IpAddr>,
+    ) -> Self {
+        Self { kind: ProxyKind::Sidecar, ip_addresses, ..Self::gateway(name, namespace, labels) }
     }
 }
 

@@ -505,12 +505,14 @@ fn is_visible(object: &Object<VirtualService>, node: &ProxyNode) -> bool {
     ExportTo::new(export_to, &object.meta.namespace).includes(&node.namespace)
 }
 
-fn scope<'a>(inputs: &'a mut Inputs<'_>, node: &'a ProxyNode) -> Scope<'a> {
+/// What the routes and listeners of `node` can see.
+pub(crate) fn scope<'a>(inputs: &'a mut Inputs<'_>, node: &'a ProxyNode) -> Scope<'a> {
     Scope {
         mesh: inputs.mesh,
         node,
         registry: inputs.registry,
         rules: inputs.rules,
+        resources: inputs.resources,
         virtual_services: &inputs.resources.virtual_services,
         pool: inputs.pool,
         suggestions: inputs.suggestions,

@@ -6,7 +6,7 @@ use crate::key::Key;
 use crate::proxy::node::selects;
 use crate::resources::Resources;
 use meridian_ir::Name;
-use meridian_ir::endpoint::{Address, Endpoint, Health};
+use meridian_ir::endpoint::{Address, Endpoint};
 use meridian_resources::core::endpoint_slice::{self, AddressType, EndpointConditions};
 use meridian_resources::core::{self, ObjectReference, Pod};
 use meridian_resources::istio::service_entry::ServiceEntryResolution;
@@ -47,7 +47,7 @@ impl<'r> Found<'_, 'r> {
     fn add(&mut self, address: Address, labels: &'r StringMap, weight: u32, locality: &str) {
         if selects(self.labels, labels) && self.seen.insert(address.clone()) {
             let (weight, locality) = (weight.max(1), locality.into());
-            self.located.endpoints.push(Endpoint { address, weight, health: Health::Healthy, locality, priority: 0 });
+            self.located.endpoints.push(Endpoint { weight, locality, ..Endpoint::new(address) });
             self.located.labels.push(labels);
         }
     }

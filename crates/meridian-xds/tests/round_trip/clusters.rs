@@ -63,6 +63,7 @@ pub(crate) fn cluster() -> BoxedStrategy<(Cluster, Endpoints)> {
                 locality_weighted,
                 port_override: port.filter(|_| discovery == Discovery::OriginalDst),
                 origins: identity.1,
+                ..Cluster::default()
             };
             (Just(model), endpoints(locality_weighted))
         })
@@ -172,7 +173,7 @@ fn endpoints(locality_weighted: bool) -> BoxedStrategy<Endpoints> {
     let locality = select(vec!["", "a", "a/b", "a/b/c", "a//c", "d"]).prop_map(Name::from);
     let endpoint =
         (address, 1..1000u32, health, locality, 0..3u32).prop_map(|(address, weight, health, locality, priority)| {
-            Endpoint { address, weight, health, locality, priority }
+            Endpoint { weight, health, locality, priority, ..Endpoint::new(address) }
         });
     (vec(endpoint, 0..6), 1..1000u32)
         .prop_map(move |(mut endpoints, weight)| {

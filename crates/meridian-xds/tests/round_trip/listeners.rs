@@ -77,6 +77,7 @@ pub(crate) fn listener() -> BoxedStrategy<Listener> {
                 default_chain,
                 access_log: log,
                 origins: Vec::new(),
+                ..Listener::default()
             }
         })
         .boxed()
@@ -194,6 +195,7 @@ fn tcp_proxy() -> BoxedStrategy<TcpProxy> {
             idle_timeout,
             hash_source_ip,
             access_log,
+            ..TcpProxy::default()
         })
         .boxed()
 }
@@ -252,6 +254,7 @@ fn manager() -> BoxedStrategy<HttpConnectionManager> {
                 request_headers_timeout: times.1,
                 idle_timeout: times.2,
                 access_log: log,
+                ..HttpConnectionManager::default()
             }
         })
         .boxed()

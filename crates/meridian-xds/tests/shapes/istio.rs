@@ -110,6 +110,7 @@ fn tls_that_ends_here_and_goes_on_as_tcp() {
         idle_timeout: Duration::from_secs(3600),
         access_log: Vec::new(),
         hash_source_ip: false,
+        ..TcpProxy::default()
     };
     let terminated = FilterChain {
         matcher: sni("example.com"),

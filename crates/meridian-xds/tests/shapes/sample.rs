@@ -47,6 +47,7 @@ pub(crate) fn manager(stat_prefix: &str, routes: RouteSource) -> HttpConnectionM
         access_log: Vec::new(),
         client_cert_header: ClientCertHeader::SanitizeSet,
         client_cert_details: ClientCertDetails { subject: true, cert: true, chain: false, dns: true, uri: true },
+        ..HttpConnectionManager::default()
     }
 }
 
@@ -80,6 +81,7 @@ pub(crate) fn listener(name: &str, address: &str, chains: Vec<FilterChain>) -> L
         access_log: Vec::new(),
         origins: Vec::new(),
         proxy_protocol: false,
+        ..Listener::default()
     }
 }
 
@@ -162,7 +164,7 @@ pub(crate) fn cluster(name: &str, discovery: Discovery) -> Cluster {
 }
 
 pub(crate) fn endpoint(address: Address) -> Endpoint {
-    Endpoint { address, weight: 1, health: Health::Healthy, locality: "".into(), priority: 0 }
+    Endpoint::new(address)
 }
 
 fn header(name: &str, value: &str, action: AppendAction) -> HeaderValue {
@@ -306,6 +308,7 @@ fn tcp(clusters: &[(&str, u32)]) -> Filters {
         idle_timeout: Duration::from_secs(30),
         access_log: vec![access_log()],
         hash_source_ip: false,
+        ..TcpProxy::default()
     }))
 }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::outcome::{Details, Flag, Flags, ResetReason, TransportFailure};
 use crate::record::{Downstream, HeaderView, NoHeaders, Protocol, Timeline, Upstream, WireBytes};
 use meridian_ir::access_log::ISTIO_DEFAULT_FORMAT;
-use meridian_ir::endpoint::{Address, Endpoint, Health};
+use meridian_ir::endpoint::{Address, Endpoint};
 use meridian_ir::{Endpoints, Name};
 use std::net::SocketAddr;
 use std::time::{Duration, UNIX_EPOCH};
@@ -270,13 +270,7 @@ fn operators_about_addresses_bytes_and_endpoints() {
     ] {
         assert_eq!(print(format, &record), expected, "{format}");
     }
-    let named = Endpoint {
-        address: Address::Dns("up.test".into(), 80),
-        weight: 1,
-        health: Health::Healthy,
-        locality: "".into(),
-        priority: 0,
-    };
+    let named = Endpoint::new(Address::Dns("up.test".into(), 80));
     let endpoints = Endpoints { endpoints: vec![named], locality_weights: Vec::new() };
     record.upstream.endpoints = Some(&endpoints);
     assert_eq!(print("%UPSTREAM_HOST_NAME% %UPSTREAM_HOST_NAME_WITHOUT_PORT%", &record), "up.test:80 up.test");

@@ -231,6 +231,7 @@ async fn tcp_is_sent_with_tls_too() {
         idle_timeout: Duration::from_secs(3600),
         access_log: vec![access_log(lab.path().join("tcp.log").to_str().expect("UTF-8"))],
         hash_source_ip: false,
+        ..TcpProxy::default()
     };
     let plain = listener("l", manager("unused"));
     let chain = FilterChain { filters: Filters::Tcp(Arc::new(proxy)), ..(*plain.chains[0]).clone() };

@@ -37,6 +37,7 @@ fn run(cluster: Cluster, addresses: &[SocketAddr]) -> (Gateway, SocketAddr, temp
         idle_timeout: Duration::ZERO,
         hash_source_ip: true,
         access_log: vec![access_log(log.path().to_str().expect("UTF-8"))],
+        ..TcpProxy::default()
     };
     let mut tcp = listener("tcp", manager("unused"));
     Arc::make_mut(&mut tcp.chains[0]).filters = Filters::Tcp(Arc::new(proxy));

@@ -5,7 +5,7 @@ pub(crate) mod gateway;
 pub(crate) mod origin;
 
 use meridian_ir::access_log::{AccessLog, ISTIO_DEFAULT_FORMAT, LogFormat};
-use meridian_ir::endpoint::{Address, Health};
+use meridian_ir::endpoint::Address;
 use meridian_ir::format::Format;
 use meridian_ir::http::{PathNormalization, RouteSource, ServerHeader};
 use meridian_ir::listener::Direction;
@@ -57,6 +57,7 @@ pub(crate) fn manager(routes: &str) -> HttpConnectionManager {
         access_log: Vec::new(),
         client_cert_header: meridian_ir::http::ClientCertHeader::Sanitize,
         client_cert_details: meridian_ir::http::ClientCertDetails::default(),
+        ..HttpConnectionManager::default()
     }
 }
 
@@ -90,6 +91,7 @@ pub(crate) fn listener(name: &str, manager: HttpConnectionManager) -> Listener {
         access_log: Vec::new(),
         origins: Vec::new(),
         proxy_protocol: false,
+        ..Listener::default()
     }
 }
 
@@ -99,13 +101,7 @@ pub(crate) fn cluster(name: &str) -> Cluster {
 }
 
 pub(crate) fn endpoints(addresses: &[SocketAddr]) -> Endpoints {
-    let endpoint = |address: &SocketAddr| Endpoint {
-        address: Address::Socket(*address),
-        weight: 1,
-        health: Health::Healthy,
-        locality: "".into(),
-        priority: 0,
-    };
+    let endpoint = |address: &SocketAddr| Endpoint::new(Address::Socket(*address));
     Endpoints { endpoints: addresses.iter().map(endpoint).collect(), locality_weights: Vec::new() }
 }
 

@@ -1,0 +1,150 @@
+//! One sidecar between two translations: what its workload sends ([`outbound`]) and what comes to it ([`inbound`]).
+
+mod inbound;
+mod outbound;
+
+use crate::condition::Finding;
+use crate::key::Key;
+use crate::proxy::clusters::{Clusters, Sources};
+use crate::proxy::credentials::{Credentials, Wanted, WorkloadIdentity};
+use crate::proxy::node::ProxyNode;
+use crate::proxy::state::{Inputs, Stale};
+use crate::translator::Changes;
+use inbound::Inbound;
+use meridian_ir::{Cluster, Endpoints, Listener, Name, ProxyConfig, RouteConfig};
+use outbound::Outbound;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Pieces of a configuration that one side makes by itself; those that are as before keep their `Arc`s.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    pub(crate) listeners: BTreeMap<Name, Arc<Listener>>,
+    pub(crate) routes: BTreeMap<Name, Arc<RouteConfig>>,
+    /// Clusters that are not those of a service's port: `PassthroughCluster`, `inbound|8000||`.
+    pub(crate) clusters: BTreeMap<Name, (Arc<Cluster>, Option<Arc<Endpoints>>)>,
+}
+
+/// One sidecar.
+#[derive(Debug)]
+pub(crate) struct SidecarState {
+    pub(crate) node: ProxyNode,
+    /// Nothing was translated for it yet.
+    fresh: bool,
+    outbound: Outbound,
+    inbound: Inbound,
+    /// Clusters of services, which the outbound side names.
+    clusters: Clusters,
+    /// Names of the clusters that were put into the configuration from [`Pieces`].
+    own_clusters: BTreeSet<Name>,
+    credentials: Credentials,
+    identity: Option<WorkloadIdentity>,
+    identity_changed: bool,
+    config: Arc<ProxyConfig>,
+}
+
+impl SidecarState {
+    pub(crate) fn new(node: ProxyNode) -> Self {
+        Self {
+            node,
+            fresh: true,
+            outbound: Outbound::default(),
+            inbound: Inbound::default(),
+            clusters: Clusters::default(),
+            own_clusters: BTreeSet::new(),
+            credentials: Credentials::default(),
+            identity: None,
+            identity_changed: false,
+            config: Arc::default(),
+        }
+    }
+
+    /// Sets who it is in the mesh.
+    pub(crate) fn set_identity(&mut self, identity: WorkloadIdentity) {
+        self.identity_changed |= self.identity.as_ref() != Some(&identity);
+        self.identity = Some(identity);
+    }
+
+    /// Forgets everything but who it is and the version of its configuration.
+    pub(crate) fn start_over(&mut self) {
+        let version = self.config.version;
+        *self = Self { identity: self.identity.take(), ..Self::new(self.node.clone()) };
+        self.config = Arc::new(ProxyConfig { version, ..ProxyConfig::default() });
+    }
+
+    /// Takes `changes` in; a new configuration is returned when it has one.
+    pub(crate) fn update(
+        &mut self,
+        inputs: &mut Inputs<'_>,
+        changes: &Changes,
+        stale: &mut Stale,
+    ) -> Option<Arc<ProxyConfig>> {
+        let fresh = std::mem::replace(&mut self.fresh, false);
+        let before = self.config.clone();
+        let outbound = self.outbound.update(inputs, &self.node, changes, fresh, &mut self.clusters, stale);
+        let inbound = self.inbound.update(inputs, &self.node, changes, fresh, stale);
+        if outbound || inbound {
+            self.publish();
+        }
+        let sources = Sources {
+            mesh: inputs.mesh,
+            node: &self.node,
+            resources: inputs.resources,
+            registry: inputs.registry,
+            rules: inputs.rules,
+        };
+        self.clusters.update(sources, &changes.hosts, &changes.endpoints, &mut self.config);
+        let identity_changed = std::mem::replace(&mut self.identity_changed, false);
+        let others = self.clusters.credentials_changed() || identity_changed || inbound;
+        if fresh || others || self.credentials.depend_on(&changes.credentials, &self.node.namespace) {
+            self.read_credentials(inputs, changes);
+        }
+        if Arc::ptr_eq(&before, &self.config) && !fresh {
+            return None;
+        }
+        Arc::make_mut(&mut self.config).version += 1;
+        Some(self.config.clone())
+    }
+
+    /// Puts the pieces of both sides into the configuration.
+    fn publish(&mut self) {
+        let config = Arc::make_mut(&mut self.config);
+        let sides = [self.outbound.pieces(), self.inbound.pieces()];
+        config.listeners = sides.iter().flat_map(|side| side.listeners.clone()).collect();
+        config.routes = sides.iter().flat_map(|side| side.routes.clone()).collect();
+        for name in std::mem::take(&mut self.own_clusters) {
+            config.clusters.remove(&name);
+            config.endpoints.remove(&name);
+        }
+        for (name, (cluster, endpoints)) in sides.iter().flat_map(|side| &side.clusters) {
+            config.clusters.insert(name.clone(), cluster.clone());
+            config.endpoints.extend(endpoints.iter().map(|endpoints| (name.clone(), endpoints.clone())));
+            self.own_clusters.insert(name.clone());
+        }
+    }
+
+    fn read_credentials(&mut self, inputs: &Inputs<'_>, changes: &Changes) {
+        let mut wanted = Wanted::default();
+        self.clusters.credentials().for_each(|(name, is_authority)| wanted.add(name, is_authority));
+        self.inbound.credentials().for_each(|(name, is_authority)| wanted.add(name, is_authority));
+        let namespace = &self.node.namespace;
+        let identity = self.identity.as_ref();
+        self.credentials.update(inputs.resources, namespace, &wanted, &[], &changes.credentials, identity);
+        self.credentials.publish(identity, &mut self.config);
+    }
+
+    /// What is to be said of a VirtualService because of this proxy, and whether the proxy serves any of it.
+    pub(crate) fn virtual_service_findings(&self, key: &Key) -> (Vec<Finding>, bool) {
+        self.outbound.virtual_service_findings(key)
+    }
+
+    /// The same of the VirtualService `leaf`, because `root` delegates to it.
+    pub(crate) fn delegate_findings(&self, root: &Key, leaf: &Key) -> (Vec<Finding>, bool) {
+        self.outbound.delegate_findings(root, leaf)
+    }
+
+    /// What is to be said of a DestinationRule because of this proxy.
+    pub(crate) fn destination_rule_findings(&self, key: &Key) -> &[Finding] {
+        self.outbound.destination_rule_findings(key)
+    }
+}
