@@ -1,0 +1,229 @@
+//! The workload's end: asking the control plane for a certificate, and for the next one in time.
+
+use crate::grpc::{self, CallError};
+use crate::proto::{CertificateRequest, CertificateResponse, DecodeError};
+use crate::tls::{self, TlsError};
+use crate::{CERTIFICATE_SERVICE, WorkloadCertificate};
+use http::HeaderValue;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::ServerName;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsConnector;
+
+/// How long one attempt may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause after the first failure, which doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A text that is given, or that a file holds and somebody else may renew.
+#[derive(Clone)]
+pub enum Source {
+    /// The text.
+    Text(String),
+    /// The file; read each time.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            // It may be a token.
+            Self::Text(_) => f.write_str("Text(hidden)"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
+
+impl Source {
+    async fn read(&self) -> Result<String, FetchError> {
+        match self {
+            Self::Text(text) => Ok(text.clone()),
+            Self::File(path) => {
+                let path = path.clone();
+                let read = tokio::task::spawn_blocking(move || (std::fs::read_to_string(&path), path)).await;
+                let (text, path) = read.map_err(|error| FetchError::Task(error.to_string()))?;
+                text.map_err(|error| FetchError::File(path, error))
+            }
+        }
+    }
+}
+
+/// Where the control plane is, and how it is known.
+#[derive(Debug, Clone)]
+pub struct Discovery {
+    /// `HOST:PORT`, such as `istiod.istio-system.svc:15012` or `127.0.0.1:15012`.
+    pub address: String,
+    /// The name in its certificate: `istiod.istio-system.svc`.
+    pub server_name: String,
+    /// Whom the workload trusts before it has a certificate: ConfigMap `istio-ca-root-cert`, key `root-cert.pem`.
+    pub roots: Source,
+    /// The service-account token, for the audience `istio-ca`; `None` where a certificate is all that there is.
+    pub token: Option<Source>,
+}
+
+/// Why there is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// A file of a [`Source`].
+    #[error("{}: {}", .0.display(), .1)]
+    File(PathBuf, #[source] std::io::Error),
+    /// The process ends.
+    #[error("a task did not end: {0}")]
+    Task(String),
+    /// There is nothing to show to the control plane.
+    #[error("there is neither a service-account token nor a certificate to show to the control plane")]
+    NoCredential,
+    /// The token is no text for a header.
+    #[error("the token holds characters that no token has")]
+    Token,
+    /// The name in the control plane's certificate.
+    #[error("{0:?} is no host name or IP address")]
+    ServerName(String),
+    /// The roots, or the certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The control plane cannot be reached.
+    #[error("cannot connect to the control plane at {0}: {1}")]
+    Connect(String, #[source] std::io::Error),
+    /// The handshake failed.
+    #[error("TLS with the control plane at {0} failed: {1}")]
+    Handshake(String, #[source] std::io::Error),
+    /// It took too long.
+    #[error("the control plane at {0} did not answer within 10 seconds")]
+    Timeout(String),
+    /// The call failed.
+    #[error("CreateCertificate at {0}: {1}")]
+    Call(String, #[source] CallError),
+    /// The answer is of another kind.
+    #[error("the answer to CreateCertificate: {0}")]
+    Decode(#[from] DecodeError),
+    /// The answer does not hold what was asked for.
+    #[error("the answer to CreateCertificate has no certificate for the key that was sent, or no root")]
+    Answer,
+    /// No key could be made.
+    #[error("no key could be made: {0}")]
+    Key(#[from] rcgen::Error),
+}
+
+/// Asks for a certificate for a new key. Who the workload is, the control plane finds out from the token; from
+/// `current`, where there is no token or the token is refused.
+///
+/// # Errors
+/// See [`FetchError`].
+pub async fn fetch(
+    discovery: &Discovery,
+    current: Option<&WorkloadCertificate>,
+) -> Result<WorkloadCertificate, FetchError> {
+    let attempt = async {
+        let usable = current.filter(|current| current.not_after > SystemTime::now());
+        let Some(token) = &discovery.token else {
+            return call(discovery, None, Some(usable.ok_or(FetchError::NoCredential)?)).await;
+        };
+        let by_token = async { call(discovery, Some(token.read().await?), None).await };
+        match (by_token.await, usable) {
+            (Err(error), Some(usable)) => {
+                tracing::warn!("{error}; asking with the present certificate instead of the token");
+                call(discovery, None, Some(usable)).await
+            }
+            (result, _) => result,
+        }
+    };
+    let timeout = tokio::time::timeout(TIMEOUT, attempt).await;
+    timeout.unwrap_or_else(|_| Err(FetchError::Timeout(discovery.address.clone())))
+}
+
+async fn call(
+    discovery: &Discovery,
+    token: Option<String>,
+    own: Option<&WorkloadCertificate>,
+) -> Result<WorkloadCertificate, FetchError> {
+    let authorization = token
+        .map(|token| HeaderValue::from_str(&format!("Bearer {}", token.trim())).map_err(|_| FetchError::Token))
+        .transpose()?;
+    let config = tls::client_config(&discovery.roots.read().await?, own)?;
+    let address = || discovery.address.clone();
+    let name = ServerName::try_from(discovery.server_name.clone())
+        .map_err(|_| FetchError::ServerName(discovery.server_name.clone()))?;
+    let stream = TcpStream::connect(&discovery.address).await.map_err(|error| FetchError::Connect(address(), error))?;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .map_err(|error| FetchError::Handshake(address(), error))?;
+
+    let key = KeyPair::generate()?;
+    let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
+    let request = CertificateRequest { csr, ..CertificateRequest::default() }.encode();
+    let path = format!("/{CERTIFICATE_SERVICE}/CreateCertificate");
+    let answer = grpc::unary(stream, &discovery.server_name, &path, authorization, &request)
+        .await
+        .map_err(|error| FetchError::Call(address(), error))?;
+    let mut chain = CertificateResponse::decode(&answer)?.cert_chain;
+    let roots = chain.pop().filter(|_| !chain.is_empty()).ok_or(FetchError::Answer)?;
+    meridian_tls::check_pair(chain.concat().as_bytes(), key.serialize_pem().as_bytes())
+        .map_err(|_| FetchError::Answer)?;
+    meridian_tls::check_trust(roots.as_bytes(), b"").map_err(|_| FetchError::Answer)?;
+    WorkloadCertificate::new(chain.concat(), key.serialize_pem(), roots).ok_or(FetchError::Answer)
+}
+
+/// Keeps `sender` at a certificate that is valid: fetches one at once when there is none, then the next one at half of
+/// its life, a little earlier by chance so that the proxies of a mesh do not all ask at once. What fails is tried again
+/// after a pause; the present certificate stays until then. Returns when nobody listens any more.
+pub async fn renew(discovery: Discovery, sender: watch::Sender<Option<Arc<WorkloadCertificate>>>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let current = sender.borrow().clone();
+        let wait = current.as_deref().map_or(Duration::ZERO, |current| until_renewal(current, SystemTime::now()));
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = sender.closed() => return,
+        }
+        match fetch(&discovery, current.as_deref()).await {
+            Ok(certificate) => {
+                pause = FIRST_PAUSE;
+                sender.send_replace(Some(Arc::new(certificate)));
+            }
+            Err(error) => {
+                tracing::warn!("no new certificate: {error}; the next attempt is in {pause:?}");
+                tokio::select! {
+                    () = tokio::time::sleep(pause.mul_f64(0.8 + 0.4 * fastrand::f64())) => {}
+                    () = sender.closed() => return,
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// The time from `now` to the renewal: up to a tenth of the certificate's life before half of it.
+fn until_renewal(certificate: &WorkloadCertificate, now: SystemTime) -> Duration {
+    let life = certificate.not_after.duration_since(certificate.not_before).unwrap_or_default();
+    let earlier = life.mul_f64(0.1 * fastrand::f64());
+    certificate.renewal().duration_since(now).unwrap_or_default().saturating_sub(earlier)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_are_renewed_around_half_of_their_life() {
+        let now = SystemTime::now();
+        let certificate = WorkloadCertificate {
+            chain: String::new(),
+            key: String::new(),
+            roots: String::new(),
+            not_before: now,
+            not_after: now + Duration::from_secs(1000),
+        };
+        for _ in 0..100 {
+            let wait = until_renewal(&certificate, now);
+            assert!(wait >= Duration::from_secs(400) && wait <= Duration::from_secs(500), "{wait:?}");
+        }
+        assert_eq!(until_renewal(&certificate, now + Duration::from_secs(501)), Duration::ZERO);
+    }
+}
