@@ -9,6 +9,7 @@ mod input;
 mod logging;
 mod proxy_config;
 mod proxy_status;
+mod redirect;
 mod up;
 mod validate;
 
@@ -38,6 +39,8 @@ enum Command {
     /// Show how far proxies are with what the control plane wants of them
     #[command(visible_alias = "ps")]
     ProxyStatus(proxy_status::ProxyStatusArgs),
+    /// Set, show or take away the kernel rules that lead traffic to a sidecar
+    Redirect(redirect::RedirectArgs),
     /// Check files of objects, each object by itself
     #[command(visible_alias = "v")]
     Validate(validate::ValidateArgs),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Httpbin(args) => block_on(httpbin::run(args)),
         Command::ProxyConfig(args) => block_on(proxy_config::run(args)),
         Command::ProxyStatus(args) => block_on(proxy_status::run(args)),
+        Command::Redirect(args) => redirect::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Analyze(args) => match block_on(analyze::run(args)) {
             Ok(code) => return code,
