@@ -24,6 +24,7 @@ pub mod hash_policy;
 pub mod header_edit;
 pub mod http;
 pub mod listener;
+pub mod name_table;
 pub mod origin;
 pub mod outlier;
 pub mod path_rewrite;

@@ -1,5 +1,6 @@
 //! Everything that one proxy must do.
 
+use crate::name_table::Names;
 use crate::{Authority, Cluster, Endpoints, Listener, Name, RouteConfig, Secret};
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -25,6 +26,8 @@ pub struct ProxyConfig {
     pub secrets: BTreeMap<Name, Arc<Secret>>,
     /// What peers are verified against, by secret name, such as `kubernetes://httpbin-credential-cacert`.
     pub authorities: BTreeMap<Name, Arc<Authority>>,
+    /// What its DNS proxy answers for; empty where it has none.
+    pub names: Names,
 }
 
 impl ProxyConfig {

@@ -36,6 +36,7 @@
 //! | [`tls::accept`] | listener | a chain that terminates TLS took a connection |
 //! | [`tcp::serve`] | listener | a chain with [`meridian_ir::Filters::Tcp`] took a connection |
 //! | [`dns::Resolver::start`], [`dns::Resolver::watch`], [`dns::Resolver::resolved`] | control | clusters with names |
+//! | [`dns_proxy::DnsProxy::start`] | control | start |
 //! | [`admin::Server::start`] | control | start |
 //! | [`admin::logging::install`] | the binary | its log can change levels |
 #![forbid(unsafe_code)]
@@ -44,6 +45,7 @@ pub mod access_log;
 pub mod admin;
 pub mod control;
 pub mod dns;
+pub mod dns_proxy;
 pub mod grpc;
 pub mod http1;
 pub mod http2;

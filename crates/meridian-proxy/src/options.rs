@@ -1,5 +1,6 @@
 //! What the binary decides about a proxy before it starts.
 
+use crate::dns_proxy::DnsOptions;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub struct ProxyOptions {
     pub readiness: Option<SocketAddr>,
     /// Where `/stats/prometheus` listens; `None`: nowhere. Istio: port 15090.
     pub metrics: Option<SocketAddr>,
+    /// How it answers questions for names; `None`: not at all.
+    pub dns: Option<DnsOptions>,
     /// Access logs for `/dev/stdout` are written to this file instead.
     pub access_log_file: Option<PathBuf>,
     /// How long a listener that went away lets its connections finish (Istio's `terminationDrainDuration`: 5 s for the
@@ -49,6 +52,7 @@ impl ProxyOptions {
             admin: loopback(15000),
             readiness: loopback(15021),
             metrics: loopback(15090),
+            dns: None,
             access_log_file: None,
             drain_time: Duration::from_secs(45),
             metric_labels: Vec::new(),
@@ -78,6 +82,7 @@ impl fmt::Debug for ProxyOptions {
             .field("admin", &self.admin)
             .field("readiness", &self.readiness)
             .field("metrics", &self.metrics)
+            .field("dns", &self.dns)
             .field("access_log_file", &self.access_log_file)
             .field("drain_time", &self.drain_time)
             .field("metric_labels", &self.metric_labels)

@@ -6,6 +6,7 @@ use crate::ProxyOptions;
 use crate::access_log::Writer;
 use crate::admin::{Context, Server};
 use crate::dns::Resolver;
+use crate::dns_proxy::DnsProxy;
 use crate::snapshot::{Change, Compiler};
 use crate::stats::Stats;
 use crate::worker::{Update, WorkerCommand, WorkerThread};
@@ -48,6 +49,7 @@ pub(super) struct Control {
     resolver: Arc<Resolver>,
     names: HashSet<Name>,
     admin: Option<Server>,
+    dns_proxy: Option<DnsProxy>,
     /// Where listeners listen: the configured and the bound address.
     bound: HashMap<Name, (SocketAddr, SocketAddr)>,
     errors: HashMap<Name, Arc<ListenerError>>,
@@ -82,11 +84,15 @@ impl Control {
             resolver: Arc::new(resolver),
             names: HashSet::new(),
             admin: None,
+            dns_proxy: None,
             bound: HashMap::new(),
             errors: HashMap::new(),
             files_seen: Instant::now(),
         };
         control.admin = Some(Server::start(control.context())?);
+        if let Some(options) = &control.shared.options.dns {
+            control.dns_proxy = Some(DnsProxy::start(options, control.shared.clone())?);
+        }
         for index in 0..threads {
             match WorkerThread::spawn(index, control.shared.clone(), stats.clone(), logs.clone()) {
                 Ok(worker) => control.workers.push(worker),
@@ -178,6 +184,7 @@ impl Control {
         }
         self.workers.drain(..).for_each(WorkerThread::join);
         self.admin = None;
+        self.dns_proxy = None;
         self.logs.stop();
     }
 

@@ -63,6 +63,8 @@ pub struct Shared {
     pub started_at: SystemTime,
     /// Where the proxy's own endpoints listen, once they do.
     pub endpoints: OnceLock<Views>,
+    /// Where its DNS proxy listens, if it has one.
+    pub dns: OnceLock<SocketAddr>,
     state: AtomicU8,
 }
 
@@ -76,6 +78,7 @@ impl Shared {
             started: Instant::now(),
             started_at: SystemTime::now(),
             endpoints: OnceLock::new(),
+            dns: OnceLock::new(),
             state: AtomicU8::new(State::PreInitializing as u8),
         }
     }

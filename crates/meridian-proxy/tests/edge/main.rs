@@ -3,5 +3,6 @@
 mod admin;
 mod config;
 mod dns;
+mod dns_proxy;
 mod tcp;
 mod tls;
