@@ -7,6 +7,8 @@
 //!
 //! Each of these modules reads what it writes; [`read`] says how, and reads all that a proxy is sent.
 //!
+//! [`wire`] turns this JSON into Envoy's protobuf bytes, and bytes into JSON.
+//!
 //! [`config_dump()`] is what `GET /config_dump` answers. The real Envoy prints protobuf's own names there
 //! (`dynamic_active_clusters`, `route_config`) and scripts read them, so Meridian prints these too. `istioctl` prints
 //! the lowerCamelCase names of the JSON mapping with `-o json`, and so does `meridian proxy-config`. [`field_names`]
@@ -40,5 +42,6 @@ mod string_matcher;
 pub mod tcp_proxy;
 pub mod tls;
 pub mod type_url;
+pub mod wire;
 
 pub use config_dump::config_dump;

@@ -72,15 +72,6 @@ pub(crate) fn duration(duration: Duration) -> Value {
     text.into()
 }
 
-/// A `double`; a whole number is written as one, as protobuf does.
-pub(crate) fn double(number: f64) -> Value {
-    const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && (0.0..LARGEST_EXACT).contains(&number) {
-        return (number as u64).into();
-    }
-    number.into()
-}
-
 /// A resource inside a `google.protobuf.Any`.
 pub(crate) fn any(type_url: &str, mut message: Value) -> Value {
     if let Value::Object(fields) = &mut message {

@@ -9,7 +9,7 @@ mod fields;
 mod path;
 
 pub use config::{ReadConfig, Resources, config};
-pub(crate) use fields::{Fields, Node, Notes};
+pub(crate) use fields::{Fields, Node, Notes, parse_duration};
 
 use serde_json::Value;
 

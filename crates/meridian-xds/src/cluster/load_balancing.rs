@@ -1,7 +1,8 @@
 //! How a cluster chooses endpoints: `lbPolicy` with its configuration, and `commonLbConfig`.
 
-use crate::message::{Message, double, duration};
+use crate::message::{Message, duration};
 use crate::read::{Fields, Node, ReadError};
+use crate::wire::double;
 use meridian_ir::Cluster;
 use meridian_ir::cluster::{Discovery, LbPolicy, WarmUp};
 use serde_json::{Value, json};

@@ -146,7 +146,8 @@ impl<'v> Node<'v> {
     }
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// `1.5s`; `None` for what is no duration of protobuf, or a negative one.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let number = text.strip_suffix('s')?;
     let (seconds, decimals) = number.split_once('.').unwrap_or((number, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

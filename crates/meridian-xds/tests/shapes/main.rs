@@ -6,3 +6,4 @@ mod real_envoy;
 mod round_trip;
 mod sample;
 mod secrets;
+mod wire;

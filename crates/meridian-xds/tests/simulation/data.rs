@@ -77,6 +77,11 @@ impl Oracle {
         &self.raw[entry["xds"].as_str().expect("a hash")]
     }
 
+    /// All that Istio generated.
+    pub(crate) fn all_raw(&self) -> impl Iterator<Item = &Value> {
+        self.raw.values()
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &ReadConfig> {
         self.configs.values()
     }

@@ -8,6 +8,7 @@ mod checks;
 mod data;
 mod decide;
 mod valid;
+mod wire;
 
 use data::{Oracle, Rates};
 use serde_json::Value;
