@@ -1,19 +1,21 @@
 //! The workload's end: asking the control plane for a certificate, and for the next one in time.
 
-use crate::grpc::{self, CallError};
-use crate::proto::{CertificateRequest, CertificateResponse, DecodeError};
-use crate::tls::{self, TlsError};
-use crate::{CERTIFICATE_SERVICE, WorkloadCertificate};
-use http::HeaderValue;
+use crate::WorkloadCertificate;
+use crate::proto::{CertificateRequest, CertificateResponse};
+use http::uri::PathAndQuery;
+use meridian_grpc::tls::{ClientTls, Pem, TlsError};
+use meridian_grpc::{ConnectError, Target, connect};
 use rcgen::{CertificateParams, KeyPair};
-use rustls::pki_types::ServerName;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_rustls::TlsConnector;
+use tonic::Status;
+use tonic::client::Grpc;
+use tonic_prost::ProstCodec;
 
+/// The path of the one method.
+const CREATE_CERTIFICATE: &str = "/istio.v1.auth.IstioCertificateService/CreateCertificate";
 /// How long one attempt may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after the first failure, which doubles up to the longest.
@@ -56,8 +58,8 @@ impl Source {
 /// Where the control plane is, and how it is known.
 #[derive(Debug, Clone)]
 pub struct Discovery {
-    /// `HOST:PORT`, such as `istiod.istio-system.svc:15012` or `127.0.0.1:15012`.
-    pub address: String,
+    /// Such as `istiod.istio-system.svc:15012`, or `127.0.0.1:15012`.
+    pub target: Target,
     /// The name in its certificate: `istiod.istio-system.svc`.
     pub server_name: String,
     /// Whom the workload trusts before it has a certificate: ConfigMap `istio-ca-root-cert`, key `root-cert.pem`.
@@ -81,27 +83,18 @@ pub enum FetchError {
     /// The token is no text for a header.
     #[error("the token holds characters that no token has")]
     Token,
-    /// The name in the control plane's certificate.
-    #[error("{0:?} is no host name or IP address")]
-    ServerName(String),
-    /// The roots, or the certificate.
+    /// The roots, the certificate, or the control plane's name.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The control plane cannot be reached.
-    #[error("cannot connect to the control plane at {0}: {1}")]
-    Connect(String, #[source] std::io::Error),
-    /// The handshake failed.
-    #[error("TLS with the control plane at {0} failed: {1}")]
-    Handshake(String, #[source] std::io::Error),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// It took too long.
     #[error("the control plane at {0} did not answer within 10 seconds")]
-    Timeout(String),
+    Timeout(Target),
     /// The call failed.
-    #[error("CreateCertificate at {0}: {1}")]
-    Call(String, #[source] CallError),
-    /// The answer is of another kind.
-    #[error("the answer to CreateCertificate: {0}")]
-    Decode(#[from] DecodeError),
+    #[error("the control plane at {0} gave no certificate: {1} ({2:?})")]
+    Call(Target, String, tonic::Code),
     /// The answer does not hold what was asked for.
     #[error("the answer to CreateCertificate has no certificate for the key that was sent, or no root")]
     Answer,
@@ -134,7 +127,7 @@ pub async fn fetch(
         }
     };
     let timeout = tokio::time::timeout(TIMEOUT, attempt).await;
-    timeout.unwrap_or_else(|_| Err(FetchError::Timeout(discovery.address.clone())))
+    timeout.unwrap_or_else(|_| Err(FetchError::Timeout(discovery.target.clone())))
 }
 
 async fn call(
@@ -142,27 +135,32 @@ async fn call(
     token: Option<String>,
     own: Option<&WorkloadCertificate>,
 ) -> Result<WorkloadCertificate, FetchError> {
-    let authorization = token
-        .map(|token| HeaderValue::from_str(&format!("Bearer {}", token.trim())).map_err(|_| FetchError::Token))
-        .transpose()?;
-    let config = tls::client_config(&discovery.roots.read().await?, own)?;
-    let address = || discovery.address.clone();
-    let name = ServerName::try_from(discovery.server_name.clone())
-        .map_err(|_| FetchError::ServerName(discovery.server_name.clone()))?;
-    let stream = TcpStream::connect(&discovery.address).await.map_err(|error| FetchError::Connect(address(), error))?;
-    let stream = TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await
-        .map_err(|error| FetchError::Handshake(address(), error))?;
+    let roots = discovery.roots.read().await?;
+    let tls = match own {
+        None => ClientTls::anonymous(roots.as_bytes(), &discovery.server_name)?,
+        Some(own) => {
+            let (chain, key) = (own.chain.as_bytes(), own.key.as_bytes());
+            let pem = Pem { certificate_chain: chain, private_key: key, roots: roots.as_bytes() };
+            ClientTls::with_certificate(pem, &discovery.server_name)?
+        }
+    };
+    let connection = connect(&discovery.target, Some(&tls)).await?;
 
     let key = KeyPair::generate()?;
     let csr = CertificateParams::default().serialize_request(&key)?.pem()?;
-    let request = CertificateRequest { csr, ..CertificateRequest::default() }.encode();
-    let path = format!("/{CERTIFICATE_SERVICE}/CreateCertificate");
-    let answer = grpc::unary(stream, &discovery.server_name, &path, authorization, &request)
-        .await
-        .map_err(|error| FetchError::Call(address(), error))?;
-    let mut chain = CertificateResponse::decode(&answer)?.cert_chain;
+    let mut request = tonic::Request::new(CertificateRequest { csr, ..CertificateRequest::default() });
+    if let Some(token) = token {
+        let value = format!("Bearer {}", token.trim()).parse().map_err(|_| FetchError::Token)?;
+        request.metadata_mut().insert("authorization", value);
+    }
+    let refused =
+        |status: Status| FetchError::Call(discovery.target.clone(), status.message().to_owned(), status.code());
+    let origin = connection.origin();
+    let mut grpc = Grpc::with_origin(connection, origin);
+    grpc.ready().await.map_err(|error| refused(Status::unavailable(error.to_string())))?;
+    let path = PathAndQuery::from_static(CREATE_CERTIFICATE);
+    let codec = ProstCodec::<CertificateRequest, CertificateResponse>::default();
+    let mut chain = grpc.unary(request, path, codec).await.map_err(refused)?.into_inner().cert_chain;
     let roots = chain.pop().filter(|_| !chain.is_empty()).ok_or(FetchError::Answer)?;
     meridian_tls::check_pair(chain.concat().as_bytes(), key.serialize_pem().as_bytes())
         .map_err(|_| FetchError::Answer)?;

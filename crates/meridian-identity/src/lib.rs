@@ -10,23 +10,25 @@
 pub mod authority;
 pub mod client;
 mod csr;
-mod grpc;
 pub mod mesh;
 pub mod proto;
 mod service;
 mod spiffe;
-pub mod tls;
 pub mod token;
 mod workload;
 
 pub use authority::{Authority, AuthorityError, AuthorityPem};
 pub use mesh::MeshAuthority;
-pub use service::{CertificateService, Code, Credentials, Refused, Review, TokenReviewer};
+pub use service::{CertificateService, Credentials, Review, TokenReviewer};
 pub use spiffe::{SpiffeId, SpiffeIdError};
 pub use workload::WorkloadCertificate;
 
 /// The full name of Istio's certificate service: the first part of the path of its calls.
 pub const CERTIFICATE_SERVICE: &str = "istio.v1.auth.IstioCertificateService";
+
+/// The host names by which proxies know the control plane, as istiod's certificate has them.
+pub const CONTROL_PLANE_NAMES: [&str; 4] =
+    ["istiod.istio-system.svc", "istiod.istio-system", "istio-pilot.istio-system.svc", "localhost"];
 
 /// The audience of tokens that proxies show to the control plane, as istiod's `TOKEN_AUDIENCES` has it.
 pub const TOKEN_AUDIENCE: &str = "istio-ca";

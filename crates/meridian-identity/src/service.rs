@@ -4,11 +4,13 @@ use crate::authority::{LIFETIME, SignError};
 use crate::proto::{CertificateRequest, CertificateResponse};
 use crate::token::{Subject, TokenError};
 use crate::{MeshAuthority, SpiffeId, TOKEN_AUDIENCE};
+use meridian_grpc::{Handler, Peer};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tonic::Status;
 
 /// The answer of a [`TokenReviewer`].
 pub type Review<'a> = Pin<Box<dyn Future<Output = Result<Subject, TokenError>> + Send + 'a>>;
@@ -28,37 +30,21 @@ pub struct Credentials<'a> {
     pub certificate: Option<&'a [u8]>,
 }
 
-/// The codes of gRPC that are used here, with their numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
-    /// `INVALID_ARGUMENT`
-    InvalidArgument = 3,
-    /// `INTERNAL`
-    Internal = 13,
-    /// `UNAVAILABLE`
-    Unavailable = 14,
-    /// `UNAUTHENTICATED`
-    Unauthenticated = 16,
+impl<'a> Credentials<'a> {
+    /// What the caller of a request shows.
+    pub fn of<T>(request: &'a tonic::Request<T>) -> Self {
+        let header = request.metadata().get("authorization");
+        let peer = request.extensions().get::<Peer>();
+        Self {
+            // What is no text is no token: it is refused as such.
+            authorization: header.map(|value| value.to_str().unwrap_or_default()),
+            certificate: peer.and_then(|peer| peer.certificates.first()).map(AsRef::as_ref),
+        }
+    }
 }
 
-/// A call that is refused: `grpc-status` and `grpc-message`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Refused {
-    /// The status.
-    pub code: Code,
-    /// The message, for the caller.
-    pub message: String,
-}
-
-impl Refused {
-    fn new(code: Code, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string() }
-    }
-
-    fn unauthenticated(reason: impl fmt::Display) -> Self {
-        Self::new(Code::Unauthenticated, format_args!("request authenticate failure: {reason}"))
-    }
+fn unauthenticated(reason: impl fmt::Display) -> Status {
+    Status::unauthenticated(format!("request authenticate failure: {reason}"))
 }
 
 /// The certificate service. Cheap to clone.
@@ -79,7 +65,7 @@ impl CertificateService {
     ///
     /// # Errors
     /// `UNAUTHENTICATED`, with what was wrong with each credential.
-    pub async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<SpiffeId, Refused> {
+    pub async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<SpiffeId, Status> {
         let mut reasons = Vec::new();
         match credentials.certificate.map(|der| self.of_certificate(der)) {
             Some(Ok(id)) => return Ok(id),
@@ -99,7 +85,7 @@ impl CertificateService {
         if reasons.is_empty() {
             reasons.push("neither a client certificate nor a token was shown".to_owned());
         }
-        Err(Refused::unauthenticated(reasons.join("; ")))
+        Err(unauthenticated(reasons.join("; ")))
     }
 
     /// The identity in a verified certificate, when its trust domain is the mesh's or an alias of it.
@@ -130,36 +116,35 @@ impl CertificateService {
         &self,
         caller: &SpiffeId,
         request: &CertificateRequest,
-    ) -> Result<CertificateResponse, Refused> {
-        for (name, value) in &request.metadata {
+    ) -> Result<CertificateResponse, Status> {
+        let metadata = request.metadata.iter().flat_map(|metadata| &metadata.fields);
+        for (name, value) in metadata.map(|(name, value)| (name, &value.string_value)) {
             match name.as_str() {
+                _ if value.is_empty() => {}
                 "ImpersonatedIdentity" => {
-                    return Err(Refused::unauthenticated(format_args!(
-                        "nobody may ask for the certificate of {value:?}"
-                    )));
+                    return Err(unauthenticated(format_args!("nobody may ask for the certificate of {value:?}")));
                 }
                 "CertSigner" => {
-                    return Err(Refused::new(
-                        Code::InvalidArgument,
-                        format_args!("found the signer {value:?}, allowed: none, for the mesh's own authority"),
-                    ));
+                    return Err(Status::invalid_argument(format!(
+                        "found the signer {value:?}, allowed: none, for the mesh's own authority"
+                    )));
                 }
                 _ => {}
             }
         }
         let Some(authority) = self.mesh.current().authority else {
-            return Err(Refused::new(Code::Unavailable, "the mesh has no certificate authority yet"));
+            return Err(Status::unavailable("the mesh has no certificate authority yet"));
         };
         let lifetime = match u64::try_from(request.validity_duration) {
             Ok(0) | Err(_) => LIFETIME,
             Ok(seconds) => Duration::from_secs(seconds),
         };
         let mut chain = authority.sign(&request.csr, caller, lifetime, SystemTime::now()).map_err(|error| {
-            let code = match &error {
-                SignError::Request(_) | SignError::Lifetime(_) => Code::InvalidArgument,
-                SignError::Authority(_) => Code::Internal,
-            };
-            Refused::new(code, format_args!("CSR signing error ({error})"))
+            let message = format!("CSR signing error ({error})");
+            match error {
+                SignError::Request(_) | SignError::Lifetime(_) => Status::invalid_argument(message),
+                SignError::Authority(_) => Status::internal(message),
+            }
         })?;
         // Istio's convention: the last element is what the caller is to trust.
         chain.push(authority.roots().to_owned());
@@ -167,16 +152,34 @@ impl CertificateService {
         Ok(CertificateResponse { cert_chain: chain })
     }
 
-    /// `CreateCertificate` from message to message, as a gRPC server has them.
-    ///
-    /// # Errors
-    /// As [`CertificateService::authenticate`] and [`CertificateService::create_certificate`].
-    pub async fn call(&self, credentials: &Credentials<'_>, message: &[u8]) -> Result<Vec<u8>, Refused> {
-        let caller = self.authenticate(credentials).await.inspect_err(|refused| tracing::warn!("{refused}"))?;
-        let request =
-            CertificateRequest::decode(message).map_err(|error| Refused::new(Code::InvalidArgument, error))?;
-        let response = self.create_certificate(&caller, &request);
-        response.inspect_err(|refused| tracing::warn!(%caller, "{refused}")).map(|response| response.encode())
+    async fn call(&self, request: tonic::Request<CertificateRequest>) -> Result<CertificateResponse, Status> {
+        let caller = self.authenticate(&Credentials::of(&request)).await?;
+        self.create_certificate(&caller, request.get_ref())
+    }
+
+    /// What answers the service's calls on a gRPC server, under the name [`crate::CERTIFICATE_SERVICE`].
+    pub fn handler(&self) -> Handler {
+        let service = self.clone();
+        Arc::new(move |request| {
+            let service = service.clone();
+            Box::pin(async move {
+                if request.uri().path().rsplit('/').next() != Some("CreateCertificate") {
+                    let message = format!("found {}, allowed: CreateCertificate", request.uri().path());
+                    return Status::unimplemented(message).into_http();
+                }
+                meridian_grpc::unary(request, |request| {
+                    let service = service.clone();
+                    async move {
+                        let peer = request.extensions().get::<Peer>().map(|peer| peer.address);
+                        let result = service.call(request).await;
+                        result.map(tonic::Response::new).inspect_err(|status| {
+                            tracing::warn!(?peer, code = ?status.code(), "no certificate: {}", status.message());
+                        })
+                    }
+                })
+                .await
+            })
+        })
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::Authority;
+use crate::proto::{Metadata, MetadataValue};
 use crate::token::Reference;
 use rcgen::{CertificateParams, KeyPair};
+use tonic::Code;
 
 /// Knows one token.
 #[derive(Debug)]
@@ -56,8 +58,8 @@ async fn a_stranger_s_trust_domain_counts_as_an_alias_only() {
     let certificate = der(&service, "spiffe://old.example/ns/a/sa/b");
     let shown = Credentials { authorization: None, certificate: Some(&certificate) };
     let refused = service.authenticate(&shown).await.unwrap_err();
-    assert_eq!(refused.code, Code::Unauthenticated);
-    assert!(refused.message.contains("of trust domain \"old.example\""), "{refused}");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert!(refused.message().contains("of trust domain \"old.example\""), "{refused}");
     service.mesh.set_trust_domain("cluster.local", &["old.example".to_owned()]);
     assert_eq!(service.authenticate(&shown).await.unwrap().to_string(), "spiffe://cluster.local/ns/a/sa/b");
 }
@@ -72,16 +74,16 @@ async fn who_shows_nothing_or_the_wrong_thing_is_told_so() {
         (Some("Bearer "), "not \"Bearer TOKEN\""),
     ] {
         let refused = service.authenticate(&Credentials { authorization, certificate: None }).await.unwrap_err();
-        assert!(refused.code == Code::Unauthenticated && refused.message.contains(expected), "{refused}");
+        assert!(refused.code() == Code::Unauthenticated && refused.message().contains(expected), "{refused}");
     }
 }
 
 #[tokio::test]
 async fn the_last_certificate_of_the_answer_is_the_root() {
     let service = service();
-    let shown = Credentials { authorization: Some("bearer good"), certificate: None };
-    let answer = service.call(&shown, &request().encode()).await.unwrap();
-    let chain = CertificateResponse::decode(&answer).unwrap().cert_chain;
+    let mut asked = tonic::Request::new(request());
+    asked.metadata_mut().insert("authorization", "bearer good".parse().unwrap());
+    let chain = service.call(asked).await.unwrap().cert_chain;
     assert_eq!(chain.last().map(String::as_str), Some(service.mesh.current().authority.unwrap().roots()));
     let leaf = meridian_tls::certificate::first_of_pem(chain[0].as_bytes()).unwrap();
     assert_eq!(leaf.uris().collect::<Vec<_>>(), ["spiffe://cluster.local/ns/default/sa/client"]);
@@ -92,11 +94,12 @@ fn nobody_becomes_somebody_else() {
     let service = service();
     let caller = SpiffeId::new("cluster.local", "default", "client");
     for (name, code) in [("ImpersonatedIdentity", Code::Unauthenticated), ("CertSigner", Code::InvalidArgument)] {
-        let request = CertificateRequest { metadata: vec![(name.into(), "x".into())], ..request() };
-        assert_eq!(service.create_certificate(&caller, &request).unwrap_err().code, code);
+        let fields = [(name.to_owned(), MetadataValue { string_value: "x".into() })].into();
+        let request = CertificateRequest { metadata: Some(Metadata { fields }), ..request() };
+        assert_eq!(service.create_certificate(&caller, &request).unwrap_err().code(), code);
     }
     let bad = CertificateRequest { csr: "x".into(), ..CertificateRequest::default() };
-    assert_eq!(service.create_certificate(&caller, &bad).unwrap_err().code, Code::InvalidArgument);
+    assert_eq!(service.create_certificate(&caller, &bad).unwrap_err().code(), Code::InvalidArgument);
     service.mesh.set_authority(None);
-    assert_eq!(service.create_certificate(&caller, &request()).unwrap_err().code, Code::Unavailable);
+    assert_eq!(service.create_certificate(&caller, &request()).unwrap_err().code(), Code::Unavailable);
 }
