@@ -1,4 +1,16 @@
 //! Role-based access control: who may do what (Envoy's `envoy.filters.http.rbac` and `envoy.filters.network.rbac`).
+//!
+//! [`Rbac::decide`] judges one request, or one connection that is not HTTP, as a [`View`] shows it. It allocates
+//! nothing, unless a repeated header has to be joined.
+
+mod evaluate;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+pub use evaluate::{Decision, NoRequest, Verdicts, View, denial_details};
+pub use template::{PathTemplate, PathTemplateError};
 
 use crate::Name;
 use crate::port_match::PortMatch;
@@ -6,7 +18,7 @@ use crate::route::HeaderMatch;
 use crate::string_match::StringMatch;
 use ipnet::IpNet;
 
-/// What a filter does when one of its policies matches, and when none does.
+/// What becomes of what a policy matches, and of what none does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// What matches may pass, everything else is denied.
@@ -17,15 +29,35 @@ pub enum Effect {
     Log,
 }
 
-/// One filter: policies that are asked in the order of their names.
-#[derive(Debug, Clone, PartialEq)]
+/// One filter: rules that count, and rules that are only tried.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rbac {
+    /// What is enforced; `None`: nothing.
+    pub rules: Option<Rules>,
+    /// What is only counted (`istio.io/dry-run`); `None`: nothing.
+    pub shadow_rules: Option<Rules>,
+    /// Prefix of the counters of connections that are not HTTP (`tcp.`); those of requests have their connection
+    /// manager's.
+    pub stat_prefix: Name,
+    /// Comes after the prefix in the names of the shadow rules' counters (`istio_dry_run_deny_`).
+    pub shadow_rules_stat_prefix: Name,
+}
+
+/// Policies and what they do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
     /// See [`Effect`].
     pub effect: Effect,
-    /// By name, sorted: `ns[default]-policy[deny]-rule[1]`. None at all under [`Effect::Allow`] denies everything.
+    /// Sorted by name, and asked in this order. None at all under [`Effect::Allow`] denies everything.
     pub policies: Vec<Policy>,
-    /// Prefix of its counters (`http.inbound_0.0.0.0_8000.rbac.`); empty for Envoy's own.
-    pub stat_prefix: Name,
+}
+
+impl Rules {
+    /// Rules of `policies`, which are put in the order of their names.
+    pub fn new(effect: Effect, mut policies: Vec<Policy>) -> Self {
+        policies.sort_by(|a, b| a.name.cmp(&b.name));
+        Self { effect, policies }
+    }
 }
 
 /// A policy matches when one of its permissions and one of its principals do.
@@ -50,16 +82,20 @@ pub enum Permission {
     Or(Vec<Permission>),
     /// Not this.
     Not(Box<Permission>),
-    /// A request's header, `:authority` and `:method` among them. Never met by a connection that is not HTTP.
+    /// A request's header, `:method` among them. Never met by a connection that is not HTTP.
     Header(HeaderMatch),
-    /// The path without query, in canonical form.
+    /// The `:authority` as it was sent, compared without case. Never met by a connection that is not HTTP.
+    Host(StringMatch),
+    /// The path without query, in canonical form. Never met by a connection that is not HTTP.
     Path(PathMatch),
     /// The destination's address.
     DestinationIp(IpNet),
     /// The destination's port.
     DestinationPort(PortMatch),
-    /// The server name of the ClientHello.
+    /// The server name of the ClientHello, compared without case; without one, it is empty.
     ServerName(StringMatch),
+    /// See [`MetadataMatch`].
+    Metadata(MetadataMatch),
 }
 
 /// A path in a policy.
@@ -67,8 +103,8 @@ pub enum Permission {
 pub enum PathMatch {
     /// Compared as text.
     Text(StringMatch),
-    /// Segments with `{*}` for one and `{**}` for any number of them (Envoy's `uri_template`).
-    Template(Name),
+    /// Segments with wildcards (Envoy's `uri_template`).
+    Template(PathTemplate),
 }
 
 /// Who does it.
@@ -88,15 +124,31 @@ pub enum Principal {
     DirectRemoteIp(IpNet),
     /// The client's address as trusted headers tell it (`remote_ip`).
     RemoteIp(IpNet),
-    /// A request's header.
+    /// A request's header. Never met by a connection that is not HTTP.
     Header(HeaderMatch),
-    /// Metadata that an authentication filter has set; never met while there is none.
-    Metadata {
-        /// Name of the filter, `istio_authn`.
-        filter: Name,
-        /// Keys from the outside in.
-        path: Vec<Name>,
-        /// The value.
-        value: StringMatch,
-    },
+    /// See [`MetadataMatch`].
+    Metadata(MetadataMatch),
+}
+
+/// What another filter has noted about a request, such as the claims of its token. Never met: no filter that notes
+/// anything is there yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetadataMatch {
+    /// Name of the filter (`envoy.filters.http.jwt_authn`).
+    pub filter: Name,
+    /// Keys from the outside in.
+    pub path: Vec<Name>,
+    /// The value.
+    pub value: ValueMatch,
+}
+
+/// A value that another filter has noted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ValueMatch {
+    /// A text.
+    Text(StringMatch),
+    /// A list with such a member.
+    OneOf(Box<ValueMatch>),
+    /// One of these.
+    Or(Vec<ValueMatch>),
 }

@@ -65,4 +65,20 @@ impl StringMatch {
             Self::Regex(regex) => regex.is_match(value),
         }
     }
+
+    /// As [`StringMatch::is_match`], without regard to the case of ASCII letters; a regular expression says by itself
+    /// (`(?i)`) whether it has any.
+    pub fn is_match_ignoring_case(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Exact(whole) => value.eq_ignore_ascii_case(whole.as_bytes()),
+            Self::Prefix(prefix) => {
+                value.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+            }
+            Self::Suffix(suffix) => {
+                let start = value.len().checked_sub(suffix.len());
+                start.is_some_and(|start| value[start..].eq_ignore_ascii_case(suffix.as_bytes()))
+            }
+            Self::Regex(regex) => regex.is_match(value),
+        }
+    }
 }
