@@ -445,5 +445,6 @@ pub(crate) fn everything() -> ProxyConfig {
             .collect(),
         secrets: [(secret.name.clone(), Arc::new(secret))].into(),
         authorities: policies::authorities(),
+        ..ProxyConfig::default()
     }
 }
