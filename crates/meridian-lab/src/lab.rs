@@ -1,6 +1,7 @@
 //! Building a lab as planned, and taking it away again.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -14,9 +15,12 @@ use crate::interrupt::Interrupt;
 use crate::plan::network;
 use crate::plan::nginx::{self, Nginx};
 use crate::plan::site::{self, Program, Site};
-use crate::plan::{DNS_ADDRESS, MESH, NET, Plan, dns};
+use crate::plan::{DNS_ADDRESS, MESH, NET, Plan, Shape, dns};
 use crate::program::{self, Running};
 use crate::{certificates, stale, tool};
+
+mod diagnosis;
+mod proxies;
 
 /// How long a server of the lab may take until it listens, and Meridian until all gateways are ready.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -50,7 +54,8 @@ impl Lab {
         self.start_servers()?;
         self.start_system()?;
         self.apply_objects()?;
-        self.start_dns()
+        self.start_dns()?;
+        self.start_proxies()
     }
 
     /// The plan that it was built from.
@@ -76,7 +81,7 @@ impl Lab {
 
     /// Starts `command` in the namespace of `space` with the check's variables; standard output and error go to the named files of the lab's folder.
     pub(crate) fn start_check(&self, space: &str, command: &[String], out: &Path, err: &Path) -> Result<Child, Error> {
-        let mut command = program::bound(&self.namespace(space), command);
+        let mut command = program::bound(&self.namespace(space), None, command);
         command.envs(self.site.variables(&self.plan)).current_dir(&self.site.folder);
         program::spawn(&mut command, out, err)
     }
@@ -86,38 +91,17 @@ impl Lab {
         self.programs.iter_mut().try_for_each(|program| program.is_listening().map(drop))
     }
 
-    /// Writes down what helps to understand a failure: the objects, the configuration, the sockets. As far as it can be had.
-    pub fn diagnose(&self) {
-        let kinds = "gateways.networking.istio.io,virtualservices.networking.istio.io,destinationrules.networking.istio.io,\
-                     serviceentries.networking.istio.io,services,endpointslices,pods";
-        let kubeconfig = self.site.kubeconfig().display().to_string();
-        let probes: [(&str, &[&str]); 4] = [
-            (
-                "objects.yaml",
-                &["kubectl", "--kubeconfig", &kubeconfig, "--request-timeout=5s", "get", kinds, "-A", "-o", "yaml"],
-            ),
-            ("config_dump.json", &["curl", "-sS", "-m", "5", "http://127.0.0.1:15000/config_dump"]),
-            ("stats.txt", &["curl", "-sS", "-m", "5", "http://127.0.0.1:15000/stats"]),
-            ("sockets.txt", &["ss", "-tanp"]),
-        ];
-        for (file, words) in probes {
-            let mut command = self.command(MESH, words[0]);
-            let text = tool::run(command.args(&words[1..])).unwrap_or_else(|e| format!("{e}\n"));
-            let _ = fs::write(self.site.folder.join(file), text);
-        }
-    }
-
-    fn namespace(&self, space: &str) -> String {
+    pub(crate) fn namespace(&self, space: &str) -> String {
         network::namespace(&self.site.prefix, space)
     }
 
-    fn command(&self, space: &str, program: &str) -> Command {
+    pub(crate) fn command(&self, space: &str, program: &str) -> Command {
         let mut command = tool::command(Some(&self.namespace(space)), program);
         command.envs(self.site.variables(&self.plan));
         command
     }
 
-    fn kubectl(&self, words: &[&str]) -> Result<String, Error> {
+    pub(crate) fn kubectl(&self, words: &[&str]) -> Result<String, Error> {
         tool::run(self.command(MESH, "kubectl").arg("--request-timeout=20s").args(words))
     }
 
@@ -127,9 +111,10 @@ impl Lab {
         for folder in [etc.clone(), self.site.scratch(), self.site.data(), self.site.access_logs()] {
             fs::create_dir_all(&folder).doing("create", &folder)?;
         }
-        for (gateway, _) in &self.plan.gateways {
+        let gateways = self.plan.gateways.iter().map(|(name, _)| name);
+        for proxy in gateways.chain(self.plan.proxies.iter().map(|proxy| &proxy.name)) {
             // A check may read the log before the first line is written.
-            let log = self.site.access_log(gateway);
+            let log = self.site.access_log(proxy);
             fs::write(&log, "").doing("write", &log)?;
         }
         certificates::new_authority(&self.site)?;
@@ -173,8 +158,11 @@ impl Lab {
             tool::run(tool::command(None, "ip").args(inside).args(["-batch", &script]))?;
         }
         drop(lock);
-        let rules = self.write("gateways.nft", &network::gateway_rules(&self.plan))?;
-        tool::run(self.command(MESH, "nft").args(["-f", &rules])).map(drop)
+        for (space, rules) in network::gateway_rules(&self.plan) {
+            let rules = self.write(&format!("gateways-{space}.nft"), &rules)?;
+            tool::run(self.command(&space, "nft").args(["-f", &rules]))?;
+        }
+        Ok(())
     }
 
     fn start(&mut self, program: &Program) -> Result<(), Error> {
@@ -214,15 +202,21 @@ impl Lab {
     fn start_system(&mut self) -> Result<(), Error> {
         self.start(&self.site.system(&self.plan))?;
         self.wait_for_ports()?;
-        for (name, address) in self.plan.gateways.clone() {
-            let url = site::readiness(address);
-            let what = format!("gateway {name} is not ready at {url}");
-            self.wait(&what, |lab| {
-                Ok(tool::run(lab.command(MESH, "curl").args(["-fsS", "-m", "2", "-o", "/dev/null", &url])).is_ok())
-            })?;
+        if self.plan.shape == Shape::Together {
+            for (name, address) in self.plan.gateways.clone() {
+                self.wait_for_proxy(&name, MESH, address)?;
+            }
         }
         let what = format!("no kubeconfig at {}", self.site.kubeconfig().display());
         self.wait(&what, |lab| Ok(lab.site.kubeconfig().is_file()))
+    }
+
+    /// Waits until the proxy `name` in namespace `space` says that it is ready.
+    fn wait_for_proxy(&mut self, name: &str, space: &str, address: Ipv4Addr) -> Result<(), Error> {
+        let url = site::readiness(address);
+        self.wait(&format!("proxy {name} is not ready at {url}"), |lab| {
+            Ok(tool::run(lab.command(space, "curl").args(["-fsS", "-m", "2", "-o", "/dev/null", &url])).is_ok())
+        })
     }
 
     fn wait_for_ports(&mut self) -> Result<(), Error> {
@@ -261,7 +255,8 @@ impl Lab {
         let text = dns::configuration(&self.plan, &dns::services(&services), &self.site.folder.join("dnsmasq.pid"));
         let file = self.write("dnsmasq.conf", &text)?;
         let command = ["dnsmasq", "-C", &file].map(str::to_owned).to_vec();
-        self.start(&Program { name: "dnsmasq".to_owned(), space: NET.to_owned(), command, listens: vec![53] })?;
+        let (name, space) = ("dnsmasq".to_owned(), NET.to_owned());
+        self.start(&Program { name, space, command, listens: vec![53], user: None, output: None })?;
         let what = format!("the DNS server does not listen on {DNS_ADDRESS}");
         let last = self.programs.len() - 1;
         self.wait(&what, |lab| lab.programs[last].is_listening())

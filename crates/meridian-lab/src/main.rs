@@ -26,6 +26,9 @@ struct Arguments {
     /// Keep the lab up after the check, whatever it said, until Ctrl-C.
     #[arg(long)]
     keep: bool,
+    /// Make every gateway a process of its own, also where there is no sidecar.
+    #[arg(long)]
+    apart: bool,
     /// How many scenarios run at the same time.
     #[arg(long, default_value_t = 1, value_name = "N")]
     jobs: usize,
@@ -61,7 +64,7 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
         let hint = format!("there is no {}; build it with `cargo build --package meridian`", meridian.display());
         return Err(Error::Prerequisite(hint));
     }
-    let mode = Mode { shell: arguments.shell, keep: arguments.keep };
+    let mode = Mode { shell: arguments.shell, keep: arguments.keep, apart: arguments.apart };
     let settings = Settings { meridian, logs: arguments.logs.clone(), mode };
     let interrupt = Interrupt::on_signals().map_err(doing("cannot follow signals"))?;
     let outcomes = run_all(&scenarios, &settings, arguments.jobs, &interrupt);

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::error::{Doing, Error};
 use crate::plan::network;
-use crate::plan::site::{Program, Site};
+use crate::plan::site::{Program, Site, User};
 use crate::tool;
 
 /// A running program, the leader of a process group of its own.
@@ -22,11 +22,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts `program` in its namespace; both its outputs go to `NAME.log`.
+    /// Starts `program` in its namespace; what it writes goes to `NAME.log`, unless its output has a place of its own.
     pub(crate) fn start(program: &Program, site: &Site) -> Result<Self, Error> {
         let log = site.folder.join(format!("{}.log", program.name));
-        let mut command = bound(&network::namespace(&site.prefix, &program.space), &program.command);
-        let child = spawn(&mut command, &log, &log)?;
+        let mut command = bound(&network::namespace(&site.prefix, &program.space), program.user, &program.command);
+        let child = spawn(&mut command, program.output.as_ref().unwrap_or(&log), &log)?;
         Ok(Self { name: program.name.clone(), log, listens: program.listens.clone(), child })
     }
 
@@ -73,9 +73,17 @@ impl Running {
     }
 }
 
+/// What a user of the lab may do although it is not root: reach its files wherever the lab lies, and listen on any port.
+const RIGHTS: &str = "+dac_override,+net_bind_service";
+
 /// `words` in `namespace`; the kernel ends it when the runner's thread ends without a clean-up.
-pub(crate) fn bound(namespace: &str, words: &[String]) -> Command {
+pub(crate) fn bound(namespace: &str, user: Option<User>, words: &[String]) -> Command {
     let mut command = tool::command(Some(namespace), "setpriv");
+    if let Some(User(number)) = user {
+        let number = number.to_string();
+        command.args(["--reuid", &number, "--regid", &number, "--clear-groups"]);
+        command.args(["--inh-caps", RIGHTS, "--ambient-caps", RIGHTS]);
+    }
     command.args(["--pdeathsig", "KILL", "--"]).args(words);
     command
 }

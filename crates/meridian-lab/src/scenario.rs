@@ -15,7 +15,7 @@ use crate::error::{Doing, Error};
 use crate::interrupt::Interrupt;
 use crate::lab::Lab;
 use crate::plan::site::Site;
-use crate::plan::{CLIENT, Plan, network};
+use crate::plan::{CLIENT, Plan, Shape, network};
 use crate::{program, stale, tool};
 
 /// How long a check may take.
@@ -37,6 +37,8 @@ pub struct Mode {
     pub shell: bool,
     /// Keep the lab up after the check.
     pub keep: bool,
+    /// Make every gateway a process of its own, also where nothing else asks for it.
+    pub apart: bool,
 }
 
 /// How runs are made.
@@ -112,7 +114,8 @@ impl Scenario {
     fn try_run(&self, settings: &Settings, interrupt: &Interrupt, prefix: String, folder: &Path) -> Result<(), Error> {
         let definition = self.folder.join("lab.yaml");
         let text = fs::read_to_string(&definition).doing("read", &definition)?;
-        let plan = Plan::new(&definition::Lab::from_str(&text)?)?;
+        let least = if settings.mode.apart { Shape::Apart } else { Shape::Together };
+        let plan = Plan::new(&definition::Lab::from_str(&text)?, least)?;
         fs::create_dir_all(folder).doing("create", folder)?;
         // Programs of the lab run in other folders than the runner.
         let folder = fs::canonicalize(folder).doing("find", folder)?;

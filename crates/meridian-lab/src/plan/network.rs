@@ -3,6 +3,7 @@
 //! A bridge in a namespace of its own joins one veth pair per namespace. Every address is a /32 and everything else is
 //! on the link, so any address of a document can be used as it stands and none leads outside.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
@@ -58,17 +59,23 @@ fn addresses(interface: &str, addresses: &[Ipv4Addr]) -> String {
     script
 }
 
-/// The rules for `nft` that lead ports 80 and 443 of every gateway to 8080 and 8443, as its Service does.
+/// The rules for `nft` that lead ports 80 and 443 of gateways to 8080 and 8443, as their Services do: one script for
+/// each namespace that has gateways.
 ///
 /// The destination address stays (a `redirect` would take the interface's first one), so that each gateway keeps its own.
 #[must_use]
-pub fn gateway_rules(plan: &Plan) -> String {
+pub fn gateway_rules(plan: &Plan) -> Vec<(String, String)> {
     let rule = |(address, from, to): (Ipv4Addr, u16, u16)| {
         format!("    ip daddr {address} tcp dport {from} dnat to {address}:{to}\n")
     };
-    let ports = |(_, address): &(String, Ipv4Addr)| [(*address, 80, 8080), (*address, 443, 8443)];
-    let rules: String = plan.gateways.iter().flat_map(ports).map(rule).collect();
-    format!(
-        "table ip gateways {{\n  chain prerouting {{\n    type nat hook prerouting priority dstnat;\n{rules}  }}\n}}\n"
-    )
+    let mut rules = BTreeMap::<&str, String>::new();
+    for (name, address) in &plan.gateways {
+        let own = [(*address, 80, 8080), (*address, 443, 8443)].map(rule).concat();
+        *rules.entry(plan.home(name)).or_default() += &own;
+    }
+    let script = |rules: String| {
+        let hook = "type nat hook prerouting priority dstnat;";
+        format!("table ip gateways {{\n  chain prerouting {{\n    {hook}\n{rules}  }}\n}}\n")
+    };
+    rules.into_iter().map(|(space, rules)| (space.to_owned(), script(rules))).collect()
 }

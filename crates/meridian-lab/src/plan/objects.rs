@@ -1,16 +1,17 @@
 //! The Kubernetes objects that stand before the user comes: namespaces, mesh configuration, pods, Services, EndpointSlices.
 //!
-//! The gateways' own Services, EndpointSlices and pods are made by `meridian up`.
+//! The gateways' own Services, EndpointSlices and pods are made by `meridian up`, unless the gateways are processes of their own.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
+use super::proxies::{Proxy, Role};
 use crate::definition::{Backend, Lab, LabelService, Workload, WorkloadService};
 
 /// All objects, in an order in which they can be applied.
-pub(crate) fn all(lab: &Lab, workloads: &[(&Workload, Ipv4Addr)]) -> Vec<Value> {
+pub(crate) fn all(lab: &Lab, workloads: &[(&Workload, Ipv4Addr)], proxies: &[Proxy]) -> Vec<Value> {
     let namespaces = ["istio-system"].into_iter().chain(lab.namespaces.iter().map(String::as_str));
     let mut objects: Vec<_> = namespaces.map(namespace).collect();
     objects.push(mesh_configuration());
@@ -21,13 +22,39 @@ pub(crate) fn all(lab: &Lab, workloads: &[(&Workload, Ipv4Addr)]) -> Vec<Value> 
         }
     }
     objects.extend(lab.services.iter().flat_map(|service| over_labels(service, workloads)));
+    objects.extend(proxies.iter().map(service_account));
+    objects.extend(proxies.iter().filter(|proxy| proxy.role == Role::Gateway).flat_map(gateway));
     objects
 }
 
 /// The labels of a workload: `app: NAME`, and its own, which may replace it.
-fn labels(workload: &Workload) -> BTreeMap<&str, &str> {
-    let own = workload.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    [("app", workload.name.as_str())].into_iter().chain(own).collect()
+pub(crate) fn labels(workload: &Workload) -> BTreeMap<String, String> {
+    let app = ("app".to_owned(), workload.name.clone());
+    [app].into_iter().chain(workload.labels.clone()).collect()
+}
+
+/// The labels of a gateway, as an installation of Istio gives them.
+pub(crate) fn gateway_labels(name: &str) -> BTreeMap<String, String> {
+    [("istio", name.to_owned()), ("app", format!("istio-{name}"))].map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// What a proxy says who it is by.
+fn service_account(proxy: &Proxy) -> Value {
+    let metadata = json!({"name": proxy.name, "namespace": proxy.namespace});
+    json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+}
+
+/// The pod, the Service and the EndpointSlice of a gateway that is a process of its own.
+fn gateway(proxy: &Proxy) -> Vec<Value> {
+    let Proxy { name, namespace, labels, address, .. } = proxy;
+    let ports = [("http2", 80, 8080), ("https", 443, 8443)];
+    let of_service = ports.map(|(name, port, target)| json!({"name": name, "port": port, "targetPort": target}));
+    let of_slice = ports.map(|(name, _, target)| json!({"name": name, "port": target, "protocol": "TCP"}));
+    let spec = json!({"ports": of_service, "selector": labels});
+    let [service, mut slice] =
+        service_and_slice(&format!("istio-{name}"), namespace, &spec, &[(name, namespace, *address)]);
+    slice["ports"] = json!(of_slice);
+    vec![running(name, namespace, &json!(labels), &json!({}), *address), service, slice]
 }
 
 fn namespace(name: &str) -> Value {
@@ -46,17 +73,22 @@ fn mesh_configuration() -> Value {
 
 /// The pod that endpoints refer to, for the labels that subsets select by.
 fn pod(workload: &Workload, address: Ipv4Addr) -> Value {
+    let mut labels = labels(workload);
+    if workload.sidecar {
+        // What injection adds: the workload can be reached by mutual TLS.
+        labels.insert("security.istio.io/tlsMode".to_owned(), "istio".to_owned());
+    }
+    running(&workload.name, "default", &json!(labels), &json!(workload.annotations), address)
+}
+
+/// A pod that runs as the service account of its own name.
+fn running(name: &str, namespace: &str, labels: &Value, annotations: &Value, address: Ipv4Addr) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {
-            "name": workload.name,
-            "namespace": "default",
-            "labels": labels(workload),
-            "annotations": workload.annotations,
-        },
+        "metadata": {"name": name, "namespace": namespace, "labels": labels, "annotations": annotations},
         "spec": {
-            "serviceAccountName": workload.name,
+            "serviceAccountName": name,
             "nodeName": "lab",
             "containers": [{"name": "app", "image": "app"}],
         },
@@ -79,29 +111,32 @@ fn of_workload(workload: &Workload, service: &WorkloadService, backend: &Backend
     let port_name = service.port_name.as_deref().unwrap_or(usual);
     let target = service.target_port.unwrap_or(service.port);
     let spec = json!({"ports": [{"name": port_name, "port": service.port, "targetPort": target}]});
-    service_and_slice(&service.name, &service.namespace, &spec, &[(&workload.name, address)])
+    service_and_slice(&service.name, &service.namespace, &spec, &[(&workload.name, "default", address)])
 }
 
 /// A Service over the workloads that have all the labels.
 fn over_labels(service: &LabelService, workloads: &[(&Workload, Ipv4Addr)]) -> [Value; 2] {
     let selected = |workload: &Workload| {
         let labels = labels(workload);
-        service.selects.iter().all(|(name, value)| labels.get(name.as_str()) == Some(&value.as_str()))
+        service.selects.iter().all(|(name, value)| labels.get(name) == Some(value))
     };
-    let chosen: Vec<_> =
-        workloads.iter().filter(|(w, _)| selected(w)).map(|(w, address)| (w.name.as_str(), *address)).collect();
+    let chosen: Vec<_> = workloads
+        .iter()
+        .filter(|(w, _)| selected(w))
+        .map(|(w, address)| (w.name.as_str(), "default", *address))
+        .collect();
     let ports = json!([{"name": "http", "port": service.port, "targetPort": service.target_port}]);
     service_and_slice(&service.name, "default", &json!({"ports": ports, "selector": service.selects}), &chosen)
 }
 
 /// A Service and the EndpointSlice that says where it is served.
-fn service_and_slice(name: &str, namespace: &str, spec: &Value, pods: &[(&str, Ipv4Addr)]) -> [Value; 2] {
+fn service_and_slice(name: &str, namespace: &str, spec: &Value, pods: &[(&str, &str, Ipv4Addr)]) -> [Value; 2] {
     let port = &spec["ports"][0];
-    let endpoint = |(pod, address): &(&str, Ipv4Addr)| {
+    let endpoint = |(pod, home, address): &(&str, &str, Ipv4Addr)| {
         json!({
             "addresses": [address],
             "conditions": {"ready": true},
-            "targetRef": {"kind": "Pod", "name": pod, "namespace": "default"},
+            "targetRef": {"kind": "Pod", "name": pod, "namespace": home},
         })
     };
     let slice = json!({

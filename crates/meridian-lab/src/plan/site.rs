@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use super::{API_ADDRESS, API_PORT, MESH, Plan, Server, network};
+use super::{API_ADDRESS, API_PORT, DISCOVERY_PORT, MESH, Plan, Server, Shape, network};
 use crate::definition::Backend;
 
 /// The place of one run.
@@ -31,6 +31,21 @@ pub struct Program {
     pub command: Vec<String>,
     /// The TCP ports that it listens on once it is up.
     pub listens: Vec<u16>,
+    /// The user that it runs as, when that is not root.
+    pub user: Option<User>,
+    /// Where its standard output goes, when that is not its log.
+    pub output: Option<PathBuf>,
+}
+
+/// A user by number. It may read and write everything in the lab, wherever that lies, and listen on any port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct User(pub u32);
+
+impl Program {
+    /// A program of root, with one log for all that it writes.
+    fn of_root(name: String, space: String, command: Vec<String>, listens: Vec<u16>) -> Self {
+        Self { name, space, command, listens, user: None, output: None }
+    }
 }
 
 impl Site {
@@ -88,7 +103,10 @@ impl Site {
             variables.insert(format!("LOG_{name}"), path(self.access_log(gateway)));
             variables.insert(format!("{name}_HOST"), address.to_string());
             variables.insert(format!("{name}_IP"), address.to_string());
-            variables.insert(format!("NETNS_{name}"), network::namespace(&self.prefix, MESH));
+            variables.insert(format!("NETNS_{name}"), network::namespace(&self.prefix, plan.home(gateway)));
+        }
+        for proxy in &plan.proxies {
+            variables.insert(format!("LOG_{}", variable(&proxy.name)), path(self.access_log(&proxy.name)));
         }
         for (name, address) in plan.hosts() {
             variables.insert(format!("{}_IP", variable(name)), address.to_string());
@@ -97,7 +115,7 @@ impl Site {
         variables
     }
 
-    /// The access log of a gateway.
+    /// The access log of a gateway, or of a workload's sidecar.
     #[must_use]
     pub fn access_log(&self, gateway: &str) -> PathBuf {
         self.access_logs().join(format!("{gateway}.log"))
@@ -108,17 +126,12 @@ impl Site {
     pub fn program(&self, server: &Server) -> Program {
         let space = server.space.clone();
         match &server.backend {
-            Backend::Httpbin { port } => Program {
-                name: format!("httpbin-{space}"),
-                space,
-                command: vec![
-                    self.meridian.display().to_string(),
-                    "httpbin".into(),
-                    "--listen".into(),
-                    format!("0.0.0.0:{port}"),
-                ],
-                listens: vec![*port],
-            },
+            Backend::Httpbin { port } => {
+                let listen = format!("0.0.0.0:{port}");
+                let command = [&*self.meridian.display().to_string(), "httpbin", "--listen", &listen];
+                let command = command.map(str::to_owned).to_vec();
+                Program::of_root(format!("httpbin-{space}"), space, command, vec![*port])
+            }
             Backend::Nginx { port, redirect_http, .. } => {
                 let folder = self.server(&space).display().to_string();
                 let command = [
@@ -130,31 +143,36 @@ impl Site {
                     "-e",
                     &format!("{folder}/error.log"),
                 ];
-                Program {
-                    name: format!("nginx-{space}"),
-                    space,
-                    command: command.map(str::to_owned).to_vec(),
-                    listens: [Some(*port), *redirect_http].into_iter().flatten().collect(),
-                }
+                let listens = [Some(*port), *redirect_http].into_iter().flatten().collect();
+                Program::of_root(format!("nginx-{space}"), space, command.map(str::to_owned).to_vec(), listens)
             }
         }
     }
 
-    /// The system under test: one process with the API, the control plane and all gateways.
+    /// The process with the API and the control plane; with all gateways too, when they are one system.
     #[must_use]
     pub fn system(&self, plan: &Plan) -> Program {
-        let meridian = self.meridian.display().to_string();
-        let data = self.data().display().to_string();
-        let logs = self.access_logs().display().to_string();
         let api = format!("{API_ADDRESS}:{API_PORT}");
-        let mut command: Vec<String> =
-            [&meridian, "up", "--data", &data, "--threads", "1", "--api", &api, "--access-logs", &logs]
-                .map(str::to_owned)
-                .to_vec();
-        for (name, address) in &plan.gateways {
-            command.extend(["--gateway".to_owned(), format!("{name}={address}")]);
-        }
-        Program { name: "meridian".to_owned(), space: MESH.to_owned(), command, listens: vec![API_PORT] }
+        let data = self.data().display().to_string();
+        let meridian = self.meridian.display().to_string();
+        let (word, options, listens) = match plan.shape {
+            Shape::Together => {
+                let logs = self.access_logs().display().to_string();
+                let own = ["--threads".to_owned(), "1".to_owned(), "--access-logs".to_owned(), logs];
+                let gateways = plan
+                    .gateways
+                    .iter()
+                    .flat_map(|(name, address)| ["--gateway".to_owned(), format!("{name}={address}")]);
+                ("up", own.into_iter().chain(gateways).collect(), vec![API_PORT])
+            }
+            Shape::Apart => {
+                let xds = format!("{API_ADDRESS}:{DISCOVERY_PORT}");
+                ("control-plane", vec!["--xds-tls".to_owned(), xds], vec![API_PORT, DISCOVERY_PORT])
+            }
+        };
+        let mut command: Vec<String> = [&meridian, word, "--data", &data, "--api", &api].map(str::to_owned).to_vec();
+        command.extend::<Vec<String>>(options);
+        Program::of_root("meridian".to_owned(), MESH.to_owned(), command, listens)
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::nginx::{self, Nginx};
 use super::site::Site;
-use super::{Plan, dns, network};
+use super::{Plan, Shape, dns, network};
 use crate::definition::{Backend, Lab};
 
 const LAB: &str = "
@@ -26,7 +26,7 @@ namespaces: [test]
 ";
 
 fn plan(text: &str) -> Plan {
-    Plan::new(&text.parse::<Lab>().unwrap()).unwrap()
+    Plan::new(&text.parse::<Lab>().unwrap(), Shape::Together).unwrap()
 }
 
 fn site() -> Site {
@@ -39,7 +39,7 @@ fn site() -> Site {
 }
 
 fn refusal(text: &str) -> String {
-    Plan::new(&text.parse::<Lab>().unwrap()).unwrap_err().to_string()
+    Plan::new(&text.parse::<Lab>().unwrap(), Shape::Together).unwrap_err().to_string()
 }
 
 #[test]
@@ -69,10 +69,9 @@ fn labs_that_cannot_be_built_are_refused() {
     let client = "workloads: {client: {}";
     for (text, message) in [
         (
-            "workloads: {client: {sidecar: true}}\ngateways: [g]\n".to_owned(),
-            "workload client has \"sidecar: true\", and Meridian has no sidecar yet (no proxy beside a workload, no traffic capture)",
+            format!("{client}}}\n"),
+            "there is neither a gateway nor a sidecar, so nothing is under test; add \"gateways: [ingressgateway]\", or \"sidecar: true\" to a workload",
         ),
-        (format!("{client}}}\n"), "there is no gateway, so nothing is under test; add \"gateways: [ingressgateway]\""),
         ("gateways: [g]\n".to_owned(), "there is no workload named \"client\", which is the one that runs check.sh"),
         (
             format!("{client}}}\ngateways: [client]\n"),
@@ -153,7 +152,9 @@ fn network_is_one_bridge_without_a_way_out() {
 
 #[test]
 fn each_gateway_keeps_its_own_address_behind_the_service_ports() {
-    let rules = network::gateway_rules(&plan(LAB));
+    let scripts = network::gateway_rules(&plan(LAB));
+    let [(space, rules)] = scripts.as_slice() else { panic!("{scripts:?}") };
+    assert_eq!(space, "mesh");
     for rule in [
         "ip daddr 10.10.2.10 tcp dport 80 dnat to 10.10.2.10:8080\n",
         "ip daddr 10.10.2.10 tcp dport 443 dnat to 10.10.2.10:8443\n",
@@ -217,7 +218,7 @@ fn programs_are_started_where_they_belong() {
     assert_eq!(system.space, "mesh");
     assert_eq!(
         system.command.join(" "),
-        "/bin/meridian up --data /run/lab/data --threads 1 --api 10.10.0.2:6443 --access-logs /run/lab/access \
+        "/bin/meridian up --data /run/lab/data --api 10.10.0.2:6443 --threads 1 --access-logs /run/lab/access \
          --gateway ingressgateway=10.10.2.10 --gateway egressgateway=10.10.2.11"
     );
     let programs: Vec<_> = plan.servers.iter().map(|server| site.program(server)).collect();
@@ -243,4 +244,81 @@ fn nginx_says_its_page_whatever_it_contains() {
     ] {
         assert!(secure.contains(part), "{part} is missing in {secure}");
     }
+}
+
+const SIDECARS: &str = "
+workloads:
+  client: {sidecar: true, annotations: {traffic.sidecar.istio.io/excludeOutboundIPRanges: 203.0.113.0/24, note: x}}
+  echo: {httpbin: {port: 80}, service: {name: echo, port: 8000, targetPort: 80}}
+gateways: [egressgateway]
+";
+
+#[test]
+fn with_a_sidecar_every_proxy_is_a_process_of_its_own() {
+    let plan = plan(SIDECARS);
+    assert_eq!(plan.shape, Shape::Apart);
+    let spaces: Vec<_> = plan.spaces.iter().map(|space| (space.name.as_str(), space.addresses.as_slice())).collect();
+    let ip = Ipv4Addr::new;
+    assert_eq!(
+        spaces,
+        [
+            ("net", [ip(10, 10, 0, 1)].as_slice()),
+            ("mesh", &[ip(10, 10, 0, 2)]),
+            ("egressgateway", &[ip(10, 10, 2, 10)]),
+            ("client", &[ip(10, 10, 1, 10)]),
+            ("echo", &[ip(10, 10, 1, 11)]),
+        ]
+    );
+    let proxies: Vec<_> = plan.proxies.iter().map(|proxy| (proxy.name.as_str(), proxy.namespace)).collect();
+    assert_eq!(proxies, [("egressgateway", "istio-system"), ("client", "default")]);
+    assert_eq!(plan.hosts().map(|(name, _)| name).collect::<Vec<_>>(), ["client", "echo"]);
+    let scripts = network::gateway_rules(&plan);
+    assert_eq!(scripts[0].0, "egressgateway");
+    assert!(scripts[0].1.contains("ip daddr 10.10.2.10 tcp dport 443 dnat to 10.10.2.10:8443\n"), "{scripts:?}");
+}
+
+#[test]
+fn proxies_apart_have_pods_services_and_accounts() {
+    let plan = plan(SIDECARS);
+    let labels = &object(&plan, "Pod", "client")["metadata"]["labels"];
+    assert_eq!(labels, &json!({"app": "client", "security.istio.io/tlsMode": "istio"}));
+    assert_eq!(object(&plan, "Pod", "echo")["metadata"]["labels"], json!({"app": "echo"}));
+    let gateway = object(&plan, "Pod", "egressgateway");
+    assert_eq!(gateway["metadata"]["labels"], json!({"istio": "egressgateway", "app": "istio-egressgateway"}));
+    let slice = object(&plan, "EndpointSlice", "istio-egressgateway-1");
+    assert_eq!(slice["metadata"]["namespace"], "istio-system");
+    assert_eq!(slice["endpoints"][0]["targetRef"]["namespace"], "istio-system");
+    assert_eq!(slice["ports"][1], json!({"name": "https", "port": 8443, "protocol": "TCP"}));
+    assert_eq!(object(&plan, "Service", "istio-egressgateway")["spec"]["ports"][1]["port"], 443);
+    assert_eq!(object(&plan, "ServiceAccount", "client")["metadata"]["namespace"], "default");
+}
+
+#[test]
+fn proxies_run_as_a_user_whose_traffic_is_not_captured() {
+    let (plan, site) = (plan(SIDECARS), site());
+    let system = site.system(&plan);
+    assert_eq!(
+        system.command.join(" "),
+        "/bin/meridian control-plane --data /run/lab/data --api 10.10.0.2:6443 --xds-tls 10.10.0.2:15012"
+    );
+    let [gateway, client] = plan.proxies.as_slice() else { panic!("{:?}", plan.proxies) };
+    assert_eq!(gateway.capture(&site), None);
+    assert_eq!(
+        client.capture(&site).unwrap().join(" "),
+        "/bin/meridian redirect apply --annotations traffic.sidecar.istio.io/excludeOutboundIPRanges=203.0.113.0/24 \
+         -x 10.10.0.0/24,203.0.113.0/24"
+    );
+    let program = site.proxy(client);
+    assert_eq!((program.space.as_str(), program.user.map(|user| user.0)), ("client", Some(1337)));
+    assert_eq!(program.output, Some(PathBuf::from("/run/lab/access/client.log")));
+    let variables = site.variables(&plan);
+    for (name, value) in [
+        ("LOG_CLIENT", "/run/lab/access/client.log"),
+        ("LOG_EGRESSGATEWAY", "/run/lab/access/egressgateway.log"),
+        ("NETNS_EGRESSGATEWAY", "p1-egressgateway"),
+        ("EGRESSGATEWAY_IP", "10.10.2.10"),
+    ] {
+        assert_eq!(variables.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    assert!(!variables.contains_key("LOG_ECHO"));
 }
