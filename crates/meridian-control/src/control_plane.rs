@@ -1,10 +1,12 @@
 //! The loop that keeps proxies and statuses in step with the store.
 
+use crate::auto_addresses::AutoAddresses;
 use crate::identity::Identities;
 use crate::ingress_status::IngressAddresses;
 use crate::status_writer::{Report, StatusWriter};
 use crate::{identity, mesh, source};
 use meridian_ir::ProxyConfig;
+use meridian_resources::istio::service_entry;
 use meridian_resources::networking::ingress;
 use meridian_resources::{Kind, ObjectRef, Resource, kind};
 use meridian_store::{Event, EventType, GroupResource, Key, Selection, Store, StoredObject, Watch, WatchError};
@@ -43,6 +45,9 @@ pub struct ControlPlane {
     /// Objects of which something new is to be said, or the same again for a new generation.
     outdated: HashSet<Key>,
     addresses: IngressAddresses,
+    auto_addresses: AutoAddresses,
+    /// What `status.addresses` of ServiceEntries is to say.
+    allocated: HashMap<Key, Arc<Value>>,
     /// Where Ingresses are reached, as it was last told.
     load_balancer: Arc<Value>,
 }
@@ -71,6 +76,8 @@ impl ControlPlane {
             reports: HashMap::new(),
             outdated: HashSet::new(),
             addresses: IngressAddresses::default(),
+            auto_addresses: AutoAddresses::default(),
+            allocated: HashMap::new(),
             load_balancer: Arc::new(json!({})),
         }
     }
@@ -140,7 +147,7 @@ impl ControlPlane {
             }
             EventType::Added | EventType::Modified => {
                 known.insert(key.clone());
-                if !event.previous.as_deref().is_some_and(|previous| only_status_differs(previous, &event.object)) {
+                if !event.previous.as_deref().is_some_and(|previous| is_of_no_concern(previous, &event.object)) {
                     self.put(&event.object);
                 }
             }
@@ -182,6 +189,9 @@ impl ControlPlane {
             self.identities.put(secret);
         }
         self.addresses.put(&resource);
+        if let Resource::ServiceEntry(entry) = &resource {
+            self.auto_addresses.put(&key_of(&entry.object_ref()), entry);
+        }
         self.translator.put(resource);
     }
 
@@ -196,7 +206,8 @@ impl ControlPlane {
         self.outdated.remove(key);
         if told && key.resource == GroupResource::of(&ingress::KIND) {
             // Its events go with it.
-            let report = Report { conditions: Arc::default(), load_balancer: Some(self.load_balancer.clone()) };
+            let report =
+                Report { conditions: Arc::default(), load_balancer: Some(self.load_balancer.clone()), addresses: None };
             self.statuses.write(std::iter::once((key.clone(), report)));
         }
         let Some(kind) = self.kinds.get(&key.resource) else { return };
@@ -209,6 +220,8 @@ impl ControlPlane {
             self.identities.forget(&object.name);
         }
         self.addresses.forget(&object);
+        self.auto_addresses.forget(key);
+        self.allocated.remove(key);
         self.translator.delete(&object);
     }
 
@@ -228,21 +241,30 @@ impl ControlPlane {
         }
         for (object, conditions) in output.statuses {
             log_credentials(&object, &conditions);
-            let key =
-                Key::new(GroupResource::of(object.kind), object.namespace.as_deref().unwrap_or_default(), &object.name);
+            let key = key_of(&object);
             self.outdated.insert(key.clone());
             self.reports.insert(key, conditions);
         }
         self.look_for_addresses();
-        let (reports, collection) = (&mut self.reports, GroupResource::of(&ingress::KIND));
+        for (key, addresses) in self.auto_addresses.allocate() {
+            self.outdated.insert(key.clone());
+            self.allocated.insert(key, Arc::new(addresses));
+        }
+        let (reports, allocated) = (&mut self.reports, &self.allocated);
+        let collection = GroupResource::of(&ingress::KIND);
         self.statuses.write(self.outdated.drain().filter_map(|key| {
-            let conditions = reports.get(&key)?.clone();
+            let addresses = allocated.get(&key).cloned();
+            let conditions = match reports.get(&key) {
+                Some(conditions) => conditions.clone(),
+                None if addresses.is_some() => Arc::default(),
+                None => return None,
+            };
             let load_balancer = (key.resource == collection).then(|| self.load_balancer.clone());
             if conditions.is_empty() {
                 // It is not ours any more.
                 reports.remove(&key);
             }
-            Some((key, Report { conditions, load_balancer }))
+            Some((key, Report { conditions, load_balancer, addresses }))
         }));
     }
 
@@ -272,6 +294,21 @@ fn log_credentials(object: &ObjectRef, conditions: &[Condition]) {
     for condition in conditions.iter().filter(concerned) {
         tracing::warn!(%object, reason = condition.reason, "{}", condition.message);
     }
+}
+
+fn key_of(object: &ObjectRef) -> Key {
+    Key::new(GroupResource::of(object.kind), object.namespace.as_deref().unwrap_or_default(), &object.name)
+}
+
+/// Whether nothing that is translated has changed.
+fn is_of_no_concern(previous: &StoredObject, object: &StoredObject) -> bool {
+    let is_entry = object.key().resource == GroupResource::of(&service_entry::KIND);
+    only_status_differs(previous, object) && !(is_entry && addresses_of(previous) != addresses_of(object))
+}
+
+/// The addresses that were allocated to the hosts of a ServiceEntry, in its status.
+fn addresses_of(object: &StoredObject) -> Value {
+    object.to_value("", "")["status"]["addresses"].take()
 }
 
 /// Whether a change concerns the status alone, our own reports above all: then there is nothing to translate.

@@ -5,6 +5,7 @@
 //! YAML. [`standalone`] holds the objects that a process without Kubernetes starts with.
 #![forbid(unsafe_code)]
 
+mod auto_addresses;
 mod config_dir;
 mod control_plane;
 mod events;

@@ -64,6 +64,17 @@ pub(crate) fn merge_ingress(
     (before != after).then_some(after)
 }
 
+/// `merged`, or the status as it was, with these addresses; `None` when that changes nothing.
+pub(crate) fn with_addresses(before: Option<&Value>, merged: Option<Value>, addresses: &Value) -> Option<Value> {
+    let known = merged.as_ref().or(before).and_then(|status| status.get("addresses"));
+    if known.map_or(addresses.as_array().is_some_and(Vec::is_empty), |known| known == addresses) {
+        return merged;
+    }
+    let mut status = merged.or_else(|| before.cloned()).unwrap_or_else(|| json!({}));
+    status["addresses"] = addresses.clone();
+    Some(status)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,6 +20,8 @@ pub(crate) struct Report {
     pub(crate) conditions: Arc<[Condition]>,
     /// Where it is reached, of Ingresses.
     pub(crate) load_balancer: Option<Arc<Value>>,
+    /// Addresses that were allocated to its hosts, of ServiceEntries.
+    pub(crate) addresses: Option<Arc<Value>>,
 }
 
 /// Hands conditions to a task that writes them. What is waiting for an object is replaced by what comes later, so that
@@ -81,8 +83,13 @@ async fn write_one(store: Store, key: Key, report: Report) {
             let generation = current.metadata().generation;
             let (before, conditions) = (object.get("status"), &*report.conditions);
             let status = match &report.load_balancer {
+                None if conditions.is_empty() => None,
                 None => status::merge(before, conditions, generation, &now),
                 Some(load_balancer) => status::merge_ingress(before, conditions, load_balancer, generation, &now),
+            };
+            let status = match &report.addresses {
+                None => status,
+                Some(addresses) => status::with_addresses(before, status, addresses),
             };
             Ok(match status {
                 Some(status) => {

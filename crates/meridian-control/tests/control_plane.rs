@@ -207,3 +207,30 @@ async fn a_folder_is_followed_and_names_the_line_of_each_object() {
     std::fs::remove_file(&file).unwrap();
     plane.config(|config| config.listeners.is_empty()).await;
 }
+
+#[tokio::test]
+async fn hosts_without_addresses_get_some_and_lose_them_when_they_have_their_own() {
+    const ENTRY: &str = "
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: db}
+spec:
+  hosts: [db.example.com]
+  resolution: DNS
+  ports: [{number: 3306, name: tcp, protocol: TCP}]
+";
+    let plane = start().await;
+    plane.put(ENTRY).await;
+    let key = Key::new(GroupResource::new("networking.istio.io", "serviceentries"), "default", "db");
+    let allocated = |plane: &Plane| {
+        let object = plane.api.store().get(&key).map(|object| object.to_value("", ""));
+        object.and_then(|object| object["status"]["addresses"].as_array().cloned()).unwrap_or_default()
+    };
+    plane.until(|plane| !allocated(plane).is_empty()).await;
+    let first = allocated(&plane);
+    assert!(first[0]["value"].as_str().unwrap().starts_with("240.240."), "{first:?}");
+    assert!(first[1]["value"].as_str().unwrap().starts_with("2001:2::"), "{first:?}");
+    assert!(first.iter().all(|address| address["host"] == "db.example.com"), "{first:?}");
+    plane.put(&format!("{ENTRY}  addresses: [10.9.8.7]\n")).await;
+    plane.until(|plane| allocated(plane).is_empty()).await;
+}

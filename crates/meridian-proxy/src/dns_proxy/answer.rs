@@ -44,7 +44,7 @@ pub fn reply(question: &[u8], names: &Names, search: Option<&SearchDomain>, is_u
     answer.metadata.response_code = ResponseCode::NoError;
     answer.add_query(query.clone());
     let mut owner = query.name.clone();
-    if let Some(target) = found.alias_of.and_then(|target| absolute(target)) {
+    if let Some(target) = found.alias_of.and_then(absolute) {
         answer.add_answer(Record::from_rdata(owner, TTL, RData::CNAME(CNAME(target.clone()))));
         owner = target;
     }

@@ -1,4 +1,5 @@
 //! The DNS proxy, asked by a real resolver, in front of a real name server.
+#![allow(clippy::unwrap_used)]
 
 use crate::config::{options, start};
 use hickory_resolver::TokioResolver;
