@@ -1,7 +1,9 @@
-//! Istio's kinds: `networking.istio.io`, whose versions v1, v1beta1 and v1alpha3 share one schema.
+//! Istio's kinds: `networking.istio.io`, whose versions v1, v1beta1 and v1alpha3 share one schema, and
+//! `security.istio.io`, whose versions v1 and v1beta1 do.
 
 pub mod destination_rule;
 pub mod gateway;
+pub mod peer_authentication;
 pub mod protocol;
 pub(crate) mod rules;
 pub mod service_entry;
@@ -12,6 +14,7 @@ pub mod workload_entry;
 
 pub use destination_rule::DestinationRule;
 pub use gateway::Gateway;
+pub use peer_authentication::PeerAuthentication;
 pub use protocol::Protocol;
 pub use service_entry::ServiceEntry;
 pub use status::{IstioCondition, IstioStatus, IstioValidationMessage};
@@ -25,3 +28,10 @@ pub const NETWORKING_GROUP: &str = "networking.istio.io";
 pub const NETWORKING_VERSIONS: &[&str] = &["v1", "v1beta1", "v1alpha3"];
 /// The categories by which `kubectl get` finds all of Istio's kinds.
 pub const NETWORKING_CATEGORIES: &[&str] = &["istio-io", "networking-istio-io"];
+
+/// The API group of Istio's security.
+pub const SECURITY_GROUP: &str = "security.istio.io";
+/// The versions that are served, preferred first.
+pub const SECURITY_VERSIONS: &[&str] = &["v1", "v1beta1"];
+/// The categories by which `kubectl get` finds Istio's kinds of security.
+pub const SECURITY_CATEGORIES: &[&str] = &["istio-io", "security-istio-io"];

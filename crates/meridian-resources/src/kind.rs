@@ -144,7 +144,7 @@ impl std::fmt::Debug for Column {
     }
 }
 
-static ALL: [&Kind; 14] = [
+static ALL: [&Kind; 15] = [
     &crate::core::namespace::KIND,
     &crate::core::service::KIND,
     &crate::core::endpoints::KIND,
@@ -159,6 +159,7 @@ static ALL: [&Kind; 14] = [
     &crate::istio::destination_rule::KIND,
     &crate::istio::service_entry::KIND,
     &crate::istio::workload_entry::KIND,
+    &crate::istio::peer_authentication::KIND,
 ];
 
 /// All kinds.

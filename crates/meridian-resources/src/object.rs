@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::core::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, Secret, Service};
 use crate::error::FieldError;
-use crate::istio::{DestinationRule, Gateway, ServiceEntry, VirtualService, WorkloadEntry};
+use crate::istio::{DestinationRule, Gateway, PeerAuthentication, ServiceEntry, VirtualService, WorkloadEntry};
 use crate::kind::{Kind, converted};
 use crate::meta::Meta;
 use crate::networking::{Ingress, IngressClass};
@@ -145,6 +145,7 @@ resources!(
     DestinationRule,
     ServiceEntry,
     WorkloadEntry,
+    PeerAuthentication,
     Namespace,
     Service,
     Endpoints,

@@ -18,6 +18,7 @@ pub(crate) mod listener;
 pub(crate) mod load_balancer;
 pub(crate) mod mirror;
 pub(crate) mod outlier;
+pub(crate) mod peer_authentication;
 pub(crate) mod retry;
 pub(crate) mod server_tls;
 pub(crate) mod service_entry;

@@ -52,6 +52,11 @@ pub struct MeshConfig {
     /// Whether proxies of the mesh speak mutual TLS with each other where no DestinationRule says otherwise
     /// (`enableAutoMtls`).
     pub auto_mtls: bool,
+    /// Whether inbound connections go to the workload's local address instead of the one that they were going to
+    /// (`inboundTrafficPolicy.mode: LOCALHOST`).
+    pub inbound_to_localhost: bool,
+    /// Lowest version of the mesh's mutual TLS (`meshMTLS.minProtocolVersion`).
+    pub mesh_mtls_min_version: TlsVersion,
     /// Whether gateways serve HTTP/1.0 (`PILOT_HTTP10`, `defaultConfig.proxyMetadata.ISTIO_META_HTTP10`).
     pub http10: bool,
     /// Which Ingresses without a class, or with one, are served.
@@ -161,6 +166,8 @@ impl Default for MeshConfig {
             trust_domain_aliases: Vec::new(),
             outbound_traffic_policy: OutboundTrafficPolicy::AllowAny,
             auto_mtls: true,
+            inbound_to_localhost: false,
+            mesh_mtls_min_version: TlsVersion::Tls12,
             http10: false,
             ingress_controller_mode: IngressControllerMode::default(),
             ingress_class: "istio".into(),

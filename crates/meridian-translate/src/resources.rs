@@ -1,5 +1,6 @@
 //! All objects that translation reads, by kind, with the indexes that are needed to find them.
 
+use crate::istio::peer_authentication::PeerAuthentications;
 use crate::key::Key;
 use meridian_ir::Name;
 use meridian_resources::core::endpoint_slice::SERVICE_NAME_LABEL;
@@ -18,6 +19,7 @@ pub(crate) struct Resources {
     pub(crate) gateways: Objects<Gateway>,
     pub(crate) virtual_services: Objects<VirtualService>,
     pub(crate) destination_rules: Objects<DestinationRule>,
+    pub(crate) peer_authentications: PeerAuthentications,
     pub(crate) secrets: Objects<Secret>,
     pub(crate) config_maps: Objects<ConfigMap>,
     pub(crate) endpoints: Objects<Endpoints>,

@@ -15,7 +15,9 @@ use crate::resources::Resources;
 use crate::suggest;
 use crate::translator::Changes;
 use meridian_resources::istio::{DestinationRule, VirtualService};
-use meridian_resources::istio::{destination_rule as dr, gateway, service_entry as se, virtual_service};
+use meridian_resources::istio::{
+    destination_rule as dr, gateway, peer_authentication as pa, service_entry as se, virtual_service,
+};
 use meridian_resources::networking::ingress;
 use meridian_resources::{Kind, Object, ObjectRef, StringMap};
 use std::collections::{BTreeSet, HashMap};
@@ -51,6 +53,9 @@ impl Reports {
         }
         for key in &changes.service_entries {
             self.say(&se::KIND, key, reporter.service_entry(key), &mut news);
+        }
+        for key in &reporter.peer_authentications(changes) {
+            self.say(&pa::KIND, key, reporter.peer_authentication(key), &mut news);
         }
         news
     }
@@ -271,6 +276,18 @@ impl Reporter<'_> {
             findings.push(Finding::at(Topic::BackendNotFound, "spec.host", message));
         }
         Some(findings)
+    }
+
+    /// The PeerAuthentications of which something else may be to be said: those beside one that changed.
+    fn peer_authentications(&self, changes: &Changes) -> BTreeSet<Key> {
+        let namespaces: BTreeSet<_> = changes.peer_authentications.iter().map(|key| &key.namespace).collect();
+        let objects = namespaces.into_iter().flat_map(|one| self.resources.peer_authentications.in_namespace(one));
+        objects.map(|object| Key::of(&object.meta)).collect()
+    }
+
+    fn peer_authentication(&self, key: &Key) -> Option<Vec<Finding>> {
+        self.resources.peer_authentications.get(key)?;
+        Some(self.resources.peer_authentications.findings(key, &self.mesh.root_namespace))
     }
 
     fn service_entry(&self, key: &Key) -> Option<Vec<Finding>> {

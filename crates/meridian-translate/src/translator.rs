@@ -97,6 +97,7 @@ pub(crate) struct Changes {
     pub(crate) virtual_services: BTreeSet<Key>,
     pub(crate) destination_rules: BTreeSet<Key>,
     pub(crate) service_entries: BTreeSet<Key>,
+    pub(crate) peer_authentications: BTreeSet<Key>,
     /// Secrets and ConfigMaps.
     pub(crate) credentials: BTreeSet<Credential>,
     /// Pods of proxies.
@@ -227,6 +228,12 @@ impl Translator {
                     self.changes.credentials.insert(Credential::ConfigMap(key));
                 }
             }
+            Resource::PeerAuthentication(object) => {
+                let key = Key::of(&object.meta);
+                if self.resources.peer_authentications.put(object) {
+                    self.changes.peer_authentications.insert(key);
+                }
+            }
             Resource::Namespace(_) => {}
         }
     }
@@ -268,6 +275,10 @@ impl Translator {
                     self.changes.pods.insert(key.clone());
                     self.endpoints_selected(&key.namespace, &before.meta.labels);
                 }
+            }
+            "PeerAuthentication" => {
+                let removed = self.resources.peer_authentications.remove(&key);
+                self.changes.peer_authentications.extend(removed.then_some(key));
             }
             "Endpoints" => {
                 let before = self.resources.endpoints.remove(&key);

@@ -83,7 +83,7 @@ pub struct Subset {
     pub traffic_policy: Option<TrafficPolicy>,
 }
 
-/// Selects client workloads by their labels (Istio `type.v1beta1.WorkloadSelector`).
+/// Selects workloads by their labels (Istio `type.v1beta1.WorkloadSelector`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkloadSelector {

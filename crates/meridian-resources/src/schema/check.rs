@@ -80,6 +80,10 @@ fn check_object(
     if fields.len() > node.most {
         errors.push(FieldError::too_many(path, fields.len(), node.most));
     }
+    if fields.len() < node.least {
+        let limit = format!("should have at least {} properties", node.least);
+        errors.push(FieldError::out_of_limits(path, &fields.len().into(), &limit));
+    }
     for (name, value) in fields {
         if let Some(child) = node.properties.get(name) {
             check(child, value, &path.field(name), errors);

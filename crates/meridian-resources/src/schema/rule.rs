@@ -33,8 +33,12 @@ pub(crate) enum Rule {
     ServiceEntryPorts,
     /// The labels of a `ServiceEntry`'s selector.
     SelectorLabels,
-    /// The labels of a `DestinationRule`'s selector.
+    /// The labels of a selector of workloads.
     MatchLabels,
+    /// `PeerAuthentication`: what goes together.
+    PeerAuthentication,
+    /// The ports of a `PeerAuthentication`.
+    PortLevelMtls,
 }
 
 impl Rule {
@@ -56,6 +60,8 @@ impl Rule {
             "service-entry-ports" => Rule::ServiceEntryPorts,
             "selector-labels" => Rule::SelectorLabels,
             "match-labels" => Rule::MatchLabels,
+            "peer-authentication" => Rule::PeerAuthentication,
+            "port-level-mtls" => Rule::PortLevelMtls,
             unknown => panic!("a schema names the rule {unknown:?}, which does not exist"),
         }
     }
@@ -81,6 +87,8 @@ impl Rule {
                 label_values(value, path, "wildcard is not supported in selector", errors);
             }
             Rule::MatchLabels => match_labels(value, path, errors),
+            Rule::PeerAuthentication => peer_authentication(value, path, errors),
+            Rule::PortLevelMtls => port_level_mtls(value, path, errors),
         }
     }
 }
@@ -195,6 +203,28 @@ fn match_labels(value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
         errors.push(FieldError::invalid(path, value, "key must not be empty"));
     }
     label_values(value, path, "wildcard not allowed in label value match", errors);
+}
+
+fn peer_authentication(value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    let labels = value.pointer("/selector/matchLabels").and_then(Value::as_object);
+    if value.get("portLevelMtls").is_some() && labels.is_none_or(|labels| labels.is_empty()) {
+        errors.push(FieldError::invalid(path, value, "portLevelMtls requires selector"));
+    }
+}
+
+fn port_level_mtls(value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    for (port, _) in entries(value) {
+        match port.parse::<i64>() {
+            Ok(1..=65535) => {}
+            Ok(_) => {
+                errors.push(FieldError::invalid(path.key(port), &port.into(), "port must be between 1-65535"));
+            }
+            Err(_) => {
+                let detail = "type conversion error from \"string\" to \"int\": port must be between 1-65535";
+                errors.push(FieldError::invalid(path.key(port), &port.into(), detail));
+            }
+        }
+    }
 }
 
 fn label_values(value: &Value, path: &Path<'_>, wildcard: &str, errors: &mut Vec<FieldError>) {

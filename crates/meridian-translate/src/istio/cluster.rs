@@ -11,7 +11,9 @@ use meridian_ir::cluster::{
 use meridian_ir::{Cluster, Name, Origin};
 use meridian_resources::StringMap;
 use meridian_resources::istio::Protocol;
-use meridian_resources::istio::destination_rule::{self, ClientTlsMode, H2UpgradePolicy, HttpSettings};
+use meridian_resources::istio::destination_rule::{
+    self, ClientTlsMode, ConnectionPoolSettings, H2UpgradePolicy, HttpSettings, TcpSettings,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,12 +113,7 @@ fn cluster(parts: Parts<'_, '_>, policy: &Policy<'_>, port: &Port) -> Cluster {
         discovery: if lb_policy == LbPolicy::ClusterProvided { Discovery::OriginalDst } else { service.discovery },
         lb_policy,
         connect_timeout: tcp.and_then(|tcp| tcp.connect_timeout).map_or(mesh.connect_timeout, |d| d.to_std()),
-        circuit_breakers: CircuitBreakers {
-            max_connections: limit(tcp.map(|tcp| tcp.max_connections)),
-            max_pending_requests: limit(http.map(|http| http.http1_max_pending_requests)),
-            max_requests: limit(http.map(|http| http.http2_max_requests)),
-            max_retries: limit(http.map(|http| http.max_retries)),
-        },
+        circuit_breakers: limits(tcp, http),
         max_requests_per_connection: positive(http.map(|http| http.max_requests_per_connection)).unwrap_or_default(),
         idle_timeout: idle_timeout.map_or(IDLE_TIMEOUT, |d| d.to_std()),
         max_connection_duration: tcp.and_then(|tcp| tcp.max_connection_duration).map(|d| d.to_std()),
@@ -133,6 +130,35 @@ fn cluster(parts: Parts<'_, '_>, policy: &Policy<'_>, port: &Port) -> Cluster {
         warm_up: load_balancer::warm_up(policy.load_balancer),
         origins,
         ..Cluster::default()
+    }
+}
+
+/// Lays the connection pool's settings over a cluster towards a sidecar's own workload.
+pub(crate) fn apply_connection_pool(cluster: &mut Cluster, mesh: &MeshConfig, pool: &ConnectionPoolSettings) {
+    let (tcp, http) = (pool.tcp.as_ref(), pool.http.as_ref());
+    cluster.connect_timeout = tcp.and_then(|tcp| tcp.connect_timeout).map_or(mesh.connect_timeout, |d| d.to_std());
+    cluster.circuit_breakers = limits(tcp, http);
+    cluster.max_requests_per_connection =
+        positive(http.map(|http| http.max_requests_per_connection)).unwrap_or_default();
+    let idle_timeout = http.and_then(|http| http.idle_timeout).or(tcp.and_then(|tcp| tcp.idle_timeout));
+    cluster.idle_timeout = idle_timeout.map_or(IDLE_TIMEOUT, |d| d.to_std());
+    cluster.max_connection_duration = tcp.and_then(|tcp| tcp.max_connection_duration).map(|d| d.to_std());
+    cluster.tcp_keepalive = keepalive(None, tcp.and_then(|tcp| tcp.tcp_keepalive.as_ref()));
+    if http.is_some_and(|http| http.h2_upgrade_policy == H2UpgradePolicy::Upgrade) {
+        cluster.protocol = UpstreamProtocol::Http2;
+    } else if http.is_some_and(|http| http.use_client_protocol) {
+        cluster.protocol = UpstreamProtocol::Downstream;
+    }
+    cluster.max_concurrent_streams =
+        positive(http.map(|http| http.max_concurrent_streams)).filter(|_| cluster.protocol == UpstreamProtocol::Http2);
+}
+
+fn limits(tcp: Option<&TcpSettings>, http: Option<&HttpSettings>) -> CircuitBreakers {
+    CircuitBreakers {
+        max_connections: limit(tcp.map(|tcp| tcp.max_connections)),
+        max_pending_requests: limit(http.map(|http| http.http1_max_pending_requests)),
+        max_requests: limit(http.map(|http| http.http2_max_requests)),
+        max_retries: limit(http.map(|http| http.max_retries)),
     }
 }
 

@@ -94,6 +94,8 @@ fn set(mesh: &mut MeshConfig, name: &str, value: &Value, problems: &mut Problems
         "connectTimeout" => mesh.connect_timeout = duration(value)?,
         "rootNamespace" => mesh.root_namespace = text(value)?.into(),
         "trustDomain" => mesh.trust_domain = trust_domain(text(value)?)?,
+        "inboundTrafficPolicy" => mesh.inbound_to_localhost = inbound_to_localhost(value)?,
+        "meshMTLS" => mesh_mtls(mesh, value, problems),
         "h2UpgradePolicy" => mesh.h2_upgrade = h2_upgrade(value)?,
         "tcpKeepalive" => mesh.tcp_keepalive = Some(typed(value)?),
         "localityLbSetting" => mesh.locality_lb_setting = typed(value)?,
@@ -172,6 +174,28 @@ fn json_value(value: &Value) -> Result<JsonFormat, String> {
             JsonFormat::Object(names.into_iter().map(member).collect::<Result<_, _>>()?)
         }
     })
+}
+
+fn inbound_to_localhost(value: &Value) -> Result<bool, String> {
+    match value["mode"].as_str() {
+        None | Some("PASSTHROUGH") => Ok(false),
+        Some("LOCALHOST") => Ok(true),
+        Some(other) => Err(format!("mode: found {other:?}, allowed: PASSTHROUGH, LOCALHOST")),
+    }
+}
+
+fn mesh_mtls(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match (name.as_str(), value.as_str()) {
+            ("minProtocolVersion", Some("TLS_AUTO" | "TLSV1_2")) => mesh.mesh_mtls_min_version = TlsVersion::Tls12,
+            ("minProtocolVersion", Some("TLSV1_3")) => mesh.mesh_mtls_min_version = TlsVersion::Tls13,
+            ("minProtocolVersion", _) => {
+                let problem = format!("found {value}, allowed: TLS_AUTO, TLSV1_2, TLSV1_3");
+                problems.add("meshMTLS.minProtocolVersion", &problem);
+            }
+            _ => problems.add(&format!("meshMTLS.{name}"), NO_EFFECT),
+        }
+    }
 }
 
 fn default_config(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {

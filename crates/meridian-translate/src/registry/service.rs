@@ -2,8 +2,8 @@
 
 use crate::key::Age;
 use crate::mesh::MeshConfig;
-use meridian_ir::Name;
-use meridian_ir::cluster::Discovery;
+use meridian_ir::cluster::{Discovery, ServiceName};
+use meridian_ir::{Name, Origin};
 use meridian_resources::core::service::ServiceType;
 use meridian_resources::core::{self, Protocol as Transport};
 use meridian_resources::istio::service_entry::{ServiceEntryLocation, ServiceEntryResolution};
@@ -186,6 +186,21 @@ impl Service {
             Source::Service(_) => "Service",
             Source::ServiceEntry(_) => "ServiceEntry",
         }
+    }
+
+    /// The object that made it.
+    pub(crate) fn origin(&self) -> Origin {
+        let meta = self.meta();
+        Origin { kind: self.kind(), namespace: meta.namespace.clone(), name: meta.name.clone() }
+    }
+
+    /// What metrics call it: a Service by its name, a ServiceEntry's by its host.
+    pub(crate) fn name_for_metrics(&self) -> ServiceName {
+        let name = match &self.source {
+            Source::Service(object) => object.meta.name.clone(),
+            Source::ServiceEntry(_) => self.host.clone(),
+        };
+        ServiceName { host: self.host.clone(), name, namespace: self.namespace().clone() }
     }
 
     /// Whether it is outside the mesh: its workloads have no part in the mesh's mutual TLS.

@@ -13,6 +13,7 @@ mod secrets;
 mod shared;
 mod simulation;
 mod simulation_checks;
+mod simulation_inbound;
 mod statuses;
 mod traffic_policies;
 mod virtual_services;
