@@ -5,6 +5,8 @@ mod load_balancing;
 mod outlier_detection;
 mod transport_socket;
 
+pub(crate) use transport_socket::mesh_tls;
+
 use crate::load_assignment::{self, load_assignment};
 use crate::message::{Message, ads, duration};
 use crate::read::{Fields, Node, Read, ReadError, label, resource};
@@ -13,6 +15,7 @@ use http_protocol_options::{HttpOptions, http_protocol_options};
 use meridian_ir::cluster::{CircuitBreakers, Discovery, TcpKeepalive};
 use meridian_ir::{Cluster, Endpoints};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Envoy's default.
@@ -38,7 +41,9 @@ pub fn cluster(cluster: &Cluster, endpoints: Option<&Endpoints>) -> Value {
         .with_some("typedExtensionProtocolOptions", http_protocol_options(cluster))
         .with_some("outlierDetection", cluster.outlier_detection.as_ref().map(outlier_detection::outlier_detection))
         .with_some("upstreamConnectionOptions", cluster.tcp_keepalive.as_ref().map(connection_options))
+        .with_some("upstreamBindConfig", cluster.bind_source.map(bind_config))
         .with_some("transportSocket", transport_socket::transport_socket(cluster))
+        .with_some("transportSocketMatches", transport_socket::by_endpoint(cluster))
         .with_some("metadata", metadata::of_cluster(cluster));
     let message = load_balancing::with_load_balancing(message, cluster);
     match cluster.discovery {
@@ -92,6 +97,21 @@ fn resolver() -> Value {
     })
 }
 
+/// Connections come from this address, from any of its ports.
+fn bind_config(source: IpAddr) -> Value {
+    json!({"sourceAddress": {"address": source.to_string(), "portValue": 0}})
+}
+
+fn read_bind_config(node: &Node<'_>) -> Result<IpAddr, ReadError> {
+    node.whole(|config| {
+        config.need("sourceAddress")?.whole(|source| {
+            source.known("portValue", &json!(0));
+            let address = source.need("address")?;
+            address.text()?.parse().map_err(|_| address.error("an IP address"))
+        })
+    })
+}
+
 fn connection_options(keepalive: &TcpKeepalive) -> Message {
     let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs());
     let keepalive = Message::new()
@@ -125,6 +145,7 @@ fn read_fields(fields: &Fields<'_>) -> Result<(Cluster, Option<Endpoints>), Read
     let common = load_balancing::read_common(fields)?;
     let (lb_policy, warm_up) = load_balancing::read_policy(fields, discovery)?;
     let endpoints = fields.some("loadAssignment", |node| load_assignment::read_node(node, common.locality_weighted))?;
+    let metadata = metadata::read_of_cluster(fields, &name)?;
     let cluster = Cluster {
         discovery,
         lb_policy,
@@ -136,16 +157,18 @@ fn read_fields(fields: &Fields<'_>) -> Result<(Cluster, Option<Endpoints>), Read
         tcp_keepalive: read_connection_options(fields)?,
         protocol: http.protocol,
         max_concurrent_streams: http.max_concurrent_streams,
+        bind_source: fields.some("upstreamBindConfig", read_bind_config)?,
         tls: socket.tls,
+        auto_tls: socket.auto_tls,
         proxy_protocol: socket.proxy_protocol,
         outlier_detection: fields.some("outlierDetection", outlier_detection::read)?,
         healthy_panic_percent: common.healthy_panic_percent,
         warm_up,
         locality_weighted: common.locality_weighted,
         port_override: read_port_override(fields)?,
-        origins: metadata::read_of_cluster(fields, &name)?,
+        origins: metadata.origins,
+        service: metadata.service,
         name,
-        ..Cluster::default()
     };
     Ok((cluster, endpoints))
 }

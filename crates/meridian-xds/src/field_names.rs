@@ -37,10 +37,9 @@ fn rename(value: Value, name: &impl Fn(&str) -> String) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(|item| rename(item, name)).collect(),
         Value::Object(fields) => {
-            let is_typed_struct =
-                (fields.get("@type").and_then(Value::as_str)).is_some_and(|type_url| type_url.ends_with("TypedStruct"));
+            let parent = Parent::of(&fields);
             let renamed = fields.into_iter().map(|(field, value)| {
-                let value = match content(&field, &value, is_typed_struct) {
+                let value = match content(&field, &value, parent) {
                     Content::Messages => rename(value, name),
                     Content::MapOfMessages => rename_values(value, name),
                     Content::Data => value,
@@ -64,13 +63,37 @@ fn rename_values(value: Value, name: &impl Fn(&str) -> String) -> Value {
     }
 }
 
-fn content(field: &str, value: &Value, is_typed_struct: bool) -> Content {
+/// Messages in which a field holds data that holds messages elsewhere.
+#[derive(Clone, Copy, PartialEq)]
+enum Parent {
+    TypedStruct,
+    TransportSocketMatch,
+    Other,
+}
+
+impl Parent {
+    fn of(fields: &Map<String, Value>) -> Self {
+        let type_url = fields.get("@type").and_then(Value::as_str).unwrap_or_default();
+        let has_socket = ["transportSocket", "transport_socket"].iter().any(|name| fields.contains_key(*name));
+        match type_url.ends_with("TypedStruct") {
+            true => Self::TypedStruct,
+            false if has_socket => Self::TransportSocketMatch,
+            false => Self::Other,
+        }
+    }
+}
+
+fn content(field: &str, value: &Value, parent: Parent) -> Content {
     match field {
         "filterMetadata" | "filter_metadata" | "jsonFormat" | "json_format" => Content::Data,
-        "value" if is_typed_struct => Content::Data,
-        // `envoy.config.core.v3.Metadata` has these fields; elsewhere `metadata` is a Struct.
+        "value" if parent == Parent::TypedStruct => Content::Data,
+        "match" if parent == Parent::TransportSocketMatch => Content::Data,
+        // Of access control; elsewhere `policies` is a list.
+        "policies" if value.is_object() => Content::MapOfMessages,
+        // `envoy.config.core.v3.Metadata` and a matcher of it have these fields; elsewhere `metadata` is a Struct.
         "metadata" => {
-            let fields = ["filterMetadata", "filter_metadata", "typedFilterMetadata", "typed_filter_metadata"];
+            let fields =
+                ["filterMetadata", "filter_metadata", "typedFilterMetadata", "typed_filter_metadata", "filter"];
             if fields.iter().any(|field| value.get(field).is_some()) { Content::Messages } else { Content::Data }
         }
         "typedExtensionProtocolOptions"

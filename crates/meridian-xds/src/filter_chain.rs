@@ -2,13 +2,11 @@
 
 use crate::message::Message;
 use crate::read::{Fields, Node, ReadError};
-use crate::{http_connection_manager, metadata, tcp_proxy, tls, type_url};
-use ipnet::IpNet;
-use meridian_ir::FilterChain;
+use crate::{http_connection_manager, metadata, rbac, tcp_proxy, tls, type_url};
 use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName, TransportProtocol};
 use meridian_ir::tls::DownstreamTls;
+use meridian_ir::{FilterChain, Rbac, TcpProxy};
 use serde_json::{Value, json};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How long a TLS handshake may take, as at Istio's gateways.
@@ -16,14 +14,16 @@ const TRANSPORT_SOCKET_CONNECT_TIMEOUT: &str = "15s";
 
 /// One filter chain of a listener.
 pub fn filter_chain(chain: &FilterChain) -> Value {
-    let filter = match &chain.filters {
-        Filters::Http(manager) => http_connection_manager::filter(manager),
-        Filters::Tcp(proxy) => tcp_proxy::filter(proxy),
+    let filters: Vec<Value> = match &chain.filters {
+        Filters::Http(manager) => vec![http_connection_manager::filter(manager)],
+        Filters::Tcp(proxy) => {
+            (proxy.rbac.iter()).map(|one| rbac::network_filter(one)).chain([tcp_proxy::filter(proxy)]).collect()
+        }
     };
     Message::new()
         .with_text("name", &chain.name)
         .with_some("filterChainMatch", chain_match(&chain.matcher))
-        .with("filters", json!([filter]))
+        .with("filters", filters)
         .with_some("transportSocket", chain.tls.as_deref().map(tls::downstream))
         .with("transportSocketConnectTimeout", TRANSPORT_SOCKET_CONNECT_TIMEOUT)
         .with_some("metadata", metadata::of_origin(chain.origin.as_ref()))
@@ -77,8 +77,11 @@ fn read_filters(fields: &Fields<'_>) -> Result<Filters, ReadError> {
     let Some((last, before)) = filters.split_last() else {
         return Err(fields.error("a filter chain with filters"));
     };
-    before.iter().for_each(Node::unsupported);
+    let access = read_access(before)?;
     match type_of(last) {
+        type_url::HTTP_CONNECTION_MANAGER if !access.is_empty() => {
+            Err(fields.error("access control of HTTP among the filters of the connection manager"))
+        }
         type_url::HTTP_CONNECTION_MANAGER => last.message(|filter| {
             filter.known("name", &json!(http_connection_manager::FILTER));
             let config = filter.any("typedConfig", type_url::HTTP_CONNECTION_MANAGER)?;
@@ -87,10 +90,27 @@ fn read_filters(fields: &Fields<'_>) -> Result<Filters, ReadError> {
         type_url::TCP_PROXY => last.message(|filter| {
             filter.known("name", &json!(tcp_proxy::FILTER));
             let config = filter.any("typedConfig", type_url::TCP_PROXY)?;
-            Ok(Filters::Tcp(Arc::new(config.message(tcp_proxy::read)?)))
+            let proxy = config.message(tcp_proxy::read)?;
+            Ok(Filters::Tcp(Arc::new(TcpProxy { rbac: access, ..proxy })))
         }),
         _ => Err(last.error("the HTTP connection manager or the TCP proxy as the last filter")),
     }
+}
+
+/// The access control among the filters before the last; the others are noted.
+fn read_access(filters: &[Node<'_>]) -> Result<Vec<Arc<Rbac>>, ReadError> {
+    let mut access = Vec::new();
+    for filter in filters {
+        if type_of(filter) != type_url::NETWORK_RBAC {
+            filter.unsupported();
+            continue;
+        }
+        access.push(Arc::new(filter.message(|filter| {
+            filter.known("name", &json!(rbac::NETWORK_FILTER));
+            rbac::read(&filter.need("typedConfig")?)
+        })?));
+    }
+    Ok(access)
 }
 
 fn read_tls(node: &Node<'_>) -> Result<Option<Arc<DownstreamTls>>, ReadError> {
@@ -112,22 +132,12 @@ fn read_match(node: &Node<'_>) -> Result<ChainMatch, ReadError> {
     node.whole(|fields| {
         Ok(ChainMatch {
             destination_port: fields.some("destinationPort", Node::u16)?,
-            prefix_ranges: fields.each("prefixRanges", read_range)?,
+            prefix_ranges: fields.each("prefixRanges", rbac::read_range)?,
             server_names: fields.each("serverNames", |name| {
                 ServerName::new(name.text()?).ok_or_else(|| name.error("a server name such as *.example.com"))
             })?,
             transport_protocol: fields.choice("transportProtocol", &PROTOCOLS, None)?,
             application_protocols: fields.each("applicationProtocols", Node::name)?,
         })
-    })
-}
-
-fn read_range(node: &Node<'_>) -> Result<IpNet, ReadError> {
-    node.whole(|range| {
-        let address = range.need("addressPrefix")?;
-        let ip: IpAddr = address.text()?.parse().map_err(|_| address.error("an IP address"))?;
-        let length = range.some("prefixLen", Node::u32)?.unwrap_or_default();
-        let net = u8::try_from(length).ok().and_then(|length| IpNet::new(ip, length).ok());
-        net.ok_or_else(|| range.error("a prefixLen of at most 32, or 128 for IPv6"))
     })
 }

@@ -4,9 +4,9 @@ use crate::access_log::{self, access_log};
 use crate::message::{Message, ads, duration};
 use crate::read::{Fields, Node, ReadError};
 use crate::route_configuration::{self, route_configuration};
-use crate::{cors, fault, type_url};
-use meridian_ir::HttpConnectionManager;
+use crate::{cors, fault, rbac, type_url};
 use meridian_ir::http::{ClientCertDetails, ClientCertHeader, PathNormalization, RouteSource, ServerHeader};
+use meridian_ir::{HttpConnectionManager, Rbac};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 pub fn filter(manager: &HttpConnectionManager) -> Value {
     let config = Message::any(type_url::HTTP_CONNECTION_MANAGER).with("statPrefix", delimited(&manager.stat_prefix));
     let config = routes(config, &manager.routes)
-        .with("httpFilters", http_filters())
+        .with("httpFilters", http_filters(manager))
         .with("httpProtocolOptions", Message::new().with_flag("acceptHttp10", manager.accept_http_10))
         .with("streamIdleTimeout", duration(manager.stream_idle_timeout))
         .with("useRemoteAddress", manager.use_remote_address)
@@ -48,12 +48,14 @@ fn delimited(prefix: &str) -> String {
     if prefix.ends_with(';') { prefix.to_owned() } else { format!("{prefix};") }
 }
 
-/// The filters, in the order in which Istio has them; the first two do what routes tell them.
+/// The filters behind those of access control, in the order in which Istio has them; the first two do what routes tell
+/// them.
 const HTTP_FILTERS: [(&str, &str); 3] =
     [(fault::FILTER, type_url::FAULT), (cors::FILTER, type_url::CORS), ("envoy.filters.http.router", type_url::ROUTER)];
 
-fn http_filters() -> Value {
-    HTTP_FILTERS.iter().map(|(name, type_url)| json!({"name": name, "typedConfig": {"@type": type_url}})).collect()
+fn http_filters(manager: &HttpConnectionManager) -> Value {
+    let others = HTTP_FILTERS.iter().map(|(name, type_url)| json!({"name": name, "typedConfig": {"@type": type_url}}));
+    manager.rbac.iter().map(|one| rbac::http_filter(one)).chain(others).collect()
 }
 
 fn routes(config: Message, source: &RouteSource) -> Message {
@@ -125,7 +127,7 @@ fn client_certificate(config: Message, manager: &HttpConnectionManager) -> Messa
 /// Its configuration.
 pub(crate) fn read(fields: &Fields<'_>) -> Result<HttpConnectionManager, ReadError> {
     fields.always("proxy100Continue", &json!(true));
-    read_filters(fields)?;
+    let rbac = read_filters(fields)?;
     let accept_http_10 = fields.some("httpProtocolOptions", |node| node.message(|http| http.flag("acceptHttp10")))?;
     let common = fields
         .some("commonHttpProtocolOptions", |node| node.message(|common| common.some("idleTimeout", Node::duration)))?;
@@ -150,15 +152,23 @@ pub(crate) fn read(fields: &Fields<'_>) -> Result<HttpConnectionManager, ReadErr
         stream_idle_timeout: fields.some("streamIdleTimeout", Node::duration)?.unwrap_or(STREAM_IDLE_TIMEOUT),
         request_headers_timeout: fields.some("requestHeadersTimeout", Node::duration)?.unwrap_or_default(),
         idle_timeout: common.flatten().unwrap_or(IDLE_TIMEOUT),
+        rbac,
         access_log: access_log::read_list(fields)?,
-        ..HttpConnectionManager::default()
     })
 }
 
-/// Notes the filters that Meridian does not have.
-fn read_filters(fields: &Fields<'_>) -> Result<(), ReadError> {
+/// Those of access control. Filters that Meridian does not have are noted.
+fn read_filters(fields: &Fields<'_>) -> Result<Vec<Arc<Rbac>>, ReadError> {
+    let mut access = Vec::new();
     for filter in fields.list("httpFilters")? {
         let type_url = filter.value().pointer("/typedConfig/@type").and_then(Value::as_str).unwrap_or_default();
+        if type_url == type_url::HTTP_RBAC {
+            access.push(Arc::new(filter.message(|filter| {
+                filter.known("name", &json!(rbac::HTTP_FILTER));
+                rbac::read(&filter.need("typedConfig")?)
+            })?));
+            continue;
+        }
         let known = HTTP_FILTERS.iter().find(|(_, known)| *known == type_url);
         match known {
             Some((name, type_url)) => filter.message(|filter| {
@@ -168,7 +178,7 @@ fn read_filters(fields: &Fields<'_>) -> Result<(), ReadError> {
             None => filter.unsupported(),
         }
     }
-    Ok(())
+    Ok(access)
 }
 
 fn read_routes(fields: &Fields<'_>) -> Result<RouteSource, ReadError> {

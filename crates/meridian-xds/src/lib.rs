@@ -31,6 +31,8 @@ pub mod listener;
 pub mod load_assignment;
 mod message;
 mod metadata;
+pub mod name_table;
+mod rbac;
 pub mod read;
 mod retry_policy;
 pub mod route;

@@ -4,7 +4,7 @@ mod listener_filters;
 
 use crate::access_log::{self, listener_access_log};
 use crate::filter_chain::{self, filter_chain};
-use crate::message::{Message, socket_address};
+use crate::message::{Message, duration, socket_address};
 use crate::read::{Fields, Node, Read, ReadError, label, resource};
 use listener_filters::{ListenerFilters, listener_filters};
 use meridian_ir::Listener;
@@ -29,6 +29,8 @@ pub fn listener(listener: &Listener) -> Value {
         .with_list("filterChains", listener.chains.iter().map(|chain| filter_chain(chain)))
         .with_some("defaultFilterChain", listener.default_chain.as_ref().map(|chain| filter_chain(chain)))
         .with_list("listenerFilters", listener_filters(listener))
+        .with_some("listenerFiltersTimeout", listener.inspect_timeout.map(duration))
+        .with_flag("continueOnListenerFiltersTimeout", listener.continue_on_inspect_timeout)
         .with_some("bindToPort", (!listener.bind_to_port).then_some(false))
         .with_flag("useOriginalDst", listener.capture.hand_over)
         .with("trafficDirection", direction)
@@ -71,12 +73,13 @@ fn read_fields(fields: &Fields<'_>) -> Result<Listener, ReadError> {
             tls_inspector_disabled: filters.tls_inspector.unwrap_or_default(),
             http_inspector_disabled: filters.http_inspector.unwrap_or_default(),
         },
+        inspect_timeout: fields.some("listenerFiltersTimeout", Node::duration)?,
+        continue_on_inspect_timeout: fields.flag("continueOnListenerFiltersTimeout")?,
         chains: fields.each("filterChains", |chain| filter_chain::read(chain).map(Arc::new))?,
         default_chain: fields.some("defaultFilterChain", |chain| filter_chain::read(chain).map(Arc::new))?,
         access_log: access_log::read_listener_list(fields)?,
         // Which Gateways made it is not said.
         origins: Vec::new(),
-        ..Listener::default()
     })
 }
 

@@ -1,6 +1,7 @@
 //! `envoy.config.endpoint.v3.ClusterLoadAssignment`
 
 use crate::message::{Message, socket_address};
+use crate::metadata;
 use crate::read::{Fields, Node, Read, ReadError, label, resource};
 use meridian_ir::endpoint::{Address, Health, LocalityWeight};
 use meridian_ir::{Endpoint, Endpoints, Name};
@@ -75,6 +76,7 @@ fn lb_endpoint(endpoint: &Endpoint, health: impl Fn(Health) -> Option<&'static s
         .with("endpoint", json!({"address": address}))
         .with_some("healthStatus", health(endpoint.health))
         .with("loadBalancingWeight", endpoint.weight)
+        .with_some("metadata", metadata::of_endpoint(endpoint))
         .into()
 }
 
@@ -111,14 +113,8 @@ fn read_group(group: &Fields<'_>, endpoints: &mut Endpoints, locality_weighted: 
         endpoints.locality_weights.push(LocalityWeight { locality: locality.clone(), priority, weight });
     }
     for endpoint in group.list("lbEndpoints")? {
-        let (address, health, weight) = endpoint.message(read_endpoint)?;
-        endpoints.endpoints.push(Endpoint {
-            weight,
-            health,
-            locality: locality.clone(),
-            priority,
-            ..Endpoint::new(address)
-        });
+        let endpoint = endpoint.message(read_endpoint)?;
+        endpoints.endpoints.push(Endpoint { locality: locality.clone(), priority, ..endpoint });
     }
     Ok(())
 }
@@ -132,7 +128,7 @@ fn read_locality(node: &Node<'_>) -> Result<Name, ReadError> {
     })
 }
 
-fn read_endpoint(fields: &Fields<'_>) -> Result<(Address, Health, u32), ReadError> {
+fn read_endpoint(fields: &Fields<'_>) -> Result<Endpoint, ReadError> {
     const HEALTH: [(&str, Health); 5] = [
         ("UNKNOWN", Health::Healthy),
         ("HEALTHY", Health::Healthy),
@@ -142,7 +138,9 @@ fn read_endpoint(fields: &Fields<'_>) -> Result<(Address, Health, u32), ReadErro
     ];
     let address = fields.need("endpoint")?.message(|endpoint| read_address(&endpoint.need("address")?))?;
     let weight = fields.some("loadBalancingWeight", Node::u32)?.unwrap_or(1);
-    Ok((address, fields.choice("healthStatus", &HEALTH, Health::Healthy)?, weight))
+    let health = fields.choice("healthStatus", &HEALTH, Health::Healthy)?;
+    let (mesh_tls, workload) = metadata::read_of_endpoint(fields)?;
+    Ok(Endpoint { weight, health, mesh_tls, workload, ..Endpoint::new(address) })
 }
 
 fn read_address(node: &Node<'_>) -> Result<Address, ReadError> {

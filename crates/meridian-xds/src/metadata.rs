@@ -1,8 +1,12 @@
 //! What Istio writes into the metadata of resources about the objects behind them; `istioctl` shows it.
 
+use crate::cluster;
 use crate::read::{Fields, Node, ReadError};
-use meridian_ir::{Cluster, Origin};
+use meridian_ir::cluster::ServiceName;
+use meridian_ir::endpoint::Workload;
+use meridian_ir::{Cluster, Endpoint, Name, Origin};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// API group and version of the kinds that Istio names in metadata, and the kind as Istio writes it there.
 const KINDS: [(&str, &str, &str); 4] = [
@@ -25,18 +29,22 @@ pub(crate) fn of_origin(origin: Option<&Origin>) -> Option<Value> {
     Some(json!({"filterMetadata": {"istio": {"config": config}}}))
 }
 
-/// The metadata of a cluster: the services behind it, its subset and its DestinationRule.
+/// The metadata of a cluster: the services behind it, its subset and its DestinationRule. The service that metrics name
+/// is the first.
 pub(crate) fn of_cluster(cluster: &Cluster) -> Option<Value> {
     let mut fields = cluster.name.splitn(4, '|').skip(2);
     let (subset, host) = (fields.next()?, fields.next()?);
     let mut istio = Map::new();
-    let services: Vec<Value> = (cluster.origins.iter())
-        .filter(|origin| matches!(origin.kind, "Service" | "ServiceEntry"))
-        .map(|origin| {
-            let name = if origin.kind == "Service" { &*origin.name } else { host };
-            json!({"host": host, "name": name, "namespace": &*origin.namespace})
-        })
+    let mut services: Vec<Value> = (cluster.service.iter())
+        .map(|one| json!({"host": &*one.host, "name": &*one.name, "namespace": &*one.namespace}))
         .collect();
+    for origin in cluster.origins.iter().filter(|origin| matches!(origin.kind, "Service" | "ServiceEntry")) {
+        let name = if origin.kind == "Service" { &*origin.name } else { host };
+        let service = json!({"host": host, "name": name, "namespace": &*origin.namespace});
+        if !services.contains(&service) {
+            services.push(service);
+        }
+    }
     if !services.is_empty() {
         istio.insert("services".into(), services.into());
     }
@@ -83,30 +91,83 @@ pub(crate) fn read_origin(fields: &Fields<'_>) -> Result<Option<Origin>, ReadErr
     Ok(read_istio(fields, read_config)?.flatten())
 }
 
-/// The services and the DestinationRule behind the cluster of that name. A service that is called by its host is a
-/// ServiceEntry's; what that is called is not there.
-pub(crate) fn read_of_cluster(fields: &Fields<'_>, cluster: &str) -> Result<Vec<Origin>, ReadError> {
-    let (subset, host) = {
-        let mut parts = cluster.splitn(4, '|').skip(2);
-        (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
-    };
+/// What is behind a cluster.
+#[derive(Default)]
+pub(crate) struct OfCluster {
+    /// Services and the DestinationRule.
+    pub(crate) origins: Vec<Origin>,
+    /// The service that metrics name.
+    pub(crate) service: Option<Arc<ServiceName>>,
+}
+
+/// What is behind the cluster of that name. A service that is called by its host is a ServiceEntry's; what that is
+/// called is not there.
+pub(crate) fn read_of_cluster(fields: &Fields<'_>, cluster: &str) -> Result<OfCluster, ReadError> {
+    let subset = cluster.splitn(4, '|').nth(2).unwrap_or_default();
     let service = |node: &Node<'_>| {
         node.message(|service| {
-            service.known("host", &json!(host));
+            let host = service.name("host")?;
             // Services of a registry that does not name them have hosts only.
-            let name = match service.name("name")? {
-                name if name.is_empty() => service.name("host")?,
-                name => name,
-            };
-            let kind = if *name == *host { "ServiceEntry" } else { "Service" };
-            Ok(Origin { kind, namespace: service.name("namespace")?, name })
+            let name = Some(service.name("name")?).filter(|name| !name.is_empty()).unwrap_or_else(|| host.clone());
+            Ok(ServiceName { host, name, namespace: service.name("namespace")? })
         })
     };
-    let origins = read_istio(fields, |istio| {
+    let found = read_istio(fields, |istio| {
         istio.known("subset", &json!(subset));
-        let mut origins = istio.each("services", service)?;
+        let services = istio.each("services", service)?;
+        let origin = |service: &ServiceName| {
+            let kind = if service.name == service.host { "ServiceEntry" } else { "Service" };
+            Origin { kind, namespace: service.namespace.clone(), name: service.name.clone() }
+        };
+        let mut origins: Vec<Origin> = services.iter().map(origin).collect();
         origins.extend(read_config(istio)?);
-        Ok(origins)
+        Ok(OfCluster { origins, service: services.into_iter().next().map(Arc::new) })
     })?;
-    Ok(origins.unwrap_or_default())
+    Ok(found.unwrap_or_default())
+}
+
+/// The metadata of an endpoint: whether it has mutual TLS of the mesh, and its workload.
+pub(crate) fn of_endpoint(endpoint: &Endpoint) -> Option<Value> {
+    let mut filters = Map::new();
+    if endpoint.mesh_tls {
+        filters.insert(TRANSPORT_SOCKET_MATCH.into(), cluster::mesh_tls());
+    }
+    if let Some(workload) = &endpoint.workload {
+        let Workload { name, namespace, canonical_name, canonical_revision, cluster } = &**workload;
+        let text = [name, namespace, canonical_name, canonical_revision, cluster].map(|part| &**part).join(";");
+        filters.insert("istio".into(), json!({"workload": text}));
+    }
+    (!filters.is_empty()).then(|| json!({"filterMetadata": filters}))
+}
+
+/// What decides about the transport socket of an endpoint.
+const TRANSPORT_SOCKET_MATCH: &str = "envoy.transport_socket_match";
+
+/// See [`of_endpoint`].
+pub(crate) fn read_of_endpoint(endpoint: &Fields<'_>) -> Result<(bool, Option<Arc<Workload>>), ReadError> {
+    let read = |filters: &Fields<'_>| {
+        let mesh_tls = filters.get(TRANSPORT_SOCKET_MATCH).is_some_and(|found| {
+            let is_mesh = *found.value() == cluster::mesh_tls();
+            if !is_mesh {
+                found.unsupported();
+            }
+            is_mesh
+        });
+        let workload = filters.some("istio", |istio| istio.message(|istio| istio.some("workload", read_workload)))?;
+        Ok((mesh_tls, workload.flatten()))
+    };
+    let filters = |metadata: &Node<'_>| {
+        metadata.message(|metadata| metadata.some("filterMetadata", |filters| filters.message(read)))
+    };
+    Ok(endpoint.some("metadata", filters)?.flatten().unwrap_or_default())
+}
+
+fn read_workload(node: &Node<'_>) -> Result<Arc<Workload>, ReadError> {
+    let parts: Vec<Name> = node.text()?.split(';').map(Name::from).collect();
+    match <[Name; 5]>::try_from(parts) {
+        Ok([name, namespace, canonical_name, canonical_revision, cluster]) => {
+            Ok(Arc::new(Workload { name, namespace, canonical_name, canonical_revision, cluster }))
+        }
+        Err(_) => Err(node.error("name;namespace;canonical name;canonical revision;cluster")),
+    }
 }

@@ -23,7 +23,7 @@ pub fn route_match(matcher: &RouteMatch) -> Value {
         .into()
 }
 
-fn header_matcher(header: &HeaderMatch) -> Value {
+pub(crate) fn header_matcher(header: &HeaderMatch) -> Value {
     let inverted_value = header.invert && header.value.is_some();
     condition(Message::new().with("name", &*header.name), header.value.as_ref())
         .with_flag("invertMatch", header.invert)
@@ -68,7 +68,7 @@ fn read_path(fields: &Fields<'_>) -> Result<PathMatch, ReadError> {
     }
 }
 
-fn read_header(node: &Node<'_>) -> Result<HeaderMatch, ReadError> {
+pub(crate) fn read_header(node: &Node<'_>) -> Result<HeaderMatch, ReadError> {
     node.whole(|fields| {
         let name = fields.need("name")?.text()?.to_ascii_lowercase().into();
         let (value, present) = read_value(fields)?;

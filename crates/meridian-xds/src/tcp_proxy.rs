@@ -36,7 +36,7 @@ fn source_ip() -> Value {
     json!([{"sourceIp": {}}])
 }
 
-/// Its configuration.
+/// Its configuration, without the filters before it.
 pub(crate) fn read(fields: &Fields<'_>) -> Result<TcpProxy, ReadError> {
     let hash = fields.get("hashPolicy");
     if let Some(other) = hash.as_ref().filter(|node| *node.value() != source_ip()) {

@@ -13,9 +13,34 @@ use std::sync::Arc;
 const PROXY_PROTOCOL: &str = "envoy.transport_sockets.upstream_proxy_protocol";
 const RAW_BUFFER: &str = "envoy.transport_sockets.raw_buffer";
 
-/// The transport socket; `None` for bytes as they are.
+/// Names of the transport sockets by endpoint, as Istio has them: with mutual TLS of the mesh, and without.
+const BY_ENDPOINT: [&str; 2] = ["tlsMode-istio", "tlsMode-disabled"];
+
+/// The transport socket; `None` for bytes as they are, and where endpoints decide.
 pub(super) fn transport_socket(cluster: &Cluster) -> Option<Value> {
-    let tls = cluster.tls.as_deref().map(tls::upstream);
+    if cluster.auto_tls.is_some() {
+        return None;
+    }
+    with_proxy_protocol(cluster, cluster.tls.as_deref().map(tls::upstream))
+}
+
+/// The transport sockets among which the metadata of an endpoint decides: the first that it matches.
+pub(super) fn by_endpoint(cluster: &Cluster) -> Option<Value> {
+    let mesh = with_proxy_protocol(cluster, Some(tls::upstream(cluster.auto_tls.as_deref()?)));
+    let other = with_proxy_protocol(cluster, cluster.tls.as_deref().map(tls::upstream)).unwrap_or_else(raw_buffer);
+    let [with_mesh, without] = BY_ENDPOINT;
+    Some(json!([
+        {"name": with_mesh, "match": mesh_tls(), "transportSocket": mesh},
+        {"name": without, "match": {}, "transportSocket": other},
+    ]))
+}
+
+/// What the metadata of an endpoint says, under `envoy.transport_socket_match`, that has mutual TLS of the mesh.
+pub(crate) fn mesh_tls() -> Value {
+    json!({"tlsMode": "istio"})
+}
+
+fn with_proxy_protocol(cluster: &Cluster, tls: Option<Value>) -> Option<Value> {
     let Some(version) = cluster.proxy_protocol else { return tls };
     let version = match version {
         // The default.
@@ -36,14 +61,37 @@ fn raw_buffer() -> Value {
 #[derive(Default)]
 pub(super) struct Socket {
     pub(super) tls: Option<Arc<UpstreamTls>>,
+    pub(super) auto_tls: Option<Arc<UpstreamTls>>,
     pub(super) proxy_protocol: Option<ProxyProtocolVersion>,
 }
 
-/// See [`transport_socket`].
+/// See [`transport_socket`] and [`by_endpoint`]. Other conditions on endpoints are an error: bytes would go out
+/// without TLS.
 pub(super) fn read(fields: &Fields<'_>, http: &HttpOptions) -> Result<Socket, ReadError> {
-    let Some(node) = fields.get("transportSocket") else { return Ok(Socket::default()) };
-    if type_of(&node) != type_url::PROXY_PROTOCOL_UPSTREAM {
-        return Ok(Socket { tls: read_inner(&node, http)?, proxy_protocol: None });
+    let node = fields.get("transportSocket");
+    let Some(matches) = fields.get("transportSocketMatches") else {
+        return node.map_or(Ok(Socket::default()), |node| read_socket(&node, http));
+    };
+    let sockets = matches.items()?;
+    let ([mesh, other], None) = (&sockets[..], node) else {
+        return Err(matches.error(&format!("{}, without transportSocket", BY_ENDPOINT.join(" and "))));
+    };
+    let conditions = [mesh_tls(), json!({})];
+    let socket = |node: &Node<'_>, index: usize, http: &HttpOptions| {
+        node.whole(|entry| {
+            entry.known("name", &json!(BY_ENDPOINT[index]));
+            entry.known("match", &conditions[index]);
+            read_socket(&entry.need("transportSocket")?, http)
+        })
+    };
+    // What the options say of server names is not about the mesh, whose server names are fixed.
+    let (mesh, other) = (socket(mesh, 0, &HttpOptions::default())?, socket(other, 1, http)?);
+    Ok(Socket { auto_tls: mesh.tls, ..other })
+}
+
+fn read_socket(node: &Node<'_>, http: &HttpOptions) -> Result<Socket, ReadError> {
+    if type_of(node) != type_url::PROXY_PROTOCOL_UPSTREAM {
+        return Ok(Socket { tls: read_inner(node, http)?, ..Socket::default() });
     }
     node.message(|socket| {
         socket.known("name", &json!(PROXY_PROTOCOL));
@@ -54,7 +102,8 @@ pub(super) fn read(fields: &Fields<'_>, http: &HttpOptions) -> Result<Socket, Re
                 node.message(|config| config.choice("version", &VERSIONS, ProxyProtocolVersion::V1))
             })?;
             let tls = read_inner(&config.need("transportSocket")?, http)?;
-            Ok(Socket { tls, proxy_protocol: Some(version.unwrap_or(ProxyProtocolVersion::V1)) })
+            let proxy_protocol = Some(version.unwrap_or(ProxyProtocolVersion::V1));
+            Ok(Socket { tls, proxy_protocol, ..Socket::default() })
         })
     })
 }

@@ -3,10 +3,10 @@
 use crate::listeners::{secret, validation, versions};
 use crate::text::{name, names, origin, seconds, time};
 use meridian_ir::cluster::{
-    CircuitBreakers, Discovery, LbPolicy, OutlierDetection, ProxyProtocolVersion, TcpKeepalive, UpstreamProtocol,
-    WarmUp,
+    CircuitBreakers, Discovery, LbPolicy, OutlierDetection, ProxyProtocolVersion, ServiceName, TcpKeepalive,
+    UpstreamProtocol, WarmUp,
 };
-use meridian_ir::endpoint::{Address, Health, LocalityWeight};
+use meridian_ir::endpoint::{Address, Health, LocalityWeight, Workload};
 use meridian_ir::tls::{PeerValidation, UpstreamSni, UpstreamTls};
 use meridian_ir::{Cluster, Endpoint, Endpoints, Name, Origin};
 use proptest::collection::vec;
@@ -37,12 +37,17 @@ pub(crate) fn cluster() -> BoxedStrategy<(Cluster, Endpoints)> {
         of(select(vec![ProxyProtocolVersion::V1, ProxyProtocolVersion::V2])),
         of(outlier_detection()),
         percent,
-        (any::<bool>(), of(any::<u16>())),
+        (any::<bool>(), of(any::<u16>()), of(any::<IpAddr>()), of(tls())),
         identity(),
     )
         .prop_flat_map(|(balancing, connections, protocol, tls, proxy_protocol, outlier, panic, rest, identity)| {
             let (discovery, lb_policy, warm_up) = balancing;
-            let (locality_weighted, port) = rest;
+            let (locality_weighted, port, bind_source, auto_tls) = rest;
+            // Where the endpoints decide, the name of the server is not the request's Host.
+            let auto_tls = auto_tls.map(|tls| match tls.sni {
+                UpstreamSni::Host => UpstreamTls { sni: UpstreamSni::None, validate_sni: false, ..tls },
+                _ => UpstreamTls { validate_sni: false, ..tls },
+            });
             let model = Cluster {
                 name: identity.0,
                 discovery,
@@ -62,15 +67,17 @@ pub(crate) fn cluster() -> BoxedStrategy<(Cluster, Endpoints)> {
                 warm_up,
                 locality_weighted,
                 port_override: port.filter(|_| discovery == Discovery::OriginalDst),
+                bind_source,
+                auto_tls: auto_tls.map(Arc::new),
+                service: identity.2,
                 origins: identity.1,
-                ..Cluster::default()
             };
             (Just(model), endpoints(locality_weighted))
         })
         .boxed()
 }
 
-fn identity() -> BoxedStrategy<(Name, Vec<Origin>)> {
+fn identity() -> BoxedStrategy<(Name, Vec<Origin>, Option<Arc<ServiceName>>)> {
     let service = of("[a-z]{1,5}".prop_map(Name::from));
     let subset = select(vec!["", "v1"]);
     (1..65536u32, subset, service, any::<bool>(), of(origin(vec!["DestinationRule"])))
@@ -83,7 +90,11 @@ fn identity() -> BoxedStrategy<(Name, Vec<Origin>)> {
                 name: if by_host { host.as_str().into() } else { service },
             });
             let name = format!("outbound|{port}|{subset}|{host}").into();
-            (name, service.into_iter().chain(rule).collect())
+            let shown = service.as_ref().map(|service| {
+                let (name, namespace) = (service.name.clone(), service.namespace.clone());
+                Arc::new(ServiceName { host: host.as_str().into(), name, namespace })
+            });
+            (name, service.into_iter().chain(rule).collect(), shown)
         })
         .boxed()
 }
@@ -171,10 +182,23 @@ fn endpoints(locality_weighted: bool) -> BoxedStrategy<Endpoints> {
     ];
     let health = select(vec![Health::Healthy, Health::Unhealthy, Health::Draining]);
     let locality = select(vec!["", "a", "a/b", "a/b/c", "a//c", "d"]).prop_map(Name::from);
-    let endpoint =
-        (address, 1..1000u32, health, locality, 0..3u32).prop_map(|(address, weight, health, locality, priority)| {
-            Endpoint { weight, health, locality, priority, ..Endpoint::new(address) }
-        });
+    let part = || "[a-z0-9-]{0,4}".prop_map(Name::from);
+    let workload = (part(), part(), part(), part(), part()).prop_map(|parts| {
+        let (name, namespace, canonical_name, canonical_revision, cluster) = parts;
+        Arc::new(Workload { name, namespace, canonical_name, canonical_revision, cluster })
+    });
+    let mesh = (any::<bool>(), of(workload));
+    let endpoint = (address, 1..1000u32, health, locality, 0..3u32, mesh).prop_map(
+        |(address, weight, health, locality, priority, (mesh_tls, workload))| Endpoint {
+            address,
+            weight,
+            health,
+            locality,
+            priority,
+            mesh_tls,
+            workload,
+        },
+    );
     (vec(endpoint, 0..6), 1..1000u32)
         .prop_map(move |(mut endpoints, weight)| {
             endpoints.sort_by(|a, b| (a.priority, &a.locality).cmp(&(b.priority, &b.locality)));

@@ -1,5 +1,6 @@
 //! Strategies for listeners.
 
+use crate::access::rbac;
 use crate::routes::route_config;
 use crate::text::{format, lowercase, name, names, origin, string_match, time};
 use ipnet::IpNet;
@@ -52,34 +53,38 @@ pub(crate) fn listener() -> BoxedStrategy<Listener> {
         vec(chain(), 0..3),
         of(chain()),
         vec(access_log(), 0..2),
+        (of(prop_oneof![Just(Duration::ZERO), time()]), any::<bool>()),
     );
     parts
-        .prop_map(|(name, (address, additional_addresses), flags, direction, ports, chains, default_chain, log)| {
-            let (bind_to_port, proxy_protocol, tls_inspector, http_inspector, original_dst, hand_over) = flags;
-            // Without an inspector there is nothing to leave out.
-            let of = |inspector: bool, ports: PortMatch| if inspector { ports } else { PortMatch::None };
-            Listener {
-                name,
-                address,
-                additional_addresses,
-                bind_to_port,
-                direction,
-                proxy_protocol,
-                tls_inspector,
-                http_inspector,
-                capture: Capture {
-                    original_dst,
-                    hand_over,
-                    tls_inspector_disabled: of(tls_inspector, ports.0),
-                    http_inspector_disabled: of(http_inspector, ports.1),
-                },
-                chains,
-                default_chain,
-                access_log: log,
-                origins: Vec::new(),
-                ..Listener::default()
-            }
-        })
+        .prop_map(
+            |(name, (address, additional_addresses), flags, direction, ports, chains, default_chain, log, wait)| {
+                let (bind_to_port, proxy_protocol, tls_inspector, http_inspector, original_dst, hand_over) = flags;
+                // Without an inspector there is nothing to leave out.
+                let of = |inspector: bool, ports: PortMatch| if inspector { ports } else { PortMatch::None };
+                Listener {
+                    name,
+                    address,
+                    additional_addresses,
+                    bind_to_port,
+                    direction,
+                    proxy_protocol,
+                    tls_inspector,
+                    http_inspector,
+                    capture: Capture {
+                        original_dst,
+                        hand_over,
+                        tls_inspector_disabled: of(tls_inspector, ports.0),
+                        http_inspector_disabled: of(http_inspector, ports.1),
+                    },
+                    chains,
+                    default_chain,
+                    access_log: log,
+                    origins: Vec::new(),
+                    inspect_timeout: wait.0,
+                    continue_on_inspect_timeout: wait.1,
+                }
+            },
+        )
         .boxed()
 }
 
@@ -188,14 +193,15 @@ fn tcp_proxy() -> BoxedStrategy<TcpProxy> {
     let only = name().prop_map(|cluster| vec![WeightedName { cluster, weight: 1 }]);
     let clusters = prop_oneof![only, vec(weighted, 2..4)];
     let idle = prop_oneof![Just(Duration::ZERO), Just(Duration::from_secs(3600)), time()];
-    (name(), clusters, idle, any::<bool>(), vec(access_log(), 0..2))
-        .prop_map(|(stat_prefix, clusters, idle_timeout, hash_source_ip, access_log)| TcpProxy {
+    let access = vec(rbac("tcp.").prop_map(Arc::new), 0..3);
+    (name(), clusters, idle, any::<bool>(), access, vec(access_log(), 0..2))
+        .prop_map(|(stat_prefix, clusters, idle_timeout, hash_source_ip, rbac, access_log)| TcpProxy {
             stat_prefix,
             clusters,
             idle_timeout,
             hash_source_ip,
+            rbac,
             access_log,
-            ..TcpProxy::default()
         })
         .boxed()
 }
@@ -235,27 +241,30 @@ fn manager() -> BoxedStrategy<HttpConnectionManager> {
         (header, details),
         vec(lowercase(), 0..2),
         (time(), time(), time()),
+        vec(rbac("").prop_map(Arc::new), 0..3),
         vec(access_log(), 0..2),
     );
     parts
-        .prop_map(|(start, (use_remote_address, accept_http_10), hops, normalization, cert, upgrades, times, log)| {
-            HttpConnectionManager {
-                stat_prefix: start.0,
-                routes: start.1,
-                server_header: start.2,
-                use_remote_address,
-                xff_num_trusted_hops: hops,
-                path_normalization: normalization,
-                client_cert_header: cert.0,
-                client_cert_details: cert.1,
-                upgrades,
-                accept_http_10,
-                stream_idle_timeout: times.0,
-                request_headers_timeout: times.1,
-                idle_timeout: times.2,
-                access_log: log,
-                ..HttpConnectionManager::default()
-            }
-        })
+        .prop_map(
+            |(start, (use_remote_address, accept_http_10), hops, normalization, cert, upgrades, times, rbac, log)| {
+                HttpConnectionManager {
+                    stat_prefix: start.0,
+                    routes: start.1,
+                    server_header: start.2,
+                    use_remote_address,
+                    xff_num_trusted_hops: hops,
+                    path_normalization: normalization,
+                    client_cert_header: cert.0,
+                    client_cert_details: cert.1,
+                    upgrades,
+                    accept_http_10,
+                    stream_idle_timeout: times.0,
+                    request_headers_timeout: times.1,
+                    idle_timeout: times.2,
+                    rbac,
+                    access_log: log,
+                }
+            },
+        )
         .boxed()
 }

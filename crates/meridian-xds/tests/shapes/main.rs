@@ -1,6 +1,7 @@
 //! Holds our JSON against Istio's and against the real Envoy.
 
 mod istio;
+mod mesh;
 mod policies;
 mod real_envoy;
 mod round_trip;

@@ -1,8 +1,8 @@
 //! Parts of configurations as Istio's defaults have them, and a configuration with something of everything.
 
-use crate::policies;
+use crate::{mesh, policies};
 use meridian_ir::access_log::LogFormat;
-use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy};
+use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy, ServiceName};
 use meridian_ir::endpoint::{Address, Health};
 use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName, TransportProtocol};
 use meridian_ir::format::Format;
@@ -408,6 +408,18 @@ fn endpoints() -> Vec<(&'static str, Endpoints)> {
     ]
 }
 
+/// Metrics name the service that a cluster was made from.
+fn with_service(cluster: Cluster) -> Cluster {
+    let host = cluster.name.splitn(4, '|').nth(3).unwrap_or_default();
+    let service = cluster.origins.iter().find(|origin| matches!(origin.kind, "Service" | "ServiceEntry"));
+    let service = service.map(|origin| ServiceName {
+        host: host.into(),
+        name: if origin.kind == "Service" { origin.name.clone() } else { host.into() },
+        namespace: origin.namespace.clone(),
+    });
+    Cluster { service: service.map(Arc::new), ..cluster }
+}
+
 /// A configuration with something of everything.
 pub(crate) fn everything() -> ProxyConfig {
     let mut routes = vec![matching_route()];
@@ -428,19 +440,22 @@ pub(crate) fn everything() -> ProxyConfig {
         certificate_chain: include_bytes!("data/example.crt").to_vec(),
         private_key: include_bytes!("data/example.key").to_vec(),
     };
-    let listeners = [http_listener(), tls_listener(), policies::listener()];
+    let listeners = [http_listener(), tls_listener(), policies::listener()].into_iter().chain(mesh::listeners());
     ProxyConfig {
         version: 7,
-        listeners: listeners.into_iter().map(|one| (one.name.clone(), Arc::new(one))).collect(),
+        listeners: listeners.map(|one| (one.name.clone(), Arc::new(one))).collect(),
         routes: [(table.name.clone(), Arc::new(table))].into(),
         clusters: clusters()
             .into_iter()
             .chain(policies::clusters())
+            .chain(mesh::clusters())
+            .map(with_service)
             .map(|one| (one.name.clone(), Arc::new(one)))
             .collect(),
         endpoints: endpoints()
             .into_iter()
             .chain(policies::endpoints())
+            .chain(mesh::endpoints())
             .map(|(cluster, all)| (name(cluster), Arc::new(all)))
             .collect(),
         secrets: [(secret.name.clone(), Arc::new(secret))].into(),

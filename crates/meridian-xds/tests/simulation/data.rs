@@ -7,19 +7,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Paths, without indices, that the model has no place for in what Istio generates: its own extensions and telemetry,
-/// the TLS of the mesh by endpoint, and how sidecars wait for bytes and keep addresses.
-pub(crate) const UNSUPPORTED: [&str; 21] = [
+/// and how sidecars keep addresses.
+pub(crate) const UNSUPPORTED: [&str; 14] = [
     "cluster: altStatName",
     "cluster: cleanupInterval",
     "cluster: dnsLookupFamily",
     "cluster: filters",
-    "cluster: loadAssignment.endpoints.lbEndpoints.metadata",
     "cluster: metadata.filterMetadata.istio.external",
-    "cluster: metadata.filterMetadata.istio.services.host",
-    "cluster: transportSocketMatches",
-    "cluster: upstreamBindConfig",
-    "endpoints: endpoints.lbEndpoints.metadata",
-    "listener: continueOnListenerFiltersTimeout",
     "listener: filterChains.filters",
     "listener: filterChains.filters.typedConfig.httpFilters",
     "listener: filterChains.filters.typedConfig.requestIdExtension",
@@ -27,7 +21,6 @@ pub(crate) const UNSUPPORTED: [&str; 21] = [
     "listener: filterChains.filters.typedConfig.routeConfig.virtualHosts.routes.decorator",
     "listener: filterChains.filters.typedConfig.tracing",
     "listener: filterChains.transportSocket.typedConfig.commonTlsContext.tlsCertificateSdsSecretConfigs.sdsConfig",
-    "listener: listenerFiltersTimeout",
     "routes: virtualHosts (no includeRequestAttemptCount where the model always has true)",
     "routes: virtualHosts.routes.route.clusterNotFoundResponseCode",
 ];
