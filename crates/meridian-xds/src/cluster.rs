@@ -103,8 +103,8 @@ fn bind_config(source: IpAddr) -> Value {
 }
 
 fn read_bind_config(node: &Node<'_>) -> Result<IpAddr, ReadError> {
-    node.whole(|config| {
-        config.need("sourceAddress")?.whole(|source| {
+    node.message(|config| {
+        config.need("sourceAddress")?.message(|source| {
             source.known("portValue", &json!(0));
             let address = source.need("address")?;
             address.text()?.parse().map_err(|_| address.error("an IP address"))

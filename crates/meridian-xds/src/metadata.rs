@@ -103,7 +103,7 @@ pub(crate) struct OfCluster {
 /// What is behind the cluster of that name. A service that is called by its host is a ServiceEntry's; what that is
 /// called is not there.
 pub(crate) fn read_of_cluster(fields: &Fields<'_>, cluster: &str) -> Result<OfCluster, ReadError> {
-    let subset = cluster.splitn(4, '|').nth(2).unwrap_or_default();
+    let subset = cluster.split('|').nth(2).unwrap_or_default();
     let service = |node: &Node<'_>| {
         node.message(|service| {
             let host = service.name("host")?;

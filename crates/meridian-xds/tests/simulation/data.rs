@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 /// Paths, without indices, that the model has no place for in what Istio generates: its own extensions and telemetry,
 /// and how sidecars keep addresses.
-pub(crate) const UNSUPPORTED: [&str; 14] = [
+pub(crate) const UNSUPPORTED: [&str; 15] = [
     "cluster: altStatName",
     "cluster: cleanupInterval",
     "cluster: dnsLookupFamily",
     "cluster: filters",
     "cluster: metadata.filterMetadata.istio.external",
+    "cluster: upstreamBindConfig.extraSourceAddresses",
     "listener: filterChains.filters",
     "listener: filterChains.filters.typedConfig.httpFilters",
     "listener: filterChains.filters.typedConfig.requestIdExtension",
