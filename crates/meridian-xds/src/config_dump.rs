@@ -6,8 +6,7 @@ use crate::listener::listener;
 use crate::load_assignment::dumped_load_assignment;
 use crate::message::{Message, any};
 use crate::route_configuration::route_configuration;
-use crate::tls::REFUSED_CERTIFICATE;
-use crate::{secret, type_url};
+use crate::{references, secret, type_url};
 use meridian_ir::filter_chain::Filters;
 use meridian_ir::http::RouteSource;
 use meridian_ir::tls::{FILE_AUTHORITY, FILE_CERTIFICATE};
@@ -103,7 +102,7 @@ fn secrets(config: &ProxyConfig) -> Value {
     let certificates = config.secrets.values().map(|one| entry(&one.name, &version, secret::redacted(one)));
     let authorities =
         config.authorities.values().map(|one| entry(&one.name, &version, secret::validation_context(one)));
-    let missing = named_secrets(config).into_iter().filter(|name| {
+    let missing = references::secrets(config).into_iter().filter(|name| {
         let is_there = config.secrets.contains_key(*name) || config.authorities.contains_key(*name);
         !is_there && !name.starts_with(FILE_CERTIFICATE) && !name.starts_with(FILE_AUTHORITY)
     });
@@ -112,23 +111,6 @@ fn secrets(config: &ProxyConfig) -> Value {
         .with_list("dynamicActiveSecrets", certificates.chain(authorities))
         .with_list("dynamicWarmingSecrets", warming)
         .into()
-}
-
-/// The SDS names that chains and clusters refer to.
-fn named_secrets(config: &ProxyConfig) -> BTreeSet<&str> {
-    let mut names = BTreeSet::new();
-    for tls in chains(config).filter_map(|chain| chain.tls.as_ref()) {
-        names.extend(tls.certificates.iter().map(|name| &**name));
-        if tls.certificates.is_empty() {
-            names.insert(REFUSED_CERTIFICATE);
-        }
-        names.extend(tls.client_auth.validation().and_then(|validation| validation.authority.as_deref()));
-    }
-    for tls in config.clusters.values().filter_map(|cluster| cluster.tls.as_ref()) {
-        names.extend(tls.certificate.as_deref());
-        names.extend(tls.validation.authority.as_deref());
-    }
-    names
 }
 
 fn chains(config: &ProxyConfig) -> impl Iterator<Item = &Arc<FilterChain>> {

@@ -34,6 +34,7 @@ mod metadata;
 pub mod name_table;
 mod rbac;
 pub mod read;
+pub mod references;
 mod retry_policy;
 pub mod route;
 pub mod route_action;
