@@ -23,6 +23,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("h2load", "nghttp2-client"),
     ("haproxy", "haproxy"),
     ("ip", "iproute2"),
+    ("iptables-restore", "iptables"),
     ("nft", "nftables"),
     ("nginx", "nginx-light"),
     ("openssl", "openssl"),

@@ -14,6 +14,9 @@ use crate::rules::{Chain, Match, Rules, Table, Verdict};
 use crate::settings::{DNS_PORT, Dns, Settings};
 use crate::values::{Groups, Interface, Ports, Ranges};
 
+#[cfg(test)]
+mod tests;
+
 /// The port of DNS.
 const DNS: u16 = 53;
 

@@ -1,0 +1,5 @@
+//! Captured traffic for real: network namespaces of the test's own, the kernel's rules, and who then connects where.
+#![allow(clippy::unwrap_used)]
+
+mod redirect;
+mod support;
