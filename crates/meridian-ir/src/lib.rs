@@ -37,7 +37,7 @@ mod retry_on;
 pub mod route;
 pub mod route_config;
 pub mod route_index;
-mod route_match;
+pub mod route_match;
 pub mod secret;
 pub mod string_match;
 pub mod tcp;

@@ -1,6 +1,7 @@
 //! Istio's kinds: `networking.istio.io`, whose versions v1, v1beta1 and v1alpha3 share one schema, and
 //! `security.istio.io`, whose versions v1 and v1beta1 do.
 
+pub mod authorization_policy;
 pub mod destination_rule;
 pub mod gateway;
 pub mod peer_authentication;
@@ -12,6 +13,7 @@ pub mod string_match;
 pub mod virtual_service;
 pub mod workload_entry;
 
+pub use authorization_policy::AuthorizationPolicy;
 pub use destination_rule::DestinationRule;
 pub use gateway::Gateway;
 pub use peer_authentication::PeerAuthentication;

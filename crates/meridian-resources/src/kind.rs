@@ -144,7 +144,7 @@ impl std::fmt::Debug for Column {
     }
 }
 
-static ALL: [&Kind; 15] = [
+static ALL: [&Kind; 16] = [
     &crate::core::namespace::KIND,
     &crate::core::service::KIND,
     &crate::core::endpoints::KIND,
@@ -160,6 +160,7 @@ static ALL: [&Kind; 15] = [
     &crate::istio::service_entry::KIND,
     &crate::istio::workload_entry::KIND,
     &crate::istio::peer_authentication::KIND,
+    &crate::istio::authorization_policy::KIND,
 ];
 
 /// All kinds.

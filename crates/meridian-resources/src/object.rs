@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use crate::core::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, Secret, Service};
 use crate::error::FieldError;
-use crate::istio::{DestinationRule, Gateway, PeerAuthentication, ServiceEntry, VirtualService, WorkloadEntry};
+use crate::istio::{
+    AuthorizationPolicy, DestinationRule, Gateway, PeerAuthentication, ServiceEntry, VirtualService, WorkloadEntry,
+};
 use crate::kind::{Kind, converted};
 use crate::meta::Meta;
 use crate::networking::{Ingress, IngressClass};
@@ -146,6 +148,7 @@ resources!(
     ServiceEntry,
     WorkloadEntry,
     PeerAuthentication,
+    AuthorizationPolicy,
     Namespace,
     Service,
     Endpoints,

@@ -23,6 +23,7 @@ mod pool;
 mod proxy;
 mod registry;
 mod resources;
+mod security;
 mod status;
 mod suggest;
 mod telemetry;

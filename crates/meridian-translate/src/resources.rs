@@ -5,7 +5,7 @@ use crate::key::Key;
 use meridian_ir::Name;
 use meridian_resources::core::endpoint_slice::SERVICE_NAME_LABEL;
 use meridian_resources::core::{ConfigMap, EndpointSlice, Endpoints, Pod, Secret};
-use meridian_resources::istio::{DestinationRule, Gateway, VirtualService, WorkloadEntry};
+use meridian_resources::istio::{AuthorizationPolicy, DestinationRule, Gateway, VirtualService, WorkloadEntry};
 use meridian_resources::{Meta, Object, Spec};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub(crate) struct Resources {
     pub(crate) virtual_services: Objects<VirtualService>,
     pub(crate) destination_rules: Objects<DestinationRule>,
     pub(crate) peer_authentications: PeerAuthentications,
+    /// In order, so that those of a namespace are found.
+    pub(crate) authorization_policies: BTreeMap<Key, Arc<Object<AuthorizationPolicy>>>,
     pub(crate) secrets: Objects<Secret>,
     pub(crate) config_maps: Objects<ConfigMap>,
     pub(crate) endpoints: Objects<Endpoints>,
@@ -105,6 +107,14 @@ impl Resources {
     /// The pods of a namespace.
     pub(crate) fn pods_in(&self, namespace: &Name) -> impl Iterator<Item = &Arc<Object<Pod>>> {
         in_namespace(&self.pods, namespace)
+    }
+
+    /// The AuthorizationPolicies of a namespace.
+    pub(crate) fn authorization_policies_in(
+        &self,
+        namespace: &Name,
+    ) -> impl Iterator<Item = &Arc<Object<AuthorizationPolicy>>> {
+        in_namespace(&self.authorization_policies, namespace)
     }
 
     /// The WorkloadEntries of a namespace.

@@ -12,11 +12,13 @@ use crate::registry::Maker;
 use crate::registry::Registry;
 use crate::registry::service::Source;
 use crate::resources::Resources;
+use crate::security::authorization;
 use crate::suggest;
 use crate::translator::Changes;
 use meridian_resources::istio::{DestinationRule, VirtualService};
 use meridian_resources::istio::{
-    destination_rule as dr, gateway, peer_authentication as pa, service_entry as se, virtual_service,
+    authorization_policy as ap, destination_rule as dr, gateway, peer_authentication as pa, service_entry as se,
+    virtual_service,
 };
 use meridian_resources::networking::ingress;
 use meridian_resources::{Kind, Object, ObjectRef, StringMap};
@@ -56,6 +58,9 @@ impl Reports {
         }
         for key in &reporter.peer_authentications(changes) {
             self.say(&pa::KIND, key, reporter.peer_authentication(key), &mut news);
+        }
+        for key in &changes.authorization_policies {
+            self.say(&ap::KIND, key, reporter.authorization_policy(key), &mut news);
         }
         news
     }
@@ -288,6 +293,11 @@ impl Reporter<'_> {
     fn peer_authentication(&self, key: &Key) -> Option<Vec<Finding>> {
         self.resources.peer_authentications.get(key)?;
         Some(self.resources.peer_authentications.findings(key, &self.mesh.root_namespace))
+    }
+
+    fn authorization_policy(&self, key: &Key) -> Option<Vec<Finding>> {
+        let object = self.resources.authorization_policies.get(key)?;
+        Some(authorization::findings(object, self.mesh, self.proxies.iter().map(AnyProxy::node)))
     }
 
     fn service_entry(&self, key: &Key) -> Option<Vec<Finding>> {

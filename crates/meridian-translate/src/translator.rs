@@ -22,7 +22,7 @@ use crate::resources::{Put, Resources, put, same_meta};
 use crate::status::{self, Reporter};
 use meridian_ir::{Name, ProxyConfig};
 use meridian_resources::core::Pod;
-use meridian_resources::istio::{DestinationRule, ServiceEntry, VirtualService, WorkloadEntry};
+use meridian_resources::istio::{AuthorizationPolicy, DestinationRule, ServiceEntry, VirtualService, WorkloadEntry};
 use meridian_resources::{Object, ObjectRef, Resource, StringMap};
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
@@ -98,6 +98,7 @@ pub(crate) struct Changes {
     pub(crate) destination_rules: BTreeSet<Key>,
     pub(crate) service_entries: BTreeSet<Key>,
     pub(crate) peer_authentications: BTreeSet<Key>,
+    pub(crate) authorization_policies: BTreeSet<Key>,
     /// Secrets and ConfigMaps.
     pub(crate) credentials: BTreeSet<Credential>,
     /// Pods of proxies.
@@ -141,6 +142,7 @@ impl Translator {
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
         self.changes.virtual_services.extend(self.resources.virtual_services.keys().cloned());
         self.changes.destination_rules.extend(self.resources.destination_rules.keys().cloned());
+        self.policies_apply_anew();
     }
 
     /// Names of services are made of the cluster's domain: with another one, all are made again.
@@ -164,6 +166,12 @@ impl Translator {
         self.proxies.push(AnyProxy::new(node));
         // What is said of Gateways and of what is bound to them depends on which proxies there are.
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
+        self.policies_apply_anew();
+    }
+
+    /// To which proxies policies apply may be different.
+    fn policies_apply_anew(&mut self) {
+        self.changes.authorization_policies.extend(self.resources.authorization_policies.keys().cloned());
     }
 
     /// Sets who a proxy is in the mesh: what it shows and trusts where `ISTIO_MUTUAL` is asked for.
@@ -177,6 +185,7 @@ impl Translator {
     pub fn remove_proxy(&mut self, id: &str) {
         self.proxies.retain(|proxy| *proxy.node().id != *id);
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
+        self.policies_apply_anew();
     }
 
     /// Takes in an object that is new or has changed. Changes of its status alone have no effect.
@@ -234,6 +243,16 @@ impl Translator {
                     self.changes.peer_authentications.insert(key);
                 }
             }
+            Resource::AuthorizationPolicy(object) => {
+                let key = Key::of(&object.meta);
+                let before = self.resources.authorization_policies.insert(key.clone(), object.clone());
+                let same = |before: &Arc<Object<AuthorizationPolicy>>| {
+                    same_meta(&before.meta, &object.meta) && before.spec == object.spec
+                };
+                if !before.as_ref().is_some_and(same) {
+                    self.changes.authorization_policies.insert(key);
+                }
+            }
             Resource::Namespace(_) => {}
         }
     }
@@ -288,6 +307,10 @@ impl Translator {
                 if let Some(service) = self.resources.delete_slice(&key) {
                     self.endpoints_of_service(&service);
                 }
+            }
+            "AuthorizationPolicy" => {
+                let before = self.resources.authorization_policies.remove(&key);
+                self.changes.authorization_policies.extend(before.map(|_| key));
             }
             "Secret" => {
                 let before = self.resources.secrets.remove(&key);

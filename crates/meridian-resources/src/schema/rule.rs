@@ -39,6 +39,12 @@ pub(crate) enum Rule {
     PeerAuthentication,
     /// The ports of a `PeerAuthentication`.
     PortLevelMtls,
+    /// `AuthorizationPolicy`: one way to name what it applies to.
+    PolicyTarget,
+    /// `Source`: service accounts, or what they are made of.
+    PolicySource,
+    /// The namespace of a reference that must not leave its own.
+    OwnNamespace,
 }
 
 impl Rule {
@@ -62,6 +68,9 @@ impl Rule {
             "match-labels" => Rule::MatchLabels,
             "peer-authentication" => Rule::PeerAuthentication,
             "port-level-mtls" => Rule::PortLevelMtls,
+            "policy-target" => Rule::PolicyTarget,
+            "policy-source" => Rule::PolicySource,
+            "own-namespace" => Rule::OwnNamespace,
             unknown => panic!("a schema names the rule {unknown:?}, which does not exist"),
         }
     }
@@ -89,6 +98,14 @@ impl Rule {
             Rule::MatchLabels => match_labels(value, path, errors),
             Rule::PeerAuthentication => peer_authentication(value, path, errors),
             Rule::PortLevelMtls => port_level_mtls(value, path, errors),
+            Rule::PolicyTarget => policy_target(value, path, errors),
+            Rule::PolicySource => policy_source(value, path, errors),
+            Rule::OwnNamespace => {
+                if value != "" {
+                    let detail = "cross namespace referencing is not currently supported";
+                    errors.push(FieldError::invalid(path, value, detail));
+                }
+            }
         }
     }
 }
@@ -224,6 +241,22 @@ fn port_level_mtls(value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>)
                 errors.push(FieldError::invalid(path.key(port), &port.into(), detail));
             }
         }
+    }
+}
+
+fn policy_target(value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    if ["selector", "targetRef", "targetRefs"].iter().filter(|field| value.get(field).is_some()).count() > 1 {
+        errors.push(FieldError::invalid(path, value, "only one of targetRefs or selector can be set"));
+    }
+}
+
+fn policy_source(value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    let has = |fields: &[&str]| fields.iter().any(|field| value.get(field).is_some());
+    if has(&["serviceAccounts", "notServiceAccounts"])
+        && has(&["principals", "notPrincipals", "namespaces", "notNamespaces"])
+    {
+        let detail = "Cannot set serviceAccounts with namespaces or principals";
+        errors.push(FieldError::invalid(path, value, detail));
     }
 }
 

@@ -10,7 +10,9 @@ use crate::istio::l4_route;
 use crate::istio::server_tls::{self, Need, ServerTls};
 use crate::key::Key;
 use crate::mesh::GatewayTopology;
+use crate::proxy::listeners::Plan;
 use crate::registry::service::Service;
+use crate::security::authorization::Authorization;
 use crate::telemetry::{self, Side};
 use ipnet::IpNet;
 use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName};
@@ -72,18 +74,13 @@ pub(crate) struct L4 {
 pub(crate) type BoundTo<'a> = dyn Fn(&str) -> Vec<Arc<Object<VirtualService>>> + 'a;
 
 /// Makes the listener of `servers` at `bind`. Without any chain there is none: its port stays closed.
-pub(crate) fn build(
-    scope: &mut Scope<'_>,
-    topology: &GatewayTopology,
-    bind: &Bind,
-    servers: &[Arc<Server>],
-    bound_to: &BoundTo<'_>,
-) -> Made {
+pub(crate) fn build(scope: &mut Scope<'_>, plan: &Plan<'_>, bind: &Bind, servers: &[Arc<Server>]) -> Made {
     let mut made = Made::default();
     let mut builder = Builder {
         scope,
-        topology,
-        bound_to,
+        topology: plan.topology,
+        authorization: plan.authorization,
+        bound_to: plan.bound_to,
         known: HashMap::new(),
         made: &mut made,
         bind,
@@ -97,7 +94,7 @@ pub(crate) fn build(
             made.gateways.entry(server.key.clone()).or_default().push(closed(server));
         }
     } else {
-        made.listener = Some(listener(scope, topology, bind, chains, servers));
+        made.listener = Some(listener(scope, plan.topology, bind, chains, servers));
     }
     made
 }
@@ -164,6 +161,7 @@ fn origin(kind: &'static str, key: &Key) -> Origin {
 struct Builder<'a, 's> {
     scope: &'a mut Scope<'s>,
     topology: &'a GatewayTopology,
+    authorization: &'a Authorization,
     bound_to: &'a BoundTo<'a>,
     /// What `bound_to` said of a Gateway.
     known: HashMap<Name, Arc<[BoundRules]>>,
@@ -223,6 +221,7 @@ impl Builder<'_, '_> {
             access_log: telemetry::access_logs(self.scope, Side::Client),
             client_cert_header: self.topology.forward_client_cert_details,
             client_cert_details: self.topology.client_cert_details(),
+            rbac: self.authorization.http.clone(),
             ..HttpConnectionManager::default()
         };
         let server_names = if tls.is_some() { server_names(server) } else { Vec::new() };
@@ -385,6 +384,7 @@ impl Builder<'_, '_> {
             idle_timeout: policy.idle_timeout.unwrap_or(IDLE_TIMEOUT),
             access_log,
             hash_source_ip: policy.hash_source_ip,
+            rbac: self.authorization.tcp.clone(),
             ..TcpProxy::default()
         }))
     }

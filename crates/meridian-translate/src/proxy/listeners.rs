@@ -11,6 +11,7 @@ use crate::key::Key;
 use crate::mesh::GatewayTopology;
 use crate::proxy::clusters::Clusters;
 use crate::proxy::state::Stale;
+use crate::security::authorization::Authorization;
 use meridian_ir::{Listener, Name, ProxyConfig};
 use meridian_resources::Object;
 use meridian_resources::istio::VirtualService;
@@ -33,6 +34,7 @@ struct Built {
 /// What listeners are made of.
 pub(crate) struct Plan<'a> {
     pub(crate) topology: &'a GatewayTopology,
+    pub(crate) authorization: &'a Authorization,
     pub(crate) merged: &'a Merged,
     pub(crate) bound_to: &'a BoundTo<'a>,
 }
@@ -80,7 +82,7 @@ impl Listeners {
         let merged = plan.merged;
         for (bind, servers) in merged.listeners.iter().filter(|(bind, _)| outdated.contains(bind)) {
             let before = self.0.remove(bind);
-            let mut made = listener::build(scope, plan.topology, bind, servers, plan.bound_to);
+            let mut made = listener::build(scope, plan, bind, servers);
             let old = before.as_ref().and_then(|before| before.listener.as_ref());
             let listener = made.listener.take().map(|listener| share(listener, old));
             clusters.acquire(made.clusters());

@@ -20,6 +20,7 @@ use crate::registry::Registry;
 use crate::registry::locality;
 use crate::registry::service::ExportTo;
 use crate::resources::Resources;
+use crate::security::authorization::{self, Authorization};
 use crate::translator::{Bindings, Changes};
 use meridian_ir::{Name, ProxyConfig, Route};
 use meridian_resources::Object;
@@ -78,6 +79,7 @@ pub(crate) struct ProxyState {
     rule_findings: BTreeMap<Key, Vec<Finding>>,
     compilations: u64,
     topology: GatewayTopology,
+    authorization: Authorization,
     listeners: Listeners,
     credentials: Credentials,
     identity: Option<WorkloadIdentity>,
@@ -131,6 +133,7 @@ impl ProxyState {
             rule_findings: BTreeMap::new(),
             compilations: 0,
             topology: GatewayTopology::default(),
+            authorization: Authorization::default(),
             listeners: Listeners::default(),
             credentials: Credentials::default(),
             identity: None,
@@ -166,8 +169,9 @@ impl ProxyState {
         let before = self.config.clone();
         let topology_changed = self.read_topology(inputs, changes, fresh, stale);
         self.read_locality(inputs, changes, fresh);
+        let authorization_changed = self.read_policies(inputs, changes, fresh);
         let mut dirty = self.merge(inputs, changes, fresh, stale);
-        let mut outdated = if topology_changed {
+        let mut outdated = if topology_changed || authorization_changed {
             self.merged.listeners.keys().cloned().collect()
         } else {
             self.listeners.with_other_servers(&self.merged)
@@ -386,6 +390,16 @@ impl ProxyState {
         before != self.topology
     }
 
+    /// Whether other policies than before apply to it.
+    fn read_policies(&mut self, inputs: &Inputs<'_>, changes: &Changes, fresh: bool) -> bool {
+        if !fresh && !authorization::may_concern(&changes.authorization_policies, inputs.mesh, &self.node) {
+            return false;
+        }
+        let new = Authorization::of_proxy(inputs.mesh, inputs.resources, &self.node);
+        let before = std::mem::replace(&mut self.authorization, new);
+        before != self.authorization
+    }
+
     /// Where the gateway is, as its Pod's labels say; otherwise where it was said to be.
     fn read_locality(&mut self, inputs: &Inputs<'_>, changes: &Changes, fresh: bool) {
         let pod = Key { namespace: self.node.namespace.clone(), name: self.node.name.clone() };
@@ -410,7 +424,12 @@ impl ProxyState {
             let objects = bindings.keys_of(gateway).filter_map(|key| resources.virtual_services.get(&key));
             objects.filter(|object| has_l4_rules(object) && is_visible(object, &node)).cloned().collect::<Vec<_>>()
         };
-        let plan = Plan { topology: &self.topology, merged: &self.merged, bound_to: &bound_to };
+        let plan = Plan {
+            topology: &self.topology,
+            authorization: &self.authorization,
+            merged: &self.merged,
+            bound_to: &bound_to,
+        };
         self.listeners.rebuild(&mut scope(inputs, &self.node), &plan, outdated, &mut self.clusters, stale);
         self.listeners.publish(&mut self.config);
     }
