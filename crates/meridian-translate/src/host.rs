@@ -12,6 +12,11 @@ pub(crate) fn is_subset(a: &str, b: &str) -> bool {
     }
 }
 
+/// Whether some host is among those of both (Istio's `host.Name.Matches`).
+pub(crate) fn overlap(a: &str, b: &str) -> bool {
+    is_subset(a, b) || is_subset(b, a)
+}
+
 /// A host of a Gateway's server, which may be reserved for the VirtualServices of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ServerHost {

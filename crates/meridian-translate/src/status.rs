@@ -7,6 +7,7 @@ use crate::key::Key;
 use crate::kubernetes::Ingresses;
 use crate::mesh::MeshConfig;
 use crate::proxy::AnyProxy;
+use crate::proxy::node::ProxyKind;
 use crate::proxy::state::Stale;
 use crate::registry::Maker;
 use crate::registry::Registry;
@@ -53,7 +54,7 @@ impl Reports {
         for key in reporter.destination_rules(changes).union(&stale.destination_rules) {
             self.say(&dr::KIND, key, reporter.destination_rule(key), &mut news);
         }
-        for key in &changes.service_entries {
+        for key in changes.service_entries.union(&stale.service_entries) {
             self.say(&se::KIND, key, reporter.service_entry(key), &mut news);
         }
         for key in &reporter.peer_authentications(changes) {
@@ -228,9 +229,18 @@ impl Reporter<'_> {
     fn not_programmed(&self, object: &Object<VirtualService>, gateways: &[Key]) -> Finding {
         let not_programmed = |path: &str, message: String| Finding::at(Topic::NotProgrammed, path, message);
         let for_mesh = |gateway: &String| gateway == http_route::MESH;
-        if object.spec.gateways.iter().all(for_mesh) {
-            let message = "names no Gateway: rules for sidecars (mesh) are not served yet".to_owned();
-            return not_programmed("spec.gateways", message);
+        let names_mesh = object.spec.gateways.is_empty() || object.spec.gateways.iter().any(for_mesh);
+        if names_mesh && gateways.is_empty() {
+            let has_sidecars = self.proxies.iter().any(|proxy| proxy.node().kind == ProxyKind::Sidecar);
+            let message = match has_sidecars {
+                false => "is for sidecars (mesh), and there is none",
+                true => {
+                    "is for sidecars (mesh): none of them sees one of the hosts as a service (a Service, or a \
+                     ServiceEntry), and only on port 80 other hosts have an effect; exportTo, match.gateways, \
+                     match.port and match.sourceLabels must admit it, too"
+                }
+            };
+            return not_programmed(if has_sidecars { "spec.hosts" } else { "spec.gateways" }, message.to_owned());
         }
         if gateways.is_empty() {
             return not_programmed("spec.gateways", "none of them exists".to_owned());
@@ -303,7 +313,15 @@ impl Reporter<'_> {
     fn service_entry(&self, key: &Key) -> Option<Vec<Finding>> {
         let made = self.registry.made_by(&Maker::ServiceEntry(key.clone())).first()?;
         match &made.source {
-            Source::ServiceEntry(object) => Some(service_entry::findings(object)),
+            Source::ServiceEntry(object) => {
+                let mut findings = service_entry::findings(object);
+                for finding in self.proxies.iter().flat_map(|proxy| proxy.service_entry_findings(key)) {
+                    if !findings.contains(&finding) {
+                        findings.push(finding);
+                    }
+                }
+                Some(findings)
+            }
             Source::Service(_) => None,
         }
     }

@@ -5,7 +5,7 @@ use crate::host;
 use crate::istio::credential::Source as Credential;
 use crate::istio::delegate::{self, Delegations};
 use crate::istio::destination_rule::{DestinationRules, host_of};
-use crate::istio::http_route::resolve_gateway;
+use crate::istio::http_route::{MESH, resolve_gateway};
 use crate::key::{Age, Key};
 use crate::kubernetes::Ingresses;
 use crate::kubernetes::ingresses::Sources;
@@ -69,15 +69,14 @@ impl Bindings {
     }
 
     fn add(&mut self, object: &Object<VirtualService>, pool: &mut Pool) {
-        for gateway in &object.spec.gateways {
-            let gateway = pool.name(&resolve_gateway(gateway, &object.meta.namespace));
+        for gateway in gateways_of(object) {
+            let gateway = pool.name(&gateway);
             self.0.entry(gateway).or_default().insert(Age::of(&object.meta));
         }
     }
 
     fn remove(&mut self, object: &Object<VirtualService>) {
-        for gateway in &object.spec.gateways {
-            let gateway = resolve_gateway(gateway, &object.meta.namespace);
+        for gateway in gateways_of(object) {
             if let Some(ages) = self.0.get_mut(&*gateway) {
                 ages.remove(&Age::of(&object.meta));
                 if ages.is_empty() {
@@ -85,6 +84,14 @@ impl Bindings {
                 }
             }
         }
+    }
+}
+
+/// The Gateways that a VirtualService is bound to, resolved; all sidecars (`mesh`) when it names none.
+fn gateways_of(object: &Object<VirtualService>) -> Vec<String> {
+    match &object.spec.gateways[..] {
+        [] => vec![MESH.to_owned()],
+        gateways => gateways.iter().map(|gateway| resolve_gateway(gateway, &object.meta.namespace)).collect(),
     }
 }
 

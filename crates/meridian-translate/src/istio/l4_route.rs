@@ -137,7 +137,8 @@ pub(crate) fn terminated_destinations(
     Vec::new()
 }
 
-fn destinations(
+/// The clusters of a rule's destinations by weight; those that are missing are reported.
+pub(crate) fn destinations(
     scope: &mut Scope<'_>,
     object: &Object<VirtualService>,
     server: &ServerContext,
@@ -158,7 +159,7 @@ fn destinations(
 }
 
 /// Addresses with optional prefix length; `None` when one of them is none, which is reported.
-fn subnets(texts: &[String], path: &str, collected: &mut Collected) -> Option<Vec<IpNet>> {
+pub(crate) fn subnets(texts: &[String], path: &str, collected: &mut Collected) -> Option<Vec<IpNet>> {
     let parse = |text: &String| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
     let ranges: Vec<IpNet> = texts.iter().filter_map(parse).collect();
     if ranges.len() == texts.len() {

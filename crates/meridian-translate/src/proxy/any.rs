@@ -96,6 +96,14 @@ impl AnyProxy {
         }
     }
 
+    /// What is to be said of a ServiceEntry because of this proxy.
+    pub(crate) fn service_entry_findings(&self, key: &Key) -> Vec<Finding> {
+        match self {
+            Self::Gateway(_) => Vec::new(),
+            Self::Sidecar(proxy) => proxy.service_entry_findings(key),
+        }
+    }
+
     /// Whether a Gateway selects this proxy.
     pub(crate) fn is_selected_by(&self, key: &Key) -> bool {
         match self {

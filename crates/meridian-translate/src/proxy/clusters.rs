@@ -4,12 +4,13 @@ use crate::istio::cluster::{self, Built, ClusterId, Parts};
 use crate::istio::destination_rule::DestinationRules;
 use crate::key::Key;
 use crate::mesh::MeshConfig;
-use crate::proxy::node::ProxyNode;
+use crate::proxy::node::{ProxyKind, ProxyNode};
 use crate::registry::Registry;
 use crate::registry::endpoints::endpoints;
 use crate::registry::locality::Preference;
+use crate::registry::service::{Port, Service, Source, TargetPort};
 use crate::resources::Resources;
-use meridian_ir::cluster::Discovery;
+use meridian_ir::cluster::{Discovery, LbPolicy, UpstreamProtocol};
 use meridian_ir::{Cluster, Endpoints, Name, ProxyConfig};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -183,6 +184,21 @@ impl Clusters {
     }
 }
 
+/// What is different on a sidecar, which knows where its workload was going and what it speaks.
+fn on_sidecar(cluster: &mut Cluster, service: &Service, port: &Port) {
+    if service.passthrough {
+        cluster.discovery = Discovery::OriginalDst;
+        cluster.lb_policy = LbPolicy::ClusterProvided;
+        cluster.port_override = match (&service.source, &port.target) {
+            (Source::ServiceEntry(_), TargetPort::Number(target)) if *target != port.number => Some(*target),
+            _ => None,
+        };
+    }
+    if port.protocol.is_none() && cluster.protocol == UpstreamProtocol::Http1 {
+        cluster.protocol = UpstreamProtocol::Downstream;
+    }
+}
+
 fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
     let service = sources.registry.service(&id.host, &sources.node.namespace).filter(|one| one.alias.is_none())?;
     let rules = sources.rules.of_service(service, sources.node, sources.mesh);
@@ -190,6 +206,9 @@ fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
         cluster::build(Parts { mesh: sources.mesh, id, service, rules: &rules })?;
     if id.sni_dnat {
         cluster.tls = None;
+    }
+    if sources.node.kind == ProxyKind::Sidecar {
+        on_sidecar(&mut cluster, service, service.port(id.port)?);
     }
     let endpoints = match cluster.discovery {
         Discovery::OriginalDst => Endpoints::default(),

@@ -147,4 +147,9 @@ impl SidecarState {
     pub(crate) fn destination_rule_findings(&self, key: &Key) -> &[Finding] {
         self.outbound.destination_rule_findings(key)
     }
+
+    /// What is to be said of a ServiceEntry because of this proxy.
+    pub(crate) fn service_entry_findings(&self, key: &Key) -> Vec<Finding> {
+        self.outbound.service_findings("ServiceEntry", key).cloned().collect()
+    }
 }

@@ -50,6 +50,7 @@ pub(crate) struct Stale {
     pub(crate) gateways: BTreeSet<Key>,
     pub(crate) virtual_services: BTreeSet<Key>,
     pub(crate) destination_rules: BTreeSet<Key>,
+    pub(crate) service_entries: BTreeSet<Key>,
     /// What is to be said of objects that have no conditions.
     pub(crate) notes: Vec<String>,
     pub(crate) ingresses: BTreeSet<Key>,

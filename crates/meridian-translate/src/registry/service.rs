@@ -2,6 +2,7 @@
 
 use crate::key::Age;
 use crate::mesh::MeshConfig;
+use ipnet::IpNet;
 use meridian_ir::cluster::{Discovery, ServiceName};
 use meridian_ir::{Name, Origin};
 use meridian_resources::core::service::ServiceType;
@@ -9,6 +10,7 @@ use meridian_resources::core::{self, Protocol as Transport};
 use meridian_resources::istio::service_entry::{ServiceEntryLocation, ServiceEntryResolution};
 use meridian_resources::istio::{Protocol, ServiceEntry};
 use meridian_resources::{IntOrString, Object};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The annotation of Services that has the place of `exportTo`.
@@ -27,6 +29,11 @@ pub(crate) struct Service {
     pub(crate) export_to: ExportTo,
     /// The host that it is another name for (a Service of type `ExternalName`): it has no cluster of its own.
     pub(crate) alias: Option<Name>,
+    /// Its virtual addresses (a single address is the longest prefix); none for what is told apart by names only.
+    pub(crate) addresses: Vec<IpNet>,
+    /// Whether clients choose among its endpoints' own addresses: a headless Service, resolution `NONE`. Sidecars send
+    /// to where the client was going.
+    pub(crate) passthrough: bool,
     pub(crate) age: Age,
     pub(crate) source: Source,
 }
@@ -108,7 +115,7 @@ impl Service {
                 },
                 _ => TargetPort::Number(number),
             };
-            let protocol = protocol(port.app_protocol.as_deref(), &port.name);
+            let protocol = protocol(port.app_protocol.as_deref(), &port.name).or_else(|| server_first(number));
             Some(Port { number, name: port.name.as_str().into(), protocol, target })
         });
         let export_to = meta.annotations.get(EXPORT_TO_ANNOTATION).map_or("", String::as_str);
@@ -118,6 +125,8 @@ impl Service {
             discovery: Discovery::Eds,
             export_to: ExportTo::new(export_to.split(','), &meta.namespace),
             alias: is_alias.then(|| target.to_ascii_lowercase().into()),
+            addresses: cluster_addresses(&object.spec),
+            passthrough: object.spec.cluster_ip == HEADLESS,
             age: Age::of(meta),
             source: Source::Service(object.clone()),
         })
@@ -130,8 +139,8 @@ impl Service {
             .filter_map(|port| {
                 let number = u16::try_from(port.number).ok()?;
                 let target = u16::try_from(port.target_port).ok().filter(|target| *target != 0).unwrap_or(number);
-                let protocol = if port.protocol.is_empty() { &port.name } else { &port.protocol };
-                let (name, protocol) = (port.name.as_str().into(), self::protocol(None, protocol));
+                let protocol = Protocol::parse(&port.protocol).or_else(|| server_first(number));
+                let name = port.name.as_str().into();
                 Some(Port { number, name, protocol, target: TargetPort::Number(target) })
             })
             .collect();
@@ -142,12 +151,15 @@ impl Service {
             // Refused in the ServiceEntry's status: no endpoints.
             ServiceEntryResolution::DynamicDns => Discovery::Eds,
         };
+        let addresses: Vec<IpNet> = object.spec.addresses.iter().filter_map(|text| virtual_address(text)).collect();
         let of_host = |host: &String| Self {
             host: host.to_ascii_lowercase().into(),
             ports: ports.clone(),
             discovery,
             export_to: ExportTo::new(object.spec.export_to.iter().map(String::as_str), &meta.namespace),
             alias: None,
+            addresses: addresses.clone(),
+            passthrough: object.spec.resolution == ServiceEntryResolution::None,
             age: Age::of(meta),
             source: Source::ServiceEntry(object.clone()),
         };
@@ -161,6 +173,8 @@ impl Service {
             && self.discovery == other.discovery
             && self.export_to == other.export_to
             && self.alias == other.alias
+            && self.addresses == other.addresses
+            && self.passthrough == other.passthrough
             && self.age == other.age
             && self.kind() == other.kind()
             && self.is_external() == other.is_external()
@@ -232,6 +246,30 @@ impl Service {
             ports => ports.iter().map(one).collect::<Vec<_>>().join(", "),
         }
     }
+}
+
+/// What `clusterIP` says of a Service without virtual address.
+const HEADLESS: &str = "None";
+
+/// The virtual addresses of a Kubernetes Service.
+fn cluster_addresses(spec: &core::Service) -> Vec<IpNet> {
+    let mut addresses: Vec<IpNet> = Vec::new();
+    for text in std::iter::once(&spec.cluster_ip).chain(&spec.cluster_ips) {
+        addresses.extend(text.parse::<IpAddr>().ok().map(IpNet::from).filter(|address| !addresses.contains(address)));
+    }
+    addresses
+}
+
+/// An address or a range of a ServiceEntry, without the bits that say nothing.
+fn virtual_address(text: &str) -> Option<IpNet> {
+    let range: Option<IpNet> = text.parse().ok();
+    range.map(|range| range.trunc()).or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+/// Plain TCP for ports on which servers speak first where nobody says what is spoken there: looking for HTTP would wait
+/// for a client that waits itself. SMTP, DNS, MySQL and MongoDB, as in Istio.
+fn server_first(port: u16) -> Option<Protocol> {
+    matches!(port, 25 | 53 | 3306 | 27017).then_some(Protocol::Tcp)
 }
 
 /// The protocol that `appProtocol`, or else the port's name up to its first hyphen, stands for.

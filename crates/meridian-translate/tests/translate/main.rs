@@ -11,6 +11,7 @@ mod localities;
 mod routing_decisions;
 mod secrets;
 mod shared;
+mod sidecars;
 mod simulation;
 mod simulation_checks;
 mod simulation_inbound;

@@ -1,0 +1,289 @@
+//! The route configurations of one port: a virtual host for each service that may carry HTTP and for each host of a
+//! VirtualService, and one for all others.
+
+use super::compiled::{Cache, Compiled};
+use super::entry::Sources;
+use super::imports::Import;
+use super::rules::Rule;
+use crate::condition::{Finding, Topic};
+use crate::host;
+use crate::istio::cluster::ClusterId;
+use crate::istio::destination::Scope;
+use crate::istio::{http_match, retry};
+use crate::key::Key;
+use crate::proxy::clusters::Clusters;
+use crate::registry::service::Service;
+use meridian_ir::route::Forward;
+use meridian_ir::{Action, HeaderEdits, Name, Origin, Route, RouteConfig, VirtualHost};
+use meridian_resources::istio::Protocol;
+use meridian_resources::istio::virtual_service::Destination;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// The port on which a VirtualService also holds for hosts that no service has.
+pub(super) const HTTP_PORT: u16 = 80;
+
+/// The route configurations of a port, and what came of VirtualServices there.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    pub(super) configs: Vec<RouteConfig>,
+    /// VirtualServices by whether they serve a host, with what is to be said of them.
+    pub(super) rules: BTreeMap<Key, Served>,
+}
+
+/// What became of a VirtualService on a port.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Served {
+    pub(super) programmed: bool,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// The route of a service that no VirtualService speaks for.
+pub(super) fn to_service(scope: &mut Scope<'_>, service: &Service, port: u16) -> Route {
+    let destination = Destination { host: service.host.to_string(), ..Destination::default() };
+    let hash = scope.hash_policy(&destination, service.namespace(), port);
+    let retries = scope.mesh.default_http_retry_policy.as_ref();
+    let cluster = ClusterId::new(scope.pool, &service.host, port, "").name;
+    let retry = retry::policy(retries, hash.is_some(), "meshConfig.defaultHttpRetryPolicy", &mut Vec::new());
+    let meta = service.meta();
+    let origin = Origin { kind: service.kind(), namespace: meta.namespace.clone(), name: meta.name.clone() };
+    let forward = Forward { retry, hash_policies: hash.into_iter().collect(), ..super::catch_all::forward(&cluster) };
+    Route {
+        name: scope.pool.name("default"),
+        matcher: http_match::everything(scope.pool),
+        action: Action::Forward(forward),
+        request_headers: HeaderEdits::default(),
+        response_headers: HeaderEdits::default(),
+        fault: None,
+        cors: None,
+        origin: Some(origin),
+    }
+}
+
+/// Makes the route configurations `names` of `port`; `before` has virtual hosts that may be used again.
+pub(super) fn of_port(
+    scope: &mut Scope<'_>,
+    sources: &Sources<'_>,
+    cache: &mut Cache,
+    clusters: &mut Clusters,
+    port: u16,
+    names: &[Name],
+    before: impl Fn(&str) -> Option<Arc<RouteConfig>>,
+) -> Made {
+    let Some(part) = sources.egress.iter().position(|part| part.has_port(port)) else { return Made::default() };
+    if names.is_empty() {
+        return Made::default();
+    }
+    let mut builder = Builder {
+        scope,
+        sources,
+        part,
+        port,
+        services: BTreeMap::new(),
+        names: HashSet::new(),
+        domains: HashSet::new(),
+        hosts: Vec::new(),
+        made: Made::default(),
+    };
+    for (host, import) in sources.imports.on_port(port) {
+        if let Some(service) = import.service(part, port) {
+            builder.services.insert(host, (service, import));
+        }
+    }
+    builder.virtual_services(cache, clusters);
+    builder.services_without();
+    builder.finish(names, before)
+}
+
+struct Builder<'a, 's> {
+    scope: &'a mut Scope<'s>,
+    sources: &'a Sources<'a>,
+    /// The part of the Sidecar that says which services there are on this port.
+    part: usize,
+    port: u16,
+    services: BTreeMap<&'a Name, (&'a Arc<Service>, &'a Import)>,
+    /// Virtual hosts and domains that there are already.
+    names: HashSet<Name>,
+    domains: HashSet<Name>,
+    hosts: Vec<Host<'a>>,
+    made: Made,
+}
+
+/// A virtual host in the making.
+struct Host<'a> {
+    host: &'a Name,
+    domains: Vec<Name>,
+    routes: Arc<[Arc<Route>]>,
+}
+
+impl<'a> Builder<'a, '_> {
+    /// The virtual hosts of VirtualServices, in their order: of several for one host the first counts.
+    fn virtual_services(&mut self, cache: &mut Cache, clusters: &mut Clusters) {
+        let imported = {
+            let part = &self.sources.egress[self.part];
+            move |rule: &Rule| part.hosts.imports_rule(&rule.key.namespace, &rule.hosts)
+        };
+        let candidates: Vec<&'a Rule> = self.candidates().into_iter().filter(|rule| imported(rule)).collect();
+        for rule in candidates.into_iter().filter(|rule| !rule.object.spec.http.is_empty()) {
+            let compiled: Arc<Compiled> = cache.get(self.scope, &rule.object, self.port, clusters);
+            if compiled.routes.is_empty() {
+                continue;
+            }
+            let (others, services) = self.claims(rule, &imported);
+            if services.is_empty() && self.port != HTTP_PORT {
+                continue;
+            }
+            let mut lost: Vec<&Name> = Vec::new();
+            let mut served = false;
+            for host in others {
+                let domains = vec![(host.clone(), false)];
+                match self.add(host, &domains, &compiled.routes) {
+                    true => served = true,
+                    false => lost.push(host),
+                }
+            }
+            for host in services {
+                let Some((_, import)) = self.services.get(host) else { continue };
+                match self.add(host, &import.domains.all, &compiled.routes) {
+                    true => served = true,
+                    false => lost.push(host),
+                }
+            }
+            let entry = self.made.rules.entry(rule.key.clone()).or_default();
+            entry.programmed |= served;
+            for host in lost {
+                let message = format!(
+                    "{host:?} on port {} is served by an older VirtualService: sidecars do not merge several for one \
+                     host; put the rules into one, or delegate",
+                    self.port
+                );
+                entry.findings.push(Finding::at(Topic::Conflicted, "spec.hosts", message));
+            }
+        }
+    }
+
+    /// The VirtualServices that may hold on this port, in order.
+    fn candidates(&self) -> Vec<&'a Rule> {
+        let rules = self.sources.rules;
+        if self.port == HTTP_PORT {
+            return rules.all().collect();
+        }
+        let overlapping: HashSet<&Key> =
+            self.services.keys().flat_map(|host| rules.overlapping(host)).map(|rule| &rule.key).collect();
+        if overlapping.is_empty() {
+            return Vec::new();
+        }
+        rules.all().filter(|rule| overlapping.contains(&rule.key)).collect()
+    }
+
+    /// The hosts of a VirtualService: those that no service has, and the services that it speaks for.
+    fn claims(&self, rule: &'a Rule, imported: &impl Fn(&Rule) -> bool) -> (Vec<&'a Name>, Vec<&'a Name>) {
+        let (mut others, mut services) = (Vec::new(), Vec::new());
+        let (wildcards, exact): (Vec<&Name>, Vec<&Name>) = rule.hosts.iter().partition(|host| host.starts_with('*'));
+        let may_carry_http =
+            |service: &Service| service.port(self.port).is_some_and(|port| port.protocol.is_none_or(Protocol::is_http));
+        for own in exact {
+            match self.services.get_key_value(own) {
+                Some((host, (service, _))) if may_carry_http(service) => services.push(*host),
+                Some(_) => {}
+                None => others.push(own),
+            }
+        }
+        for own in wildcards {
+            let mut found = false;
+            for (host, (service, _)) in self.services.iter().filter(|(host, _)| host::overlap(host, own)) {
+                found = true;
+                let speaks = self.sources.rules.wildcard_for(host, imported).is_some_and(|best| best.key == rule.key);
+                if speaks && may_carry_http(service) && !services.contains(host) {
+                    services.push(host);
+                }
+            }
+            if !found {
+                others.push(own);
+            }
+        }
+        (others, services)
+    }
+
+    /// The virtual hosts of services that no VirtualService speaks for.
+    fn services_without(&mut self) {
+        let services: Vec<_> =
+            self.services.iter().map(|(host, (service, import))| (*host, *service, *import)).collect();
+        for (host, service, import) in services.into_iter().filter(|(_, service, _)| service.alias.is_none()) {
+            if service.port(self.port).is_none_or(|port| port.protocol.is_some_and(|protocol| !protocol.is_http())) {
+                continue;
+            }
+            if let Some(routes) = import.route(self.port) {
+                self.add(host, &import.domains.all, routes);
+            }
+        }
+    }
+
+    /// Adds a virtual host, with the domains that no other has; whether there is anything left of it.
+    fn add(&mut self, host: &'a Name, domains: &[(Name, bool)], routes: &Arc<[Arc<Route>]>) -> bool {
+        if !self.names.insert(host.clone()) {
+            return false;
+        }
+        let mut own = Vec::with_capacity(domains.len());
+        for (domain, is_form) in domains {
+            // A short form gives way to the service that really is called so.
+            let is_known = *is_form && self.services.contains_key(domain);
+            if !is_known && self.domains.insert(domain.clone()) {
+                own.push(domain.clone());
+            }
+        }
+        let is_there = !own.is_empty();
+        if is_there {
+            self.hosts.push(Host { host, domains: own, routes: routes.clone() });
+        }
+        is_there
+    }
+
+    fn finish(mut self, names: &[Name], before: impl Fn(&str) -> Option<Arc<RouteConfig>>) -> Made {
+        self.hosts.sort_by(|a, b| a.host.cmp(b.host));
+        let shared: Name = self.port.to_string().into();
+        for name in names {
+            let old = before(name);
+            let known: HashMap<&Name, &Arc<VirtualHost>> =
+                old.iter().flat_map(|old| &old.virtual_hosts).map(|host| (&host.name, host)).collect();
+            let reuse = |made: VirtualHost| match known.get(&made.name) {
+                Some(old) if is_same(old, &made) => (*old).clone(),
+                _ => Arc::new(made),
+            };
+            let made = |host: &Host<'_>, domains: &[Name]| VirtualHost {
+                name: format!("{}:{}", host.host, self.port).into(),
+                domains: domains.to_vec(),
+                routes: host.routes.to_vec(),
+                require_tls: false,
+            };
+            let mut hosts: Vec<Arc<VirtualHost>> = Vec::new();
+            if *name == shared {
+                hosts.extend(self.hosts.iter().map(|host| reuse(made(host, &host.domains))));
+                let catch_all = self.sources.catch_all.virtual_host(self.scope.pool);
+                hosts.push(match known.get(&catch_all.name) {
+                    Some(old) if ***old == catch_all => (*old).clone(),
+                    _ => Arc::new(catch_all),
+                });
+            } else {
+                // A listener of one service: whatever the name that was asked for, it is meant.
+                let own = name.rsplit_once(':').map_or("", |(host, _)| host);
+                let of_service = self.hosts.iter().find(|host| host.domains.iter().any(|domain| **domain == *own));
+                let everything = [self.scope.pool.name("*")];
+                hosts.extend(of_service.map(|host| reuse(made(host, &everything))));
+            }
+            let config = match &old {
+                Some(old) => old.with_virtual_hosts(hosts),
+                None => RouteConfig::new(name.clone(), hosts),
+            };
+            self.made.configs.push(config);
+        }
+        self.made
+    }
+}
+
+/// Whether two virtual hosts are alike, their routes even the same.
+fn is_same(a: &VirtualHost, b: &VirtualHost) -> bool {
+    a.domains == b.domains
+        && a.routes.len() == b.routes.len()
+        && std::iter::zip(&a.routes, &b.routes).all(|(a, b)| Arc::ptr_eq(a, b))
+}

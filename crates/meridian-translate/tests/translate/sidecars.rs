@@ -1,0 +1,190 @@
+//! What a sidecar's workload sends: listeners, routes and clusters of the services that it sees.
+
+use crate::lab::parse;
+use meridian_ir::filter_chain::{ConnectionView, Filters, TransportProtocol, select};
+use meridian_ir::http::RouteSource;
+use meridian_ir::request::PlainRequest;
+use meridian_ir::{Action, ProxyConfig};
+use meridian_translate::{Condition, MeshConfig, OutboundTrafficPolicy, Output, ProxyNode, Translator};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// A translator with one sidecar, of the workload `client` at 10.9.0.1.
+pub(crate) struct Mesh {
+    pub(crate) translator: Translator,
+    pub(crate) config: Arc<ProxyConfig>,
+    pub(crate) statuses: BTreeMap<String, Arc<[Condition]>>,
+    pub(crate) mesh: MeshConfig,
+    references: BTreeMap<String, meridian_resources::ObjectRef>,
+}
+
+impl Mesh {
+    pub(crate) fn with(yaml: &str) -> Self {
+        let mesh = MeshConfig { access_log_file: "/dev/stdout".into(), ..MeshConfig::default() };
+        let mut translator = Translator::new(mesh.clone());
+        let labels = [("app".to_owned(), "client".to_owned())].into();
+        translator.add_proxy(ProxyNode::sidecar("client", "default", labels, vec![IpAddr::from([10, 9, 0, 1])]));
+        let mut made =
+            Self { translator, mesh, config: Arc::default(), statuses: BTreeMap::new(), references: BTreeMap::new() };
+        made.apply(yaml);
+        made
+    }
+
+    pub(crate) fn apply(&mut self, yaml: &str) -> Output {
+        for resource in parse(yaml) {
+            let reference = resource.object_ref();
+            self.references.insert(reference.to_string(), reference);
+            self.translator.put(resource);
+        }
+        self.translate()
+    }
+
+    pub(crate) fn delete(&mut self, object: &str) -> Output {
+        self.translator.delete(&self.references[object]);
+        self.translate()
+    }
+
+    pub(crate) fn translate(&mut self) -> Output {
+        let output = self.translator.translate();
+        for (_, config) in &output.proxies {
+            self.config = config.clone();
+        }
+        for (object, conditions) in &output.statuses {
+            self.statuses.insert(object.to_string(), conditions.clone());
+        }
+        output
+    }
+
+    pub(crate) fn set_policy(&mut self, policy: OutboundTrafficPolicy) {
+        self.mesh.outbound_traffic_policy = policy;
+        self.translator.set_mesh(self.mesh.clone());
+        self.translate();
+    }
+
+    /// What becomes of a connection to `destination`: `http:` and the answer to a request for `host`, or the cluster
+    /// of its bytes.
+    pub(crate) fn send(&self, destination: &str, kind: Kind<'_>) -> String {
+        let destination: SocketAddr = destination.parse().expect("an address");
+        let listener = self.config.listener_for(destination).expect("something always listens");
+        let inspectors = listener.inspectors(destination.port());
+        let (is_tls, protocols): (bool, &[&[u8]]) = match kind {
+            Kind::Http(_) if inspectors.http => (false, &[b"http/1.1"]),
+            Kind::Tls(_) if inspectors.tls => (true, &[b"h2"]),
+            _ => (false, &[]),
+        };
+        let view = ConnectionView {
+            destination,
+            server_name: if let Kind::Tls(name) = kind { Some(name).filter(|_| is_tls) } else { None },
+            transport_protocol: if is_tls { TransportProtocol::Tls } else { TransportProtocol::RawBuffer },
+            application_protocols: protocols,
+        };
+        let Some(chain) = select(listener, &view).chain() else { return "no chain".to_owned() };
+        match (&chain.filters, kind) {
+            (Filters::Tcp(proxy), _) => {
+                proxy.clusters.iter().map(|cluster| &*cluster.cluster).collect::<Vec<_>>().join(" ")
+            }
+            (Filters::Http(manager), Kind::Http(host)) => {
+                let RouteSource::Named(name) = &manager.routes else { panic!("routes are named") };
+                format!("http:{}", self.request(name, host))
+            }
+            (Filters::Http(_), _) => "not HTTP".to_owned(),
+        }
+    }
+
+    fn request(&self, routes: &str, host: &str) -> String {
+        let (host, path) = host.split_once('/').unwrap_or((host, ""));
+        let request = PlainRequest::get(host, &format!("/{path}"));
+        let Some(found) = self.config.routes[routes].virtual_host(host.as_bytes()) else { return "404".to_owned() };
+        let Some(route) = found.route(&request) else { return "404".to_owned() };
+        match &route.action {
+            Action::Forward(forward) => {
+                forward.clusters.iter().map(|cluster| &*cluster.cluster).collect::<Vec<_>>().join(" ")
+            }
+            Action::Redirect(redirect) => redirect.status.to_string(),
+            Action::Direct(direct) => direct.status.to_string(),
+        }
+    }
+}
+
+/// What a connection carries.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind<'k> {
+    /// A request for `host/path`.
+    Http(&'k str),
+    /// TLS with this server name.
+    Tls(&'k str),
+    /// Other bytes.
+    Bytes,
+}
+
+const SERVICES: &str = r#"
+apiVersion: v1
+kind: Service
+metadata: {name: httpbin}
+spec: {clusterIP: 10.1.0.1, ports: [{name: http, port: 8000, targetPort: 80}, {name: tcp, port: 9000}, {name: any, port: 9001}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: db, namespace: other}
+spec: {clusterIP: 10.1.0.2, ports: [{port: 3306}]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: web}
+spec:
+  hosts: [web.example.com]
+  resolution: DNS
+  ports: [{number: 80, name: http, protocol: HTTP}, {number: 443, name: https, protocol: HTTPS}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: wild}
+spec:
+  hosts: ["*.wild.example.org"]
+  ports: [{number: 443, name: https, protocol: HTTPS}, {number: 80, name: http, protocol: HTTP, targetPort: 8080}]
+"#;
+
+#[test]
+fn services_are_reached_and_the_rest_passes_or_is_blocked() {
+    use Kind::{Bytes, Http, Tls};
+    let mut mesh = Mesh::with(SERVICES);
+    let check = |mesh: &Mesh, unknown: &str, unknown_http: &str| {
+        for (destination, kind, expected) in [
+            ("10.1.0.1:8000", Http("httpbin:8000"), "http:outbound|8000||httpbin.default.svc.cluster.local"),
+            (
+                "10.1.0.1:8000",
+                Http("httpbin.default.svc.cluster.local."),
+                "http:outbound|8000||httpbin.default.svc.cluster.local",
+            ),
+            ("10.1.0.1:8000", Http("10.1.0.1"), "http:outbound|8000||httpbin.default.svc.cluster.local"),
+            ("10.1.0.1:8000", Http("HTTPBIN.default"), "http:outbound|8000||httpbin.default.svc.cluster.local"),
+            ("10.1.0.1:8000", Bytes, unknown),
+            ("10.1.0.1:8000", Http("unknown"), unknown_http),
+            ("10.1.0.1:9000", Bytes, "outbound|9000||httpbin.default.svc.cluster.local"),
+            ("10.1.0.9:9000", Bytes, unknown),
+            ("10.1.0.1:9001", Http("whatever"), "http:outbound|9001||httpbin.default.svc.cluster.local"),
+            ("10.1.0.1:9001", Bytes, "outbound|9001||httpbin.default.svc.cluster.local"),
+            ("10.1.0.1:9001", Tls("whatever"), "outbound|9001||httpbin.default.svc.cluster.local"),
+            ("10.1.0.2:3306", Bytes, "outbound|3306||db.other.svc.cluster.local"),
+            ("198.51.100.1:443", Tls("web.example.com"), "outbound|443||web.example.com"),
+            ("198.51.100.1:443", Tls("a.wild.example.org"), "outbound|443||*.wild.example.org"),
+            ("198.51.100.1:443", Tls("wild.example.org"), unknown),
+            ("198.51.100.1:80", Http("web.example.com"), "http:outbound|80||web.example.com"),
+            ("198.51.100.1:80", Http("b.wild.example.org"), "http:outbound|80||*.wild.example.org"),
+            ("198.51.100.1:80", Http("wild.example.org"), unknown_http),
+            ("198.51.100.1:4444", Bytes, unknown),
+            ("198.51.100.1:15001", Bytes, "BlackHoleCluster"),
+        ] {
+            assert_eq!(mesh.send(destination, kind), expected, "{destination}");
+        }
+    };
+    check(&mesh, "PassthroughCluster", "http:PassthroughCluster");
+    mesh.set_policy(OutboundTrafficPolicy::RegistryOnly);
+    check(&mesh, "BlackHoleCluster", "http:502");
+    mesh.set_policy(OutboundTrafficPolicy::AllowAny);
+    check(&mesh, "PassthroughCluster", "http:PassthroughCluster");
+    let wild = &mesh.config.clusters["outbound|80||*.wild.example.org"];
+    assert_eq!(wild.discovery, meridian_ir::cluster::Discovery::OriginalDst);
+    assert_eq!(wild.port_override, Some(8080));
+}
