@@ -186,3 +186,20 @@ fn a_changed_configuration_is_read_again() {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn names_that_are_not_watched_are_asked_for_once_for_all() {
+    let answers = Arc::new(Mutex::new(Map::from([("a", vec![IpAddr::from([10, 0, 0, 1])])])));
+    let table = Table { answers: answers.clone(), opened: Arc::default(), changed: Arc::default() };
+    let (resolver, _changes) = start(table);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        assert_eq!(*resolver.lookup("a").await.unwrap(), [IpAddr::from([10, 0, 0, 1])]);
+        answers.lock().unwrap().clear();
+        assert_eq!(resolver.lookup("a").await.unwrap().len(), 1, "from the cache");
+        assert_eq!(&*resolver.lookup("b").await.unwrap_err(), "no such name");
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        assert_eq!(resolver.lookup("a").await.unwrap().len(), 1, "the last answer while asking fails");
+    });
+    assert_eq!(resolver.addresses("a"), None, "it is not watched");
+}
