@@ -1,5 +1,6 @@
 //! A cluster: a group of endpoints and how they are reached.
 
+use crate::dynamic_forward::DynamicForward;
 use crate::tls::UpstreamTls;
 use crate::{Name, Origin};
 use std::net::IpAddr;
@@ -19,6 +20,8 @@ pub enum Discovery {
     LogicalDns,
     /// Where the client was going.
     OriginalDst,
+    /// The host that the client names; see [`Cluster::dynamic_forward`].
+    DynamicForward,
 }
 
 /// How an endpoint is chosen.
@@ -195,6 +198,8 @@ pub struct Cluster {
     /// TLS towards the endpoints that have mutual TLS of the mesh ([`crate::Endpoint::mesh_tls`]), instead of `tls`
     /// (`transport_socket_matches`; automatic mutual TLS).
     pub auto_tls: Option<Arc<UpstreamTls>>,
+    /// Which hosts it goes to, where it goes to those that clients name ([`Discovery::DynamicForward`]).
+    pub dynamic_forward: Option<Arc<DynamicForward>>,
     /// The service behind it, for metrics; `None`: none of the registry (`PassthroughCluster`).
     pub service: Option<Arc<ServiceName>>,
     /// The service and the DestinationRule that made it.
@@ -225,6 +230,7 @@ impl Default for Cluster {
             port_override: None,
             bind_source: None,
             auto_tls: None,
+            dynamic_forward: None,
             service: None,
             origins: Vec::new(),
         }

@@ -15,6 +15,7 @@ pub mod balance;
 pub mod cipher_suites;
 pub mod cluster;
 pub mod cors;
+pub mod dynamic_forward;
 pub mod endpoint;
 pub mod fault;
 pub mod filter_chain;

@@ -13,7 +13,7 @@ pub use system::{Source, SystemSource};
 use keeper::{Keeper, Order};
 use meridian_ir::Name;
 use on_demand::Cache;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,6 @@
 //! `envoy.config.cluster.v3.Cluster`
 
+pub(crate) mod dynamic_forward;
 mod http_protocol_options;
 mod load_balancing;
 mod outlier_detection;
@@ -16,6 +17,7 @@ use meridian_ir::cluster::{CircuitBreakers, Discovery, TcpKeepalive};
 use meridian_ir::{Cluster, Endpoints};
 use serde_json::{Value, json};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Envoy's default.
@@ -50,6 +52,7 @@ pub fn cluster(cluster: &Cluster, endpoints: Option<&Endpoints>) -> Value {
         Discovery::Eds => message.with("edsClusterConfig", eds(&cluster.name)),
         Discovery::Static => with_endpoints(message, cluster, endpoints),
         Discovery::StrictDns | Discovery::LogicalDns => dns(with_endpoints(message, cluster, endpoints)),
+        Discovery::DynamicForward => message.with("clusterType", dynamic_forward::cluster_type()),
         Discovery::OriginalDst => message
             .with_some("originalDstLbConfig", cluster.port_override.map(|port| json!({"upstreamPortOverride": port}))),
     }
@@ -131,11 +134,12 @@ pub fn read(value: &Value) -> Result<Read<(Cluster, Option<Endpoints>)>, ReadErr
 
 fn read_fields(fields: &Fields<'_>) -> Result<(Cluster, Option<Endpoints>), ReadError> {
     let name = fields.need("name")?.name()?;
-    if let Some(custom) = fields.get("clusterType") {
-        return Err(custom.error("a cluster with type EDS, STATIC, STRICT_DNS, LOGICAL_DNS or ORIGINAL_DST"));
-    }
+    let is_dynamic = dynamic_forward::read_type(fields)?;
     fields.known("altStatName", &json!(alt_stat_name(&name)));
-    let discovery = fields.choice("type", &DISCOVERY, Discovery::Static)?;
+    let discovery = match is_dynamic {
+        true => Discovery::DynamicForward,
+        false => fields.choice("type", &DISCOVERY, Discovery::Static)?,
+    };
     fields.known("edsClusterConfig", &eds(&name).into());
     DNS.iter().for_each(|(field, value)| fields.known(field, &json!(value)));
     fields.known("respectDnsTtl", &json!(true));
@@ -146,8 +150,10 @@ fn read_fields(fields: &Fields<'_>) -> Result<(Cluster, Option<Endpoints>), Read
     let (lb_policy, warm_up) = load_balancing::read_policy(fields, discovery)?;
     let endpoints = fields.some("loadAssignment", |node| load_assignment::read_node(node, common.locality_weighted))?;
     let metadata = metadata::read_of_cluster(fields, &name)?;
+    let dynamic_forward = is_dynamic.then(|| Arc::new(metadata.dynamic_forward.unwrap_or_default()));
     let cluster = Cluster {
         discovery,
+        dynamic_forward,
         lb_policy,
         connect_timeout: fields.some("connectTimeout", Node::duration)?.unwrap_or(CONNECT_TIMEOUT),
         circuit_breakers: read_circuit_breakers(fields)?,

@@ -1,8 +1,10 @@
 //! What Istio writes into the metadata of resources about the objects behind them; `istioctl` shows it.
 
 use crate::cluster;
+use crate::cluster::dynamic_forward;
 use crate::read::{Fields, Node, ReadError};
 use meridian_ir::cluster::ServiceName;
+use meridian_ir::dynamic_forward::DynamicForward;
 use meridian_ir::endpoint::Workload;
 use meridian_ir::{Cluster, Endpoint, Name, Origin};
 use serde_json::{Map, Value, json};
@@ -33,7 +35,7 @@ pub(crate) fn of_origin(origin: Option<&Origin>) -> Option<Value> {
 /// is the first.
 pub(crate) fn of_cluster(cluster: &Cluster) -> Option<Value> {
     let mut fields = cluster.name.splitn(4, '|').skip(2);
-    let (subset, host) = (fields.next()?, fields.next()?);
+    let (subset, host) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
     let mut istio = Map::new();
     let mut services: Vec<Value> = (cluster.service.iter())
         .map(|one| json!({"host": &*one.host, "name": &*one.name, "namespace": &*one.namespace}))
@@ -55,21 +57,25 @@ pub(crate) fn of_cluster(cluster: &Cluster) -> Option<Value> {
             istio.insert("subset".into(), subset.into());
         }
     }
-    (!istio.is_empty()).then(|| json!({"filterMetadata": {"istio": istio}}))
+    let mut filters = Map::new();
+    if !istio.is_empty() {
+        filters.insert("istio".into(), istio.into());
+    }
+    if let Some((name, settings)) = cluster.dynamic_forward.as_deref().map(dynamic_forward::settings) {
+        filters.insert("meridian".into(), json!({name: settings}));
+    }
+    (!filters.is_empty()).then(|| json!({"filterMetadata": filters}))
 }
 
-/// Reads `metadata` as far as Istio's part of it goes; everything else is noted.
-fn read_istio<T>(
+/// Reads the parts of `metadata` that `read` knows; everything else is noted.
+fn read_filters<T>(
     fields: &Fields<'_>,
     read: impl FnOnce(&Fields<'_>) -> Result<T, ReadError>,
 ) -> Result<Option<T>, ReadError> {
-    let read = |istio: &Node<'_>| istio.message(read);
     let filters = |metadata: &Node<'_>| {
-        metadata.message(|metadata| {
-            metadata.some("filterMetadata", |filters| filters.message(|filters| filters.some("istio", read)))
-        })
+        metadata.message(|metadata| metadata.some("filterMetadata", |filters| filters.message(read)))
     };
-    Ok(fields.some("metadata", filters)?.flatten().flatten())
+    Ok(fields.some("metadata", filters)?.flatten())
 }
 
 /// The object in `config`; a kind that Istio does not name there is noted.
@@ -88,7 +94,8 @@ fn read_config(istio: &Fields<'_>) -> Result<Option<Origin>, ReadError> {
 
 /// The object behind a route or filter chain.
 pub(crate) fn read_origin(fields: &Fields<'_>) -> Result<Option<Origin>, ReadError> {
-    Ok(read_istio(fields, read_config)?.flatten())
+    let istio = |istio: &Node<'_>| istio.message(read_config);
+    Ok(read_filters(fields, |filters| filters.some("istio", istio))?.flatten().flatten())
 }
 
 /// What is behind a cluster.
@@ -98,6 +105,8 @@ pub(crate) struct OfCluster {
     pub(crate) origins: Vec<Origin>,
     /// The service that metrics name.
     pub(crate) service: Option<Arc<ServiceName>>,
+    /// Which hosts it goes to, where it goes to those that clients name.
+    pub(crate) dynamic_forward: Option<DynamicForward>,
 }
 
 /// What is behind the cluster of that name. A service that is called by its host is a ServiceEntry's; what that is
@@ -112,7 +121,7 @@ pub(crate) fn read_of_cluster(fields: &Fields<'_>, cluster: &str) -> Result<OfCl
             Ok(ServiceName { host, name, namespace: service.name("namespace")? })
         })
     };
-    let found = read_istio(fields, |istio| {
+    let of_istio = |istio: &Fields<'_>| {
         istio.known("subset", &json!(subset));
         let services = istio.each("services", service)?;
         let origin = |service: &ServiceName| {
@@ -121,7 +130,12 @@ pub(crate) fn read_of_cluster(fields: &Fields<'_>, cluster: &str) -> Result<OfCl
         };
         let mut origins: Vec<Origin> = services.iter().map(origin).collect();
         origins.extend(read_config(istio)?);
-        Ok(OfCluster { origins, service: services.into_iter().next().map(Arc::new) })
+        Ok(OfCluster { origins, service: services.into_iter().next().map(Arc::new), dynamic_forward: None })
+    };
+    let found = read_filters(fields, |filters| {
+        let found = filters.some("istio", |istio| istio.message(of_istio))?.unwrap_or_default();
+        let settings = filters.some("meridian", |meridian| meridian.message(dynamic_forward::read_settings))?;
+        Ok(OfCluster { dynamic_forward: settings.flatten(), ..found })
     })?;
     Ok(found.unwrap_or_default())
 }

@@ -28,6 +28,9 @@ pub const URI_TEMPLATE_MATCH: &str =
 pub const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 /// The TLS inspector's configuration.
 pub const TLS_INSPECTOR: &str = "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector";
+/// A cluster that goes where clients say.
+pub const DYNAMIC_FORWARD_CLUSTER: &str =
+    "type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig";
 /// The HTTP inspector's configuration.
 pub const HTTP_INSPECTOR: &str =
     "type.googleapis.com/envoy.extensions.filters.listener.http_inspector.v3.HttpInspector";

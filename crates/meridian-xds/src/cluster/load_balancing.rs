@@ -17,11 +17,16 @@ const MINIMUM_PERCENT: f64 = 10.0;
 /// The name by which Envoy could be told another aggression while it runs; it needs one.
 const AGGRESSION_KEY: &str = "upstream.slow_start.aggression";
 
+/// Whether it is the client who says where connections go.
+fn provides(discovery: Discovery) -> bool {
+    matches!(discovery, Discovery::OriginalDst | Discovery::DynamicForward)
+}
+
 /// Sets the policy and what belongs to it.
 pub(super) fn with_load_balancing(message: Message, cluster: &Cluster) -> Message {
     let slow_start = cluster.warm_up.as_ref().map(|warm_up| json!({"slowStartConfig": slow_start(warm_up)}));
     let message = match cluster.lb_policy {
-        _ if cluster.discovery == Discovery::OriginalDst => message.with("lbPolicy", "CLUSTER_PROVIDED"),
+        _ if provides(cluster.discovery) => message.with("lbPolicy", "CLUSTER_PROVIDED"),
         LbPolicy::LeastRequest => {
             message.with("lbPolicy", "LEAST_REQUEST").with_some("leastRequestLbConfig", slow_start)
         }
@@ -94,8 +99,9 @@ pub(super) fn read_policy(fields: &Fields<'_>, discovery: Discovery) -> Result<(
         ("CLUSTER_PROVIDED", LbPolicy::ClusterProvided),
     ];
     let policy = fields.choice("lbPolicy", &POLICIES, LbPolicy::RoundRobin)?;
-    if (policy == LbPolicy::ClusterProvided) != (discovery == Discovery::OriginalDst) {
-        return Err(fields.error("lbPolicy CLUSTER_PROVIDED with type ORIGINAL_DST, and only there"));
+    if (policy == LbPolicy::ClusterProvided) != provides(discovery) {
+        let allowed = "lbPolicy CLUSTER_PROVIDED with type ORIGINAL_DST or a dynamic forward proxy, and only there";
+        return Err(fields.error(allowed));
     }
     let number = |config: &str, field: &str, default: u64| {
         let number = fields.some(config, |node| node.message(|config| config.some(field, Node::u64)))?;

@@ -6,6 +6,7 @@ use meridian_ir::cluster::{
     CircuitBreakers, Discovery, LbPolicy, OutlierDetection, ProxyProtocolVersion, ServiceName, TcpKeepalive,
     UpstreamProtocol, WarmUp,
 };
+use meridian_ir::dynamic_forward::DynamicForward;
 use meridian_ir::endpoint::{Address, Health, LocalityWeight, Workload};
 use meridian_ir::tls::{PeerValidation, UpstreamSni, UpstreamTls};
 use meridian_ir::{Cluster, Endpoint, Endpoints, Name, Origin};
@@ -37,12 +38,15 @@ pub(crate) fn cluster() -> BoxedStrategy<(Cluster, Endpoints)> {
         of(select(vec![ProxyProtocolVersion::V1, ProxyProtocolVersion::V2])),
         of(outlier_detection()),
         percent,
-        (any::<bool>(), of(any::<u16>()), of(any::<IpAddr>()), of(tls())),
+        (any::<bool>(), of(any::<u16>()), of(any::<IpAddr>()), of(tls()), of(dynamic_forward())),
         identity(),
     )
         .prop_flat_map(|(balancing, connections, protocol, tls, proxy_protocol, outlier, panic, rest, identity)| {
             let (discovery, lb_policy, warm_up) = balancing;
-            let (locality_weighted, port, bind_source, auto_tls) = rest;
+            let (locality_weighted, port, bind_source, auto_tls, dynamic_forward) = rest;
+            // Where the client says where it goes, it does so by its destination, or by a name.
+            let dynamic_forward = dynamic_forward.filter(|_| discovery == Discovery::OriginalDst).map(Arc::new);
+            let discovery = if dynamic_forward.is_some() { Discovery::DynamicForward } else { discovery };
             // Where the endpoints decide, the name of the server is not the request's Host.
             let auto_tls = auto_tls.map(|tls| match tls.sni {
                 UpstreamSni::Host => UpstreamTls { sni: UpstreamSni::None, validate_sni: false, ..tls },
@@ -70,10 +74,18 @@ pub(crate) fn cluster() -> BoxedStrategy<(Cluster, Endpoints)> {
                 bind_source,
                 auto_tls: auto_tls.map(Arc::new),
                 service: identity.2,
+                dynamic_forward,
                 origins: identity.1,
             };
             (Just(model), endpoints(locality_weighted))
         })
+        .boxed()
+}
+
+fn dynamic_forward() -> BoxedStrategy<DynamicForward> {
+    let hosts = vec(select(vec!["*.wikipedia.org", "api.example.com"]).prop_map(Name::from), 0..3);
+    (hosts, of(1..=u16::MAX), any::<bool>())
+        .prop_map(|(hosts, port, allow_private)| DynamicForward { hosts, port, allow_private })
         .boxed()
 }
 

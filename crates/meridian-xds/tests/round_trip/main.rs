@@ -48,7 +48,7 @@ proptest! {
 
     #[test]
     fn clusters_are_read_back((model, endpoints) in clusters::cluster()) {
-        let carried = (!matches!(model.discovery, Discovery::Eds | Discovery::OriginalDst)).then_some(&endpoints);
+        let carried = (!matches!(model.discovery, Discovery::Eds | Discovery::OriginalDst | Discovery::DynamicForward)).then_some(&endpoints);
         let written = over_the_wire(type_url::CLUSTER, cluster::cluster(&model, carried))?;
         let read = cluster::read(&written).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(&read.unsupported, &[]);
