@@ -15,12 +15,14 @@ pub enum Kind {
     Route,
     /// SDS
     Secret,
+    /// NDS of Istio: what the DNS proxy answers for.
+    Names,
 }
 
 impl Kind {
     /// All, in the order in which they are sent: nothing refers to what comes after it, but for secrets and routes,
     /// which a proxy waits for.
-    pub const ALL: [Kind; 5] = [Kind::Cluster, Kind::Endpoints, Kind::Listener, Kind::Route, Kind::Secret];
+    pub const ALL: [Kind; 6] = [Kind::Cluster, Kind::Endpoints, Kind::Listener, Kind::Route, Kind::Secret, Kind::Names];
 
     /// The name of the type.
     #[must_use]
@@ -31,6 +33,7 @@ impl Kind {
             Kind::Listener => type_url::LISTENER,
             Kind::Route => type_url::ROUTE_CONFIGURATION,
             Kind::Secret => type_url::SECRET,
+            Kind::Names => type_url::NAME_TABLE,
         }
     }
 
@@ -49,19 +52,20 @@ impl Kind {
             Kind::Listener => "LDS",
             Kind::Route => "RDS",
             Kind::Secret => "SDS",
+            Kind::Names => "NDS",
         }
     }
 
     /// Whether a request without names asks for all resources; of other types it asks for none.
     #[must_use]
     pub fn is_wildcard(self) -> bool {
-        matches!(self, Kind::Cluster | Kind::Listener)
+        matches!(self, Kind::Cluster | Kind::Listener | Kind::Names)
     }
 }
 
 /// One value for each type.
 #[derive(Debug, Clone, Default)]
-pub struct PerKind<T>([T; 5]);
+pub struct PerKind<T>([T; 6]);
 
 impl<T> std::ops::Index<Kind> for PerKind<T> {
     type Output = T;

@@ -3,9 +3,10 @@
 use crate::Kind;
 use bytes::Bytes;
 use meridian_ir::cluster::Discovery;
+use meridian_ir::name_table::Names;
 use meridian_ir::{Cluster, Endpoints, Name, Origin, ProxyConfig};
 use meridian_xds::wire::WireError;
-use meridian_xds::{cluster, listener, load_assignment, route_configuration, secret, wire};
+use meridian_xds::{cluster, listener, load_assignment, name_table, route_configuration, secret, wire};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::hash::Hasher;
@@ -65,6 +66,7 @@ pub(crate) fn names(kind: Kind, config: &ProxyConfig) -> Box<dyn Iterator<Item =
         Kind::Listener => Box::new(config.listeners.keys()),
         Kind::Route => Box::new(config.routes.keys()),
         Kind::Secret => Box::new(config.secrets.keys().chain(config.authorities.keys())),
+        Kind::Names => Box::new(config.names.keys()),
     }
 }
 
@@ -76,6 +78,7 @@ pub(crate) fn exists(kind: Kind, name: &str, config: &ProxyConfig) -> bool {
         Kind::Listener => config.listeners.contains_key(name),
         Kind::Route => config.routes.contains_key(name),
         Kind::Secret => config.secrets.contains_key(name) || config.authorities.contains_key(name),
+        Kind::Names => config.names.contains_key(name),
     }
 }
 
@@ -100,6 +103,7 @@ fn is_shared(kind: Kind, name: &str, old: &ProxyConfig, new: &ProxyConfig) -> bo
             both(old.secrets.get(name), new.secrets.get(name))
                 && both(old.authorities.get(name), new.authorities.get(name))
         }
+        Kind::Names => both(old.names.get(name), new.names.get(name)),
     }
 }
 
@@ -122,6 +126,7 @@ fn json(kind: Kind, name: &str, config: &ProxyConfig) -> Option<Value> {
             (None, Some(authority)) => secret::validation_context(authority),
             (None, None) => return None,
         },
+        Kind::Names => name_table::name_table(&Names::from([(name.into(), config.names.get(name)?.clone())])),
     })
 }
 
@@ -150,7 +155,7 @@ pub(crate) fn origins(kind: Kind, name: &str, config: &ProxyConfig) -> Vec<Origi
             routes.filter_map(|route| route.origin.clone()).collect()
         }),
         // `kubernetes://NAME`: the Secret is known by its users.
-        Kind::Secret => Vec::new(),
+        Kind::Secret | Kind::Names => Vec::new(),
     };
     let mut seen = BTreeSet::new();
     origins.retain(|origin| seen.insert(origin.to_string()));
@@ -159,5 +164,7 @@ pub(crate) fn origins(kind: Kind, name: &str, config: &ProxyConfig) -> Vec<Origi
 
 /// The name of a resource whose type is known by its message only.
 pub(crate) fn name_of(value: &Value) -> &str {
-    ["name", "clusterName"].iter().find_map(|field| value.get(field)).and_then(Value::as_str).unwrap_or_default()
+    let own = ["name", "clusterName"].iter().find_map(|field| value.get(field)).and_then(Value::as_str);
+    let of_table = || value.get("table").and_then(Value::as_object).and_then(|table| table.keys().next());
+    own.or_else(|| of_table().map(String::as_str)).unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use meridian_ir::tls::{FILE_AUTHORITY, FILE_CERTIFICATE, MESH_AUTHORITY, WORKLOA
 use meridian_ir::{Authority, Name, ProxyConfig, Secret};
 use meridian_xds::read::{ReadError, Unsupported};
 use meridian_xds::secret::SecretKind;
-use meridian_xds::{cluster, listener, load_assignment, references, route_configuration, secret, wire};
+use meridian_xds::{cluster, listener, load_assignment, name_table, references, route_configuration, secret, wire};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -232,6 +232,7 @@ impl Machine {
                 self.draft.secrets.remove(name);
                 self.draft.authorities.remove(name);
             }
+            Kind::Names => drop(self.draft.names.remove(name)),
         }
     }
 
@@ -302,6 +303,12 @@ impl Machine {
                     SecretKind::Authority(one) => drop(draft.authorities.insert(name, Arc::new(one))),
                 }
             }
+            // One name each, which was compared above.
+            Kind::Names => {
+                let read = name_table::read(&value).map_err(refused)?;
+                unsupported.extend(read.unsupported);
+                draft.names.extend(read.value);
+            }
         }
         Ok(())
     }
@@ -371,7 +378,7 @@ impl Machine {
                 };
                 references::secrets(&self.draft).into_iter().filter(is_sent).map(Name::from).collect()
             }
-            Kind::Cluster | Kind::Listener => BTreeSet::new(),
+            Kind::Cluster | Kind::Listener | Kind::Names => BTreeSet::new(),
         }
     }
 
@@ -390,7 +397,8 @@ impl Machine {
             ..DeltaDiscoveryResponse::default()
         };
         // Listeners and clusters first: they say what is wanted of the others.
-        [Kind::Cluster, Kind::Listener, Kind::Endpoints, Kind::Route, Kind::Secret].map(of_kind).to_vec()
+        let order = [Kind::Cluster, Kind::Listener, Kind::Endpoints, Kind::Route, Kind::Secret, Kind::Names];
+        order.map(of_kind).to_vec()
     }
 
     /// Takes in what was kept on disk. What cannot be read any more is left out, and comes again.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Order of what is gone: whatever refers to something goes before it. Listeners are not among them: what is gone is
 /// said together with what is new, because a new one may want the address of an old one.
-const REMOVAL: [Kind; 4] = [Kind::Route, Kind::Cluster, Kind::Endpoints, Kind::Secret];
+const REMOVAL: [Kind; 5] = [Kind::Route, Kind::Cluster, Kind::Endpoints, Kind::Secret, Kind::Names];
 
 /// Names the whole type.
 const WILDCARD: &str = "*";
