@@ -9,7 +9,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-pub use evaluate::{Decision, NoRequest, Verdicts, View, denial_details};
+pub use evaluate::{Decision, DenialDetails, NoRequest, Verdicts, View};
 pub use template::{PathTemplate, PathTemplateError};
 
 use crate::Name;

@@ -21,6 +21,7 @@ mod forward;
 mod leg;
 mod memory;
 mod mirror;
+mod rbac;
 mod record;
 mod reply;
 mod request;

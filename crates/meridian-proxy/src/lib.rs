@@ -55,6 +55,7 @@ pub mod options;
 pub mod outcome;
 pub mod pool;
 pub mod proxy_protocol;
+pub mod rbac;
 pub mod record;
 pub mod snapshot;
 pub mod stats;

@@ -11,6 +11,7 @@ pub use flags::{Flag, Flags};
 pub use reset::{ResetReason, TransportFailure};
 
 use meridian_http::{BodyError, HeadError, reason_phrase};
+use meridian_ir::rbac::DenialDetails;
 use std::fmt;
 
 /// Every way in which a request (HTTP) or connection (TCP) can end.
@@ -53,6 +54,8 @@ pub enum Ending {
     BadHead(HeadError),
     /// The request's body is refused.
     BadBody(BodyError),
+    /// Access control denied the request; the record says by which policy.
+    AccessDenied,
     /// The request is for a host that asks clients for certificates, on a connection that was not asked so.
     Misdirected,
     /// The target has no path that could be routed (`OPTIONS *`).
@@ -138,6 +141,7 @@ impl Ending {
             Self::BadHead(error) => (error.status(), Text(reason_phrase(error.status()))),
             Self::BadBody(error) => (error.status()?, Text(reason_phrase(error.status()?))),
             Self::UpgradeFailed => (403, Empty),
+            Self::AccessDenied => (403, Text("RBAC: access denied")),
             _ => return None,
         };
         let close = matches!(
@@ -179,6 +183,7 @@ impl Ending {
             Self::ViaUpstream
             | Self::Direct
             | Self::Preflight
+            | Self::AccessDenied
             | Self::Misdirected
             | Self::PathlessTarget
             | Self::UpgradeFailed
@@ -199,7 +204,7 @@ impl Ending {
 
     /// `%RESPONSE_CODE_DETAILS%`; `None` prints as `-`. Blanks are underscores already.
     #[must_use]
-    pub fn details(self) -> Option<Details> {
+    pub fn details(self) -> Option<Details<'static>> {
         Some(Details::Fixed(match self {
             Self::ViaUpstream => "via_upstream",
             Self::Direct => "direct_response",
@@ -218,6 +223,7 @@ impl Ending {
             Self::ClientDisconnected => "downstream_remote_disconnect",
             Self::BadHead(error) => error.details(),
             Self::BadBody(error) => error.details(),
+            Self::AccessDenied => return Some(Details::AccessDenied(DenialDetails(None))),
             Self::Misdirected => "misdirected_request",
             Self::PathlessTarget => "absolute_path_rejected",
             Self::UpgradeFailed => "upgrade_failed",
@@ -231,16 +237,18 @@ impl Ending {
 
 /// `%RESPONSE_CODE_DETAILS%`, printed by its `Display`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Details {
+pub enum Details<'a> {
     /// A fixed word.
     Fixed(&'static str),
     /// `upstream_reset_before_response_started{...}`
     BeforeResponse(ResetReason, Option<TransportFailure>),
     /// `upstream_reset_after_response_started{...}`
     AfterResponse(ResetReason),
+    /// `rbac_access_denied_matched_policy[...]`
+    AccessDenied(DenialDetails<'a>),
 }
 
-impl fmt::Display for Details {
+impl fmt::Display for Details<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(word) => f.write_str(word),
@@ -250,6 +258,7 @@ impl fmt::Display for Details {
             Self::BeforeResponse(reason, Some(failure)) => {
                 write!(f, "upstream_reset_before_response_started{{{}|{failure}}}", reason.word())
             }
+            Self::AccessDenied(denial) => denial.fmt(f),
             Self::AfterResponse(reason) => write!(f, "upstream_reset_after_response_started{{{}}}", reason.word()),
         }
     }

@@ -189,9 +189,9 @@ pub struct Record<'a> {
     /// `%RESPONSE_FLAGS%`
     pub flags: Flags,
     /// `%RESPONSE_CODE_DETAILS%`
-    pub details: Option<Details>,
+    pub details: Option<Details<'a>>,
     /// `%CONNECTION_TERMINATION_DETAILS%`: why the gateway itself ended the connection.
-    pub connection_termination: Option<&'static str>,
+    pub connection_termination: Option<&'a str>,
     /// Body bytes of the request; all bytes from a TCP client.
     pub bytes_received: u64,
     /// Body bytes of the response; all bytes to a TCP client.

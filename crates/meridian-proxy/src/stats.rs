@@ -10,6 +10,7 @@ mod count;
 mod histogram;
 mod istio;
 mod plans;
+mod rbac;
 mod registry;
 mod render;
 mod sample;
@@ -18,6 +19,7 @@ mod worker;
 
 pub use count::{Count, Kind};
 pub use histogram::{Histogram, HistogramView};
+pub use rbac::{RbacScope, RbacStats};
 pub use registry::{HostStats, Stats};
 pub use render::{Filter, json, prometheus, text};
 pub use sample::{Sample, Value};

@@ -8,6 +8,7 @@ use crate::http1::Downstream;
 use crate::listener::{ConnectionInfo, TcpRuntime};
 use crate::outcome::{Ending, Flag, Flags, TransportFailure};
 use crate::pool::{ActiveConnection, UpstreamStream};
+use crate::rbac;
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::{ConnectionHandle, Selection, Worker, WorkerCluster};
 use connect::{ConnectError, connect};
@@ -45,6 +46,8 @@ struct Progress {
     attempts: u32,
     flags: Flags,
     failure: Option<TransportFailure>,
+    /// Why access control denied it.
+    denied: Option<String>,
     idle: bool,
 }
 
@@ -72,7 +75,7 @@ pub async fn serve(start: Start) {
         response_code: 0,
         flags: progress.flags,
         details: None,
-        connection_termination: None,
+        connection_termination: progress.denied.as_deref(),
         bytes_received: progress.traffic.received.get(),
         bytes_sent: progress.traffic.sent.get(),
         request_head_bytes: 0,
@@ -121,6 +124,10 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, info: &Conne
     };
     cluster.stats.tcp_opened();
     progress.cluster = Some(cluster.clone());
+    progress.denied = rbac::denial(&tcp.access, info);
+    if progress.denied.is_some() {
+        return;
+    }
     let by_source = tcp.plan.proxy.hash_source_ip && cluster.plan.cluster.lb_policy.is_by_hash();
     let hash = by_source.then(|| source_ip(info.remote.ip()));
     let selection = Selection { hash, destination: info.destination(), ..Selection::default() };

@@ -4,6 +4,7 @@ use super::{Effect, PathMatch, Permission, Policy, Principal, Rbac, Rules};
 use crate::Name;
 use crate::request::{RequestView, path_of};
 use ipnet::IpNet;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 /// What access control sees of a connection, and of a request on it.
@@ -66,11 +67,21 @@ pub struct Verdicts<'r> {
     pub shadow: Option<Decision<'r>>,
 }
 
-/// What the response code details, or the connection's termination details, say about a denial by `policy`.
-pub fn denial_details(policy: Option<&Name>) -> String {
-    let name = policy.map_or("none", |name| &**name);
-    // A log line's columns are told apart by spaces.
-    format!("rbac_access_denied_matched_policy[{}]", name.replace(|c: char| c.is_ascii_whitespace(), "_"))
+/// What the response code details, or the connection's termination details, say about a denial by a policy: its name,
+/// or `none` when no policy allows what is denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DenialDetails<'p>(pub Option<&'p str>);
+
+impl fmt::Display for DenialDetails<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("rbac_access_denied_matched_policy[")?;
+        // A log line's columns are told apart by spaces.
+        for (index, part) in self.0.unwrap_or("none").split(|c: char| c.is_ascii_whitespace()).enumerate() {
+            f.write_str(if index == 0 { "" } else { "_" })?;
+            f.write_str(part)?;
+        }
+        f.write_str("]")
+    }
 }
 
 impl Rbac {

@@ -102,9 +102,12 @@ fn the_first_policy_by_name_decides_and_is_told() {
 
 #[test]
 fn a_denial_names_its_policy_without_spaces() {
-    assert_eq!(denial_details(None), "rbac_access_denied_matched_policy[none]");
-    let name = Name::from("ns[default]-policy[a b]-rule[1]");
-    assert_eq!(denial_details(Some(&name)), "rbac_access_denied_matched_policy[ns[default]-policy[a_b]-rule[1]]");
+    assert_eq!(DenialDetails(None).to_string(), "rbac_access_denied_matched_policy[none]");
+    let name = "ns[default]-policy[a b]-rule[1]";
+    assert_eq!(
+        DenialDetails(Some(name)).to_string(),
+        "rbac_access_denied_matched_policy[ns[default]-policy[a_b]-rule[1]]"
+    );
 }
 
 #[test]

@@ -14,6 +14,9 @@ impl Connection {
         if let Err(ending) = self.prepare() {
             return self.reply(ending, &Routed::default()).await;
         }
+        if !self.http.access().is_empty() && !self.may_pass() {
+            return self.deny().await;
+        }
         // The routes stay what they are for this request, whatever is applied meanwhile.
         let routes = self.http.routes(&self.worker);
         let request = self.request.view(self.client.input.message());

@@ -2,12 +2,14 @@
 
 use super::connection::Connection;
 use super::response::framing_bytes;
-use crate::outcome::{Ending, Flag, Flags, TransportFailure};
+use crate::outcome::{Details, Ending, Flag, Flags, TransportFailure};
 use crate::pool::Facts;
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::WorkerCluster;
 use meridian_http::Version;
+use meridian_ir::Name;
 use meridian_ir::hash_policy::RequestHash;
+use meridian_ir::rbac::DenialDetails;
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -29,6 +31,8 @@ pub(super) struct Progress {
     /// Why the last try failed, though another answer may have been found after it.
     pub(super) failure: Option<TransportFailure>,
     pub(super) ending: Option<Ending>,
+    /// The policy that denied it.
+    pub(super) denied_by: Option<Name>,
     /// What decides about the endpoint under consistent hashing.
     pub(super) hash: Option<Box<RequestHash>>,
     pub(super) retries_exhausted: bool,
@@ -86,7 +90,10 @@ impl Connection {
             trailers: &NoHeaders,
             response_code: self.response.status(),
             flags,
-            details: progress.ending.and_then(Ending::details),
+            details: match progress.ending {
+                Some(Ending::AccessDenied) => Some(Details::AccessDenied(DenialDetails(progress.denied_by.as_deref()))),
+                ending => ending.and_then(Ending::details),
+            },
             connection_termination: None,
             bytes_received: self.upload.bytes,
             bytes_sent: self.download.bytes + progress.own_bytes,

@@ -1,6 +1,7 @@
 //! What a filter chain needs on a worker: counters, logs, and where its routes are.
 
 use crate::access_log::LogHandle;
+use crate::rbac::AccessFilter;
 use crate::snapshot::{FilterPlan, HttpPlan, RouteRef, TcpPlan};
 use crate::stats::{HttpStats, TcpStats};
 use crate::worker::{Worker, WorkerRoutes};
@@ -23,6 +24,7 @@ pub struct HttpRuntime {
     /// The routes, where they are fixed in the chain.
     inline: Option<Rc<WorkerRoutes>>,
     logs: Vec<LogHandle>,
+    access: Vec<AccessFilter>,
     stats: Rc<HttpStats>,
 }
 
@@ -33,6 +35,8 @@ pub struct TcpRuntime {
     pub plan: Arc<TcpPlan>,
     /// Logs of its connections.
     pub logs: Vec<LogHandle>,
+    /// Who may connect.
+    pub access: Vec<AccessFilter>,
     /// Its counters.
     pub stats: Rc<TcpStats>,
 }
@@ -46,11 +50,13 @@ impl FilterRuntime {
                     RouteRef::Slot(_) => None,
                 },
                 logs: plan.manager.access_log.iter().map(|log| worker.logs.open(log)).collect(),
+                access: AccessFilter::of_requests(&plan.manager.rbac, &plan.manager.stat_prefix, &worker.stats),
                 stats: worker.stats.http(&plan.manager.stat_prefix),
                 plan: plan.clone(),
             })),
             FilterPlan::Tcp(plan) => Self::Tcp(Rc::new(TcpRuntime {
                 logs: plan.proxy.access_log.iter().map(|log| worker.logs.open(log)).collect(),
+                access: AccessFilter::of_connections(&plan.proxy.rbac, &worker.stats),
                 stats: worker.stats.tcp(&plan.proxy.stat_prefix),
                 plan: plan.clone(),
             })),
@@ -70,6 +76,11 @@ impl HttpRuntime {
             RouteRef::Slot(slot) => worker.routes(slot.index),
             RouteRef::Inline(_) => self.inline.clone(),
         }
+    }
+
+    /// Who may do what, in the order in which it is asked.
+    pub fn access(&self) -> &[AccessFilter] {
+        &self.access
     }
 
     /// Logs of its requests.

@@ -2,6 +2,7 @@
 
 use super::count::{Count, Kind};
 use super::istio::{Destination, RequestSeries, SeriesKey, TcpSeries, labels};
+use super::rbac::{RbacCounts, RbacScope};
 use super::sets::{ClusterCounts, ClusterSet, HostCounts, HttpCounts, HttpSet, ListenerCounts, TcpCounts};
 use super::{Histogram, HistogramView, Sample, Value, WorkerStats};
 use crate::ProxyOptions;
@@ -30,6 +31,7 @@ struct Tables {
     http: HashMap<Name, Shards<HttpSet>>,
     clusters: HashMap<Name, Shards<ClusterSet>>,
     tcp: HashMap<Name, Shards<TcpCounts>>,
+    rbac: HashMap<RbacScope, Shards<RbacCounts>>,
     hosts: HashMap<(Name, SocketAddr), Shards<HostCounts>>,
     requests: Vec<SeriesOf<RequestSeries>>,
     connections: Vec<SeriesOf<TcpSeries>>,
@@ -127,6 +129,10 @@ impl Stats {
         add(&mut self.tables().tcp, stat_prefix.clone(), TcpCounts::default())
     }
 
+    pub(super) fn add_rbac(&self, scope: &RbacScope) -> Arc<RbacCounts> {
+        add(&mut self.tables().rbac, scope.clone(), RbacCounts::default())
+    }
+
     pub(super) fn add_host(&self, cluster: &Name, address: SocketAddr) -> HostStats {
         HostStats(add(&mut self.tables().hosts, (cluster.clone(), address), HostCounts::default()))
     }
@@ -186,6 +192,9 @@ impl Stats {
         for (name, shards) in &tables.tcp {
             let scope = Scope { kind: "tcp", label: "tcp_prefix", name };
             scope.counts(TcpCounts::FIELDS, &live(shards), |set| set, &mut samples);
+        }
+        for (scope, shards) in &tables.rbac {
+            scope.samples(&live(shards), &mut samples);
         }
         for plan in tables.plans.values().filter_map(Weak::upgrade) {
             super::plans::samples(&plan, &mut samples);
@@ -291,6 +300,7 @@ impl Tables {
         table(&mut self.http);
         table(&mut self.clusters);
         table(&mut self.tcp);
+        table(&mut self.rbac);
         table(&mut self.hosts);
         self.plans.retain(|_, plan| plan.strong_count() > 0);
         self.requests.retain(|entry| entry.series.strong_count() > 0);

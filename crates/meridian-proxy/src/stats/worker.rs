@@ -1,6 +1,7 @@
 //! A worker's side: what is counted while connections and requests run.
 
 use super::istio::{Destination, RequestSeries, SeriesKey, TcpSeries};
+use super::rbac::{RbacCounts, RbacScope, RbacStats};
 use super::registry::{HostStats, Stats};
 use super::sets::{ClusterSet, HttpSet, ListenerCounts, TcpCounts};
 use crate::outcome::{Ending, Flag, Flags};
@@ -22,6 +23,7 @@ pub struct WorkerStats {
     http: RefCell<Known<HttpStats>>,
     clusters: RefCell<Known<ClusterStats>>,
     tcp: RefCell<Known<TcpStats>>,
+    rbac: RefCell<HashMap<RbacScope, std::sync::Weak<RbacCounts>>>,
 }
 
 /// Things by name, as long as they are used.
@@ -60,6 +62,7 @@ impl WorkerStats {
             http: RefCell::default(),
             clusters: RefCell::default(),
             tcp: RefCell::default(),
+            rbac: RefCell::default(),
         }
     }
 
@@ -84,6 +87,19 @@ impl WorkerStats {
     pub fn tcp(&self, stat_prefix: &Name) -> Rc<TcpStats> {
         let make = || TcpStats { stats: self.stats.clone(), stat_prefix: stat_prefix.clone(), counts: OnceCell::new() };
         self.tcp.borrow_mut().get_or(stat_prefix, make)
+    }
+
+    /// The counters of access control.
+    #[must_use]
+    pub fn rbac(&self, scope: &RbacScope) -> RbacStats {
+        let mut known = self.rbac.borrow_mut();
+        let counts = known.get(scope).and_then(std::sync::Weak::upgrade).unwrap_or_else(|| {
+            known.retain(|_, counts| counts.strong_count() > 0);
+            let counts = self.stats.add_rbac(scope);
+            known.insert(scope.clone(), Arc::downgrade(&counts));
+            counts
+        });
+        RbacStats(counts)
     }
 
     /// The counters of a cluster, by its name.
