@@ -98,6 +98,8 @@ pub(crate) fn admit_update(
             set_or_remove(&mut object, "status", status);
         }
         None if resource.status_subresource => set_or_remove(&mut object, "status", old.get("status").cloned()),
+        // A token is asked for, not written.
+        Some(Subresource::Token) => return Err(ApiError::method_not_allowed()),
         None => {}
     }
     defaults::changed_object(resource, &old, &mut object);

@@ -49,6 +49,7 @@ impl Api {
             if api.store.get(&Key::namespace(name)).is_none() {
                 api.create(&target, namespace, &Default::default()).await?;
             }
+            api.make_default_service_account(name).await?;
         }
         Ok(api)
     }

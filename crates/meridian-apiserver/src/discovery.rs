@@ -13,6 +13,9 @@ const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list",
 /// What can be done with their status.
 const STATUS_VERBS: [&str; 3] = ["get", "patch", "update"];
 
+/// What is sent to the subresource `token`: group, version, kind.
+const TOKEN_REQUEST: (&str, &str, &str) = ("authentication.k8s.io", "v1", "TokenRequest");
+
 /// `APIVersions` of the core group.
 pub(crate) fn core_versions() -> Value {
     json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
@@ -36,8 +39,13 @@ pub(crate) fn group(name: &str) -> Option<Value> {
 
 /// Every group but core, with its versions.
 fn named_groups() -> Vec<(&'static str, Vec<&'static str>)> {
-    let reviews = REVIEW_GROUPS.iter().map(|(group, version, ..)| (*group, vec![*version]));
-    resource::groups().into_iter().filter(|(group, _)| !group.is_empty()).chain(reviews).collect()
+    let mut groups: Vec<_> = resource::groups().into_iter().filter(|(group, _)| !group.is_empty()).collect();
+    for (group, version, ..) in REVIEW_GROUPS {
+        if groups.iter().all(|(known, _)| known != group) {
+            groups.push((*group, vec![*version]));
+        }
+    }
+    groups
 }
 
 fn group_value(group: &str, versions: &[&str]) -> Value {
@@ -62,6 +70,17 @@ pub(crate) fn resource_list(group: &str, version: &str) -> Value {
         });
         names(resource, &mut entry);
         resources.push(entry);
+        if resource.is_service_accounts() {
+            resources.push(json!({
+                "name": format!("{}/token", resource.plural),
+                "singularName": "",
+                "namespaced": true,
+                "group": TOKEN_REQUEST.0,
+                "version": TOKEN_REQUEST.1,
+                "kind": TOKEN_REQUEST.2,
+                "verbs": ["create"],
+            }));
+        }
         if resource.status_subresource {
             resources.push(json!({
                 "name": format!("{}/status", resource.plural),
@@ -132,6 +151,10 @@ fn aggregated_resource(resource: &ApiResource, version: &str) -> Value {
         "verbs": VERBS,
     });
     names(resource, &mut entry);
+    if resource.is_service_accounts() {
+        let kind = json!({"group": TOKEN_REQUEST.0, "version": TOKEN_REQUEST.1, "kind": TOKEN_REQUEST.2});
+        entry["subresources"] = json!([{"subresource": "token", "responseKind": kind, "verbs": ["create"]}]);
+    }
     if resource.status_subresource {
         entry["subresources"] = json!([{"subresource": "status", "responseKind": kind, "verbs": STATUS_VERBS}]);
     }

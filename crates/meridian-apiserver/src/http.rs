@@ -15,7 +15,7 @@ use crate::error::{ApiError, deleted_status};
 use crate::media::{self, Form};
 use crate::patch::Patch;
 use crate::query::{ListOptions, Query, WriteOptions};
-use crate::target::{self, Objects, Review, Target};
+use crate::target::{self, Objects, Review, Subresource, Target};
 use crate::watch::{self, WatchSettings};
 use crate::{discovery, openapi, render, version};
 
@@ -71,7 +71,7 @@ async fn route(api: &Api, settings: &WatchSettings, request: Request<Incoming>) 
         }
         Target::Review(review) => {
             let body = read_body(body).await?;
-            context.review(review, &body)
+            context.review(review, &body).await
         }
         document if context.method == Method::GET => context.document(&document),
         _ => Err(ApiError::method_not_allowed()),
@@ -136,6 +136,13 @@ impl Context<'_> {
         let form = media::form(self.accept.as_deref(), &self.query)?;
         let one = target.name.is_some();
         match (&self.method, one) {
+            (&Method::POST, true) if target.subresource == Some(Subresource::Token) => {
+                let options = WriteOptions::parse(&self.query)?;
+                let request = media::read_object(self.content_type.as_deref(), body)?;
+                let answer = self.api.create_token(&target, request, options.dry_run).await?;
+                Ok(json_response(201, &answer))
+            }
+            _ if target.subresource == Some(Subresource::Token) => Err(ApiError::method_not_allowed()),
             (&Method::GET, _) if self.query.flag("watch") => {
                 let options = ListOptions::parse(&self.query)?;
                 let pieces = watch::start(self.api, target, options, form, self.settings.clone())?;
@@ -230,7 +237,7 @@ impl Context<'_> {
     }
 
     /// Everybody who reaches this server may do everything.
-    fn review(&self, review: Review, body: &[u8]) -> Result<Response<Answer>, ApiError> {
+    async fn review(&self, review: Review, body: &[u8]) -> Result<Response<Answer>, ApiError> {
         if self.method != Method::POST {
             return Err(ApiError::method_not_allowed());
         }
@@ -240,6 +247,7 @@ impl Context<'_> {
         }
         review_object["status"] = match review {
             Review::SelfSubjectAccess => json!({"allowed": true}),
+            Review::Token => self.api.token_review(&review_object["spec"]).await?,
             Review::SelfSubject => json!({"userInfo": {"username": "meridian", "groups": ["system:masters"]}}),
         };
         Ok(json_response(201, &review_object))

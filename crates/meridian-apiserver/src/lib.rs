@@ -26,6 +26,7 @@ mod server;
 mod stop;
 mod table;
 mod target;
+mod token;
 mod version;
 mod watch;
 
@@ -33,3 +34,4 @@ pub use api::Api;
 pub use error::{ApiError, Reason};
 pub use kubeconfig::kubeconfig;
 pub use server::{Options, Server};
+pub use token::review::Tokens;

@@ -73,6 +73,11 @@ impl ApiResource {
         !self.group.contains('.') || (self.group.ends_with(".k8s.io") && !CUSTOM.contains(&self.group))
     }
 
+    /// Whether this is the collection of service accounts, for which tokens can be asked for.
+    pub fn is_service_accounts(&self) -> bool {
+        self.group.is_empty() && self.plural == "serviceaccounts"
+    }
+
     /// Whether this is the collection of namespaces.
     pub fn is_namespaces(&self) -> bool {
         self.group.is_empty() && self.plural == "namespaces"

@@ -40,6 +40,8 @@ pub(crate) enum Review {
     SelfSubjectAccess,
     /// Who am I?
     SelfSubject,
+    /// Whose token is this?
+    Token,
 }
 
 /// Objects of one resource: all, those of a namespace, or one.
@@ -65,6 +67,8 @@ impl Objects {
 pub(crate) enum Subresource {
     /// Its status.
     Status,
+    /// A token for a service account.
+    Token,
 }
 
 /// Finds the meaning of a path; `None` when it has none.
@@ -91,6 +95,7 @@ pub(crate) fn parse(path: &str) -> Option<Target> {
         ["apis", group, version] => version_of(group, version, Target::Resources)?,
         ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => Target::Review(Review::SelfSubjectAccess),
         ["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"] => Target::Review(Review::SelfSubject),
+        ["apis", "authentication.k8s.io", "v1", "tokenreviews"] => Target::Review(Review::Token),
         ["api", version, ref rest @ ..] => objects("", version, rest)?,
         ["apis", group, version, ref rest @ ..] => objects(group, version, rest)?,
         _ => return None,
@@ -100,6 +105,7 @@ pub(crate) fn parse(path: &str) -> Option<Target> {
 /// Groups that hold reviews only.
 pub(crate) const REVIEW_GROUPS: &[(&str, &str, &str, &str, Review)] = &[
     ("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", Review::SelfSubject),
+    ("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", Review::Token),
     ("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", Review::SelfSubjectAccess),
 ];
 
@@ -125,13 +131,18 @@ fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Target> {
         [plural] => (*plural, None, None),
         [plural, name] => (*plural, Some(*name), None),
         [plural, name, "status"] => (*plural, Some(*name), Some(Subresource::Status)),
+        [plural, name, "token"] => (*plural, Some(*name), Some(Subresource::Token)),
         _ => return None,
     };
     let resource = resource::by_plural(group, plural)?;
     let version = resource.versions.iter().find(|served| **served == version)?;
     // An object of a namespaced resource has no URL outside a namespace, and the other way round.
     let misplaced = if resource.namespaced { namespace.is_none() && name.is_some() } else { namespace.is_some() };
-    let unknown_part = subresource.is_some() && !resource.status_subresource;
+    let unknown_part = match subresource {
+        Some(Subresource::Status) => !resource.status_subresource,
+        Some(Subresource::Token) => !resource.is_service_accounts(),
+        None => false,
+    };
     if misplaced || unknown_part {
         return None;
     }

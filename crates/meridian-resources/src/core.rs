@@ -8,6 +8,7 @@ pub mod pod;
 pub(crate) mod rules;
 pub mod secret;
 pub mod service;
+pub mod service_account;
 
 pub use config_map::ConfigMap;
 pub use endpoint_slice::EndpointSlice;
@@ -16,6 +17,7 @@ pub use namespace::Namespace;
 pub use pod::Pod;
 pub use secret::Secret;
 pub use service::Service;
+pub use service_account::ServiceAccount;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

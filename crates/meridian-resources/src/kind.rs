@@ -144,13 +144,14 @@ impl std::fmt::Debug for Column {
     }
 }
 
-static ALL: [&Kind; 16] = [
+static ALL: [&Kind; 17] = [
     &crate::core::namespace::KIND,
     &crate::core::service::KIND,
     &crate::core::endpoints::KIND,
     &crate::core::secret::KIND,
     &crate::core::config_map::KIND,
     &crate::core::pod::KIND,
+    &crate::core::service_account::KIND,
     &crate::core::endpoint_slice::KIND,
     &crate::networking::ingress::KIND,
     &crate::networking::ingress_class::KIND,

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::core::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, Secret, Service};
+use crate::core::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, Secret, Service, ServiceAccount};
 use crate::error::FieldError;
 use crate::istio::{
     AuthorizationPolicy, DestinationRule, Gateway, PeerAuthentication, ServiceEntry, VirtualService, WorkloadEntry,
@@ -156,6 +156,7 @@ resources!(
     Secret,
     ConfigMap,
     Pod,
+    ServiceAccount,
     Ingress,
     IngressClass,
 );

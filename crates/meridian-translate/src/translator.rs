@@ -260,7 +260,7 @@ impl Translator {
                     self.changes.authorization_policies.insert(key);
                 }
             }
-            Resource::Namespace(_) => {}
+            Resource::Namespace(_) | Resource::ServiceAccount(_) => {}
         }
     }
 

@@ -48,6 +48,9 @@ impl Api {
         }
         let object = self.store.create(key, object).await?;
         reservation.keep();
+        if target.resource.is_namespaces() {
+            self.make_default_service_account(&object.key().name).await?;
+        }
         Ok(Written { object, warnings })
     }
 

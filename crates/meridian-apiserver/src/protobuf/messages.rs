@@ -63,11 +63,14 @@ pub(super) fn find(api_version: &str, kind: &str) -> Option<&'static Message> {
         ("v1", "Namespace") => &NAMESPACE,
         ("v1", "Secret") => &SECRET,
         ("v1", "Service") => &SERVICE,
+        ("v1", "ServiceAccount") => &SERVICE_ACCOUNT,
         ("discovery.k8s.io/v1", "EndpointSlice") => &ENDPOINT_SLICE,
         ("networking.k8s.io/v1", "Ingress") => &INGRESS,
         ("networking.k8s.io/v1", "IngressClass") => &INGRESS_CLASS,
         ("authorization.k8s.io/v1", "SelfSubjectAccessReview") => &SELF_SUBJECT_ACCESS_REVIEW,
         ("authentication.k8s.io/v1", "SelfSubjectReview") => &SELF_SUBJECT_REVIEW,
+        ("authentication.k8s.io/v1", "TokenRequest") => &TOKEN_REQUEST,
+        ("authentication.k8s.io/v1", "TokenReview") => &TOKEN_REVIEW,
         (_, "DeleteOptions") => &DELETE_OPTIONS,
         _ => return None,
     })
@@ -472,6 +475,67 @@ static EMPTY: Message =
 
 static USER_INFO: Message =
     Message { name: "UserInfo", fields: &[one(1, "username", Text), one(2, "uid", Text), many(3, "groups", Text)] };
+
+static SERVICE_ACCOUNT: Message = Message {
+    name: "ServiceAccount",
+    fields: &[
+        METADATA,
+        many(2, "secrets", Type::Message(&OBJECT_REFERENCE)),
+        many(3, "imagePullSecrets", Type::Message(&LOCAL_OBJECT_REFERENCE)),
+        optional(4, "automountServiceAccountToken", Bool),
+    ],
+};
+
+static LOCAL_OBJECT_REFERENCE: Message = Message { name: "LocalObjectReference", fields: &[one(1, "name", Text)] };
+
+static TOKEN_REQUEST: Message = Message {
+    name: "TokenRequest",
+    fields: &[
+        METADATA,
+        one(2, "spec", Type::Message(&TOKEN_REQUEST_SPEC)),
+        one(3, "status", Type::Message(&TOKEN_REQUEST_STATUS)),
+    ],
+};
+
+static TOKEN_REQUEST_SPEC: Message = Message {
+    name: "TokenRequestSpec",
+    fields: &[
+        many(1, "audiences", Text),
+        optional(3, "boundObjectRef", Type::Message(&BOUND_OBJECT_REFERENCE)),
+        optional(4, "expirationSeconds", Number),
+    ],
+};
+
+static BOUND_OBJECT_REFERENCE: Message = Message {
+    name: "BoundObjectReference",
+    fields: &[one(1, "kind", Text), one(2, "apiVersion", Text), one(3, "name", Text), one(4, "uid", Text)],
+};
+
+static TOKEN_REQUEST_STATUS: Message =
+    Message { name: "TokenRequestStatus", fields: &[one(1, "token", Text), one(2, "expirationTimestamp", Time)] };
+
+static TOKEN_REVIEW: Message = Message {
+    name: "TokenReview",
+    fields: &[
+        METADATA,
+        one(2, "spec", Type::Message(&TOKEN_REVIEW_SPEC)),
+        one(3, "status", Type::Message(&TOKEN_REVIEW_STATUS)),
+    ],
+};
+
+static TOKEN_REVIEW_SPEC: Message =
+    Message { name: "TokenReviewSpec", fields: &[one(1, "token", Text), many(2, "audiences", Text)] };
+
+/// Clients send it empty.
+static TOKEN_REVIEW_STATUS: Message = Message {
+    name: "TokenReviewStatus",
+    fields: &[
+        one(1, "authenticated", Bool),
+        one(2, "user", Type::Message(&USER_INFO)),
+        one(3, "error", Text),
+        many(4, "audiences", Text),
+    ],
+};
 
 static DELETE_OPTIONS: Message = Message {
     name: "DeleteOptions",

@@ -12,10 +12,10 @@ const ROUTES: &str = "/apis/networking.istio.io/v1/namespaces/default/virtualser
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
 /// An answer: status code, headers as they came, and the body.
-struct Answer {
-    code: u16,
+pub(crate) struct Answer {
+    pub(crate) code: u16,
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -25,7 +25,7 @@ impl Answer {
 }
 
 /// One request on a connection of its own.
-async fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+pub(crate) async fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
     let length = body.len();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"

@@ -4,4 +4,5 @@ mod http;
 mod ingress;
 mod kubectl;
 mod support;
+mod tokens;
 mod watch;
