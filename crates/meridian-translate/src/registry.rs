@@ -3,6 +3,7 @@
 pub(crate) mod endpoints;
 pub(crate) mod locality;
 pub(crate) mod service;
+pub(crate) mod workload;
 
 use crate::key::Key;
 use meridian_ir::Name;

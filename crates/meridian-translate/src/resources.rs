@@ -2,12 +2,14 @@
 
 use crate::istio::peer_authentication::PeerAuthentications;
 use crate::key::Key;
+use crate::proxy::node::ProxyNode;
 use meridian_ir::Name;
 use meridian_resources::core::endpoint_slice::SERVICE_NAME_LABEL;
 use meridian_resources::core::{ConfigMap, EndpointSlice, Endpoints, Pod, Secret};
 use meridian_resources::istio::{AuthorizationPolicy, DestinationRule, Gateway, VirtualService, WorkloadEntry};
 use meridian_resources::{Meta, Object, Spec};
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Objects of one kind.
@@ -27,6 +29,8 @@ pub(crate) struct Resources {
     pub(crate) endpoints: Objects<Endpoints>,
     pub(crate) workload_entries: BTreeMap<Key, Arc<Object<WorkloadEntry>>>,
     pub(crate) pods: BTreeMap<Key, Arc<Object<Pod>>>,
+    /// The sidecars that are configured, by the addresses of their workloads.
+    pub(crate) sidecars: HashMap<IpAddr, Arc<ProxyNode>>,
     /// EndpointSlices by the Service that their label names, then by their own name.
     slices: HashMap<Key, BTreeMap<Name, Arc<Object<EndpointSlice>>>>,
     /// The Service of each slice.

@@ -13,7 +13,7 @@ use crate::mesh::MeshConfig;
 use crate::pool::Pool;
 use crate::proxy::AnyProxy;
 use crate::proxy::credentials::WorkloadIdentity;
-use crate::proxy::node::{ProxyNode, selects};
+use crate::proxy::node::{ProxyKind, ProxyNode, selects};
 use crate::proxy::state::{Inputs, Stale};
 use crate::proxy::targets;
 use crate::registry::service::{Service, Source};
@@ -26,6 +26,7 @@ use meridian_resources::istio::{AuthorizationPolicy, DestinationRule, ServiceEnt
 use meridian_resources::{Object, ObjectRef, Resource, StringMap};
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How many times in one translation a similar name is looked for, which takes a look at every service.
@@ -170,6 +171,11 @@ impl Translator {
     /// Adds a proxy, or replaces the one of its id.
     pub fn add_proxy(&mut self, node: ProxyNode) {
         self.remove_proxy(&node.id.clone());
+        if node.kind == ProxyKind::Sidecar {
+            let attached = Arc::new(node.clone());
+            self.resources.sidecars.extend(node.ip_addresses.iter().map(|address| (*address, attached.clone())));
+            self.endpoints_at(&node.ip_addresses);
+        }
         self.proxies.push(AnyProxy::new(node));
         // What is said of Gateways and of what is bound to them depends on which proxies there are.
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
@@ -190,6 +196,11 @@ impl Translator {
 
     /// Removes a proxy.
     pub fn remove_proxy(&mut self, id: &str) {
+        let sidecars = self.resources.sidecars.values();
+        if let Some(attached) = sidecars.into_iter().find(|node| *node.id == *id).cloned() {
+            self.resources.sidecars.retain(|_, node| *node.id != *id);
+            self.endpoints_at(&attached.ip_addresses);
+        }
         self.proxies.retain(|proxy| *proxy.node().id != *id);
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
         self.policies_apply_anew();
@@ -247,7 +258,7 @@ impl Translator {
             Resource::PeerAuthentication(object) => {
                 let key = Key::of(&object.meta);
                 if self.resources.peer_authentications.put(object) {
-                    self.changes.peer_authentications.insert(key);
+                    self.peer_authentication_changed(key);
                 }
             }
             Resource::AuthorizationPolicy(object) => {
@@ -303,8 +314,8 @@ impl Translator {
                 }
             }
             "PeerAuthentication" => {
-                let removed = self.resources.peer_authentications.remove(&key);
-                self.changes.peer_authentications.extend(removed.then_some(key));
+                let removed = self.resources.peer_authentications.remove(&key).then_some(key);
+                removed.into_iter().for_each(|key| self.peer_authentication_changed(key));
             }
             "Endpoints" => {
                 let before = self.resources.endpoints.remove(&key);
@@ -498,6 +509,24 @@ impl Translator {
         if self.proxies.iter().any(|proxy| proxy.node().name == key.name && proxy.node().namespace == key.namespace) {
             self.changes.pods.insert(key);
         }
+    }
+
+    /// Clients speak mutual TLS to the workloads of a namespace, or of the mesh, as PeerAuthentications say.
+    fn peer_authentication_changed(&mut self, key: Key) {
+        if key.namespace == self.mesh.root_namespace {
+            self.changes.endpoints.extend(self.registry.all_hosts().cloned());
+        } else {
+            let hosts = self.registry.services_in(&key.namespace).map(|service| service.host.clone());
+            self.changes.endpoints.extend(hosts);
+        }
+        self.changes.peer_authentications.insert(key);
+    }
+
+    /// Notes the services that have endpoints at one of `addresses`.
+    fn endpoints_at(&mut self, addresses: &[IpAddr]) {
+        let services = self.registry.all();
+        let concerned = services.filter(|service| targets::has_endpoint_at(&self.resources, service, addresses));
+        self.changes.endpoints.extend(concerned.map(|service| service.host.clone()));
     }
 
     fn endpoints_of_service(&mut self, service: &Key) {

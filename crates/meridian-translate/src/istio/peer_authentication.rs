@@ -84,21 +84,39 @@ impl PeerAuthentications {
     /// What the workload with `labels` in `namespace` takes: the oldest object of each scope counts, and what a
     /// narrower scope leaves unset the next wider one says (Istio's `ComposePeerAuthentication`).
     pub(crate) fn modes(&self, root_namespace: &str, namespace: &str, labels: &StringMap) -> Modes {
+        let (general, of_workload) = self.general(root_namespace, namespace, Some(labels));
+        let ports = of_workload.into_iter().flat_map(|object| &object.spec.port_level_mtls);
+        Modes { general, ports: ports.map(|(port, settings)| (*port, mode(Some(*settings), general))).collect() }
+    }
+
+    /// The mode of one port of a workload; without labels that of its namespace.
+    pub(crate) fn mode(&self, root_namespace: &str, namespace: &str, labels: Option<&StringMap>, port: u16) -> Mode {
+        if self.by_namespace.is_empty() {
+            return Mode::Permissive;
+        }
+        let (general, of_workload) = self.general(root_namespace, namespace, labels);
+        let of_port = of_workload.and_then(|object| object.spec.port_level_mtls.get(&port));
+        of_port.map_or(general, |settings| mode(Some(*settings), general))
+    }
+
+    /// The mode of ports that have none of their own, and the object that may give them one.
+    fn general(
+        &self,
+        root_namespace: &str,
+        namespace: &str,
+        labels: Option<&StringMap>,
+    ) -> (Mode, Option<&Arc<Object<PeerAuthentication>>>) {
         let general = |namespace: &str| self.in_namespace(namespace).find(|object| !object.spec.is_selective());
         let of_mesh = general(root_namespace);
         let of_namespace = general(namespace).filter(|_| namespace != root_namespace);
         let selecting = |object: &&Arc<Object<PeerAuthentication>>| {
-            let selector = object.spec.selector.as_ref().map(|selector| &selector.match_labels);
-            selector.is_some_and(|wanted| !wanted.is_empty() && selects(wanted, labels))
+            let wanted = object.spec.selector.as_ref().map(|selector| &selector.match_labels);
+            let wanted = wanted.filter(|wanted| !wanted.is_empty());
+            wanted.zip(labels).is_some_and(|(wanted, labels)| selects(wanted, labels))
         };
         let of_workload = self.in_namespace(namespace).find(selecting).filter(|_| namespace != root_namespace);
-        let mut modes = Modes { general: Mode::Permissive, ports: BTreeMap::new() };
-        for object in [of_mesh, of_namespace, of_workload].into_iter().flatten() {
-            modes.general = mode(object.spec.mtls, modes.general);
-        }
-        let ports = of_workload.into_iter().flat_map(|object| &object.spec.port_level_mtls);
-        modes.ports = ports.map(|(port, settings)| (*port, mode(Some(*settings), modes.general))).collect();
-        modes
+        let layers = [of_mesh, of_namespace, of_workload].into_iter().flatten();
+        (layers.fold(Mode::Permissive, |parent, object| mode(object.spec.mtls, parent)), of_workload)
     }
 
     /// What is to be said of an object because of others and because of where it is.

@@ -10,6 +10,7 @@ use meridian_ir::tls::{
 };
 use meridian_ir::{Name, StringMatch};
 use meridian_resources::istio::destination_rule::{ClientTlsMode, ClientTlsSettings};
+use std::collections::BTreeSet;
 
 /// The settings of a cluster, as Istio gives them to Envoy: without a server name that of the request's Host is sent,
 /// and verified unless names are given; without authorities those of the system are trusted. `None` when a certificate
@@ -44,6 +45,38 @@ pub(crate) fn compile(
         tls.validate_sni = settings.sni.is_empty() && settings.subject_alt_names.is_empty();
     }
     Some(tls)
+}
+
+/// Mutual TLS of the mesh towards the workloads of `identities`, where nobody asked for it (automatic mutual TLS).
+pub(crate) fn automatic(
+    id: &ClusterId,
+    service: &Service,
+    protocol: UpstreamProtocol,
+    identities: &BTreeSet<Name>,
+) -> UpstreamTls {
+    let settings = ClientTlsSettings { mode: ClientTlsMode::IstioMutual, ..ClientTlsSettings::default() };
+    let mut tls = UpstreamTls {
+        certificate: None,
+        validation: PeerValidation::default(),
+        validate_sni: false,
+        sni: UpstreamSni::None,
+        alpn: if protocol == UpstreamProtocol::Http2 { vec!["h2".into()] } else { Vec::new() },
+        min_version: TlsVersion::Tls12,
+        max_version: TlsVersion::Tls13,
+    };
+    in_the_mesh(&mut tls, &settings, id, service);
+    expect(&mut tls, identities);
+    tls
+}
+
+/// Demands that endpoints are one of `identities`, or have a name that `tls` demands already.
+pub(crate) fn expect(tls: &mut UpstreamTls, identities: &BTreeSet<Name>) {
+    for identity in identities {
+        let name = StringMatch::Exact(identity.clone());
+        if !tls.validation.subject_alt_names.contains(&name) {
+            tls.validation.subject_alt_names.push(name);
+        }
+    }
 }
 
 /// The mesh's own certificates on both sides.

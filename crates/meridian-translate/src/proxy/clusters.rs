@@ -1,17 +1,20 @@
 //! The clusters that a proxy's routes and chains can reach, counted, and kept in its configuration.
 
 use crate::istio::cluster::{self, Built, ClusterId, Parts};
-use crate::istio::destination_rule::DestinationRules;
+use crate::istio::destination_rule::{DestinationRules, Policy};
+use crate::istio::peer_authentication::Mode;
+use crate::istio::upstream_tls;
 use crate::key::Key;
 use crate::mesh::MeshConfig;
 use crate::proxy::node::{ProxyKind, ProxyNode};
 use crate::registry::Registry;
 use crate::registry::endpoints::endpoints;
-use crate::registry::locality::Preference;
+use crate::registry::locality::{Located, Preference};
 use crate::registry::service::{Port, Service, Source, TargetPort};
 use crate::resources::Resources;
 use meridian_ir::cluster::{Discovery, LbPolicy, UpstreamProtocol};
 use meridian_ir::{Cluster, Endpoints, Name, ProxyConfig};
+use meridian_resources::istio::destination_rule::ClientTlsMode;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -210,14 +213,52 @@ fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
     if sources.node.kind == ProxyKind::Sidecar {
         on_sidecar(&mut cluster, service, service.port(id.port)?);
     }
+    let located = endpoints(sources.resources, sources.mesh, service, service.port(id.port)?, labels);
+    if !id.sni_dnat {
+        mesh_tls(sources, &mut cluster, id, service, &policy, &located);
+    }
+    cluster.service = Some(Arc::new(service.name_for_metrics()));
     let endpoints = match cluster.discovery {
         Discovery::OriginalDst => Endpoints::default(),
         _ => {
             let detects_outliers = cluster.outlier_detection.is_some();
             let preference = Preference::new(policy.load_balancer, detects_outliers, sources.node, sources.mesh);
             cluster.locality_weighted = preference.is_weighted();
-            preference.apply(endpoints(sources.resources, service, service.port(id.port)?, labels))
+            preference.apply(located)
         }
     };
     Some((cluster, endpoints))
+}
+
+/// Mutual TLS of the mesh: towards the identities of the endpoints where a DestinationRule asks for it, and where no
+/// rule says anything of TLS towards those endpoints that speak it. Where nobody knows which endpoint a connection goes
+/// to, all of them have to.
+fn mesh_tls(
+    sources: Sources<'_>,
+    cluster: &mut Cluster,
+    id: &ClusterId,
+    service: &Service,
+    policy: &Policy<'_>,
+    located: &Located<'_>,
+) {
+    if let Some(settings) = policy.tls {
+        if settings.mode == ClientTlsMode::IstioMutual
+            && settings.subject_alt_names.is_empty()
+            && let Some(tls) = &mut cluster.tls
+        {
+            upstream_tls::expect(Arc::make_mut(tls), &located.identities);
+        }
+        return;
+    }
+    let Sources { mesh, resources, .. } = sources;
+    let mode = || resources.peer_authentications.mode(&mesh.root_namespace, service.namespace(), None, 0);
+    if !mesh.auto_mtls || service.is_external() || mode() == Mode::Disable {
+        return;
+    }
+    let automatic = || Arc::new(upstream_tls::automatic(id, service, cluster.protocol, &located.identities));
+    if cluster.discovery != Discovery::OriginalDst {
+        cluster.auto_tls = Some(automatic());
+    } else if !located.endpoints.is_empty() && located.endpoints.iter().all(|endpoint| endpoint.mesh_tls) {
+        cluster.tls = Some(automatic());
+    }
 }

@@ -50,13 +50,23 @@ fn selects_proxy(service: &Service, node: &ProxyNode) -> bool {
     }
 }
 
-fn has_endpoint_at(resources: &Resources, service: &Service, addresses: &[IpAddr]) -> bool {
+/// Whether `service` has an endpoint at one of `addresses`, ready or not.
+pub(crate) fn has_endpoint_at(resources: &Resources, service: &Service, addresses: &[IpAddr]) -> bool {
     let own = |text: &str| text.parse::<IpAddr>().is_ok_and(|address| addresses.contains(&address));
     if addresses.is_empty() {
         return false;
     }
     match &service.source {
-        Source::ServiceEntry(object) => object.spec.endpoints.iter().any(|endpoint| own(&endpoint.address)),
+        Source::ServiceEntry(object) => match &object.spec.workload_selector {
+            None => object.spec.endpoints.iter().any(|endpoint| own(&endpoint.address)),
+            Some(selector) => {
+                let namespace = &object.meta.namespace;
+                let mut entries = resources.workload_entries_in(namespace);
+                let mut pods = resources.pods_in(namespace);
+                entries.any(|entry| own(&entry.spec.address) && selects(&selector.labels, &entry.spec.labels))
+                    || pods.any(|pod| own(&pod.status.pod_ip) && selects(&selector.labels, &pod.meta.labels))
+            }
+        },
         Source::Service(object) => {
             let key = Key::of(&object.meta);
             let in_slices = resources
@@ -64,7 +74,11 @@ fn has_endpoint_at(resources: &Resources, service: &Service, addresses: &[IpAddr
                 .flat_map(|slice| &slice.spec.endpoints)
                 .any(|endpoint| endpoint.addresses.first().is_some_and(|address| own(address)));
             let subsets = resources.endpoints.get(&key).into_iter().flat_map(|object| &object.spec.subsets);
-            in_slices || subsets.flat_map(|subset| &subset.addresses).any(|address| own(&address.ip))
+            let selected = |labels| !object.spec.selector.is_empty() && selects(&object.spec.selector, labels);
+            let mut pods = resources.pods_in(&key.namespace);
+            in_slices
+                || subsets.flat_map(|subset| &subset.addresses).any(|address| own(&address.ip))
+                || pods.any(|pod| own(&pod.status.pod_ip) && selected(&pod.meta.labels))
         }
     }
 }

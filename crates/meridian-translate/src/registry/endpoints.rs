@@ -2,7 +2,9 @@
 
 use super::locality::{self, Located};
 use super::service::{Port, Service, Source, TargetPort};
+use super::workload::{Described, Known};
 use crate::key::Key;
+use crate::mesh::MeshConfig;
 use crate::proxy::node::selects;
 use crate::resources::Resources;
 use meridian_ir::Name;
@@ -11,7 +13,7 @@ use meridian_resources::core::endpoint_slice::{self, AddressType, EndpointCondit
 use meridian_resources::core::{self, ObjectReference, Pod};
 use meridian_resources::istio::service_entry::ServiceEntryResolution;
 use meridian_resources::istio::{ServiceEntry, WorkloadEntry};
-use meridian_resources::{Object, StringMap};
+use meridian_resources::{Meta, Object, StringMap};
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 
@@ -24,11 +26,13 @@ static NO_LABELS: StringMap = StringMap::new();
 /// none; see Istio's `endpoints[].ports` before `targetPort` before `number` for ServiceEntries.
 pub(crate) fn endpoints<'r>(
     resources: &'r Resources,
+    mesh: &MeshConfig,
     service: &'r Service,
     port: &Port,
     labels: &StringMap,
 ) -> Located<'r> {
-    let mut found = Found { labels, seen: HashSet::new(), located: Located::default() };
+    let in_mesh = !service.is_external();
+    let mut found = Found { resources, mesh, in_mesh, labels, seen: HashSet::new(), located: Located::default() };
     match &service.source {
         Source::Service(object) => of_service(resources, object, port, &mut found),
         Source::ServiceEntry(object) => of_service_entry(resources, &service.host, object, port, &mut found),
@@ -38,23 +42,43 @@ pub(crate) fn endpoints<'r>(
 
 /// Endpoints that were found, each address once.
 struct Found<'l, 'r> {
+    resources: &'r Resources,
+    mesh: &'l MeshConfig,
+    /// Whether the service is one of the mesh.
+    in_mesh: bool,
     labels: &'l StringMap,
     seen: HashSet<Address>,
     located: Located<'r>,
 }
 
 impl<'r> Found<'_, 'r> {
-    fn add(&mut self, address: Address, labels: &'r StringMap, weight: u32, locality: &str) {
+    fn add(&mut self, address: Address, described: Described<'r>, weight: u32, locality: &str) {
+        let labels = match described {
+            Described::Pod(pod) => &pod.meta.labels,
+            Described::Entry(entry, ..) => &entry.labels,
+            Described::Address(_) => &NO_LABELS,
+        };
+        let (ip, port) = match &address {
+            Address::Socket(address) => (Some(address.ip()), address.port()),
+            Address::Dns(_, port) => (None, *port),
+        };
+        let known = self.in_mesh.then(|| Known::new(self.resources, described, ip));
+        self.located.identities.extend(known.iter().flat_map(|known| known.identities(self.mesh)));
         if selects(self.labels, labels) && self.seen.insert(address.clone()) {
-            let (weight, locality) = (weight.max(1), locality.into());
-            self.located.endpoints.push(Endpoint { weight, locality, ..Endpoint::new(address) });
+            self.located.endpoints.push(Endpoint {
+                weight: weight.max(1),
+                locality: locality.into(),
+                mesh_tls: known.as_ref().is_some_and(|known| known.has_mesh_tls(self.resources, self.mesh, port)),
+                workload: known.as_ref().and_then(Known::for_metrics),
+                ..Endpoint::new(address)
+            });
             self.located.labels.push(labels);
         }
     }
 
-    fn add_ip(&mut self, ip: &str, port: u16, labels: &'r StringMap, locality: &str) {
+    fn add_ip(&mut self, ip: &str, port: u16, described: Described<'r>, locality: &str) {
         if let Ok(ip) = ip.parse::<IpAddr>() {
-            self.add(Address::Socket(SocketAddr::new(ip, port)), labels, 1, locality);
+            self.add(Address::Socket(SocketAddr::new(ip, port)), described, 1, locality);
         }
     }
 }
@@ -78,7 +102,7 @@ fn of_service<'r>(resources: &'r Resources, object: &'r Object<core::Service>, p
     if !object.spec.selector.is_empty() {
         for entry in resources.workload_entries_in(&key.namespace) {
             if selects(&object.spec.selector, &entry.spec.labels) {
-                add_workload(&entry.spec, port, false, found);
+                add_workload(&entry.spec, &entry.meta, port, false, found);
             }
         }
     }
@@ -101,12 +125,12 @@ fn of_slice<'r>(
     let Some(number) = number else { return };
     for endpoint in slice.spec.endpoints.iter().filter(|endpoint| is_ready(&endpoint.conditions)) {
         if let Some(ip) = endpoint.addresses.first() {
-            let labels = labels_of(resources, &slice.meta.namespace, endpoint.target_ref.as_ref(), ip);
-            let locality = match locality::of_labels(labels) {
+            let described = describe(resources, &slice.meta.namespace, endpoint.target_ref.as_ref(), ip);
+            let locality = match described.locality() {
                 known if !known.is_empty() => known,
                 _ => of_topology(endpoint),
             };
-            found.add_ip(ip, number, labels, &locality);
+            found.add_ip(ip, number, described, &locality);
         }
     }
 }
@@ -132,21 +156,34 @@ fn of_endpoints<'r>(
         let Some(number) = subset.ports.iter().find(|candidate| *candidate.name == *port.name) else { continue };
         let Ok(number) = u16::try_from(number.port) else { continue };
         for address in &subset.addresses {
-            let labels = labels_of(resources, &object.meta.namespace, address.target_ref.as_ref(), &address.ip);
-            found.add_ip(&address.ip, number, labels, &locality::of_labels(labels));
+            let described = describe(resources, &object.meta.namespace, address.target_ref.as_ref(), &address.ip);
+            found.add_ip(&address.ip, number, described, &described.locality());
         }
     }
 }
 
-/// The labels of the pod behind an address, by reference or by address.
-fn labels_of<'r>(
+impl Described<'_> {
+    fn locality(&self) -> String {
+        match self {
+            Self::Pod(pod) => locality::of_labels(&pod.meta.labels),
+            Self::Entry(entry, ..) => match &*entry.locality {
+                "" => locality::of_labels(&entry.labels),
+                locality => locality.to_owned(),
+            },
+            Self::Address(_) => String::new(),
+        }
+    }
+}
+
+/// The pod behind an address, by reference or by address.
+fn describe<'r>(
     resources: &'r Resources,
-    namespace: &Name,
+    namespace: &'r Name,
     target: Option<&ObjectReference>,
     ip: &str,
-) -> &'r StringMap {
+) -> Described<'r> {
     if resources.pods.is_empty() {
-        return &NO_LABELS;
+        return Described::Address(namespace);
     }
     let pod = match target.filter(|target| target.kind == "Pod") {
         Some(target) => {
@@ -155,7 +192,7 @@ fn labels_of<'r>(
         }
         None => resources.pods_in(namespace).find(|pod| !ip.is_empty() && pod.status.pod_ip == ip),
     };
-    pod.map_or(&NO_LABELS, |pod| &pod.meta.labels)
+    pod.map_or(Described::Address(namespace), |pod| Described::Pod(pod))
 }
 
 fn add_pod<'r>(pod: &'r Object<Pod>, port: &Port, found: &mut Found<'_, 'r>) {
@@ -166,8 +203,8 @@ fn add_pod<'r>(pod: &'r Object<Pod>, port: &Port, found: &mut Found<'_, 'r>) {
             .and_then(|container_port| u16::try_from(container_port.container_port).ok()),
     };
     if let Some(number) = number {
-        let labels = &pod.meta.labels;
-        found.add_ip(&pod.status.pod_ip, number, labels, &locality::of_labels(labels));
+        let described = Described::Pod(pod);
+        found.add_ip(&pod.status.pod_ip, number, described, &described.locality());
     }
 }
 
@@ -187,7 +224,7 @@ fn of_service_entry<'r>(
     if let Some(selector) = &object.spec.workload_selector {
         for entry in resources.workload_entries_in(&object.meta.namespace) {
             if selects(&selector.labels, &entry.spec.labels) {
-                add_workload(&entry.spec, port, dns, found);
+                add_workload(&entry.spec, &entry.meta, port, dns, found);
             }
         }
         for pod in resources.pods_in(&object.meta.namespace) {
@@ -196,16 +233,17 @@ fn of_service_entry<'r>(
             }
         }
     } else if !object.spec.endpoints.is_empty() {
-        object.spec.endpoints.iter().for_each(|endpoint| add_workload(endpoint, port, dns, found));
+        object.spec.endpoints.iter().for_each(|endpoint| add_workload(endpoint, &object.meta, port, dns, found));
     } else if dns
         && !host.starts_with('*')
         && let Some(number) = port.target_number()
     {
-        found.add(Address::Dns(host.clone(), number), &NO_LABELS, 1, "");
+        found.add(Address::Dns(host.clone(), number), Described::Address(&object.meta.namespace), 1, "");
     }
 }
 
-fn add_workload<'r>(entry: &'r WorkloadEntry, port: &Port, dns: bool, found: &mut Found<'_, 'r>) {
+/// An endpoint that an object of `meta` describes.
+fn add_workload<'r>(entry: &'r WorkloadEntry, meta: &'r Meta, port: &Port, dns: bool, found: &mut Found<'_, 'r>) {
     let own = entry.ports.get(&*port.name).and_then(|number| u16::try_from(*number).ok());
     let Some(number) = own.or(port.target_number()) else { return };
     let address = match entry.address.parse::<IpAddr>() {
@@ -214,11 +252,8 @@ fn add_workload<'r>(entry: &'r WorkloadEntry, port: &Port, dns: bool, found: &mu
         Err(_) if !dns || entry.address.starts_with("unix://") || entry.address.is_empty() => return,
         Err(_) => Address::Dns(entry.address.as_str().into(), number),
     };
-    let locality = match &*entry.locality {
-        "" => locality::of_labels(&entry.labels),
-        locality => locality.to_owned(),
-    };
-    found.add(address, &entry.labels, entry.weight, &locality);
+    let described = Described::Entry(entry, &meta.name, &meta.namespace);
+    found.add(address, described, entry.weight, &described.locality());
 }
 
 impl Port {

@@ -7,7 +7,7 @@ use meridian_ir::{Endpoints, Name};
 use meridian_resources::StringMap;
 use meridian_resources::istio::destination_rule::LocalityLoadBalancerSetting as Setting;
 use meridian_resources::istio::destination_rule::{Distribute, Failover, LoadBalancerSettings};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The label by which a workload says its locality: `region/zone/subzone`, or with dots.
 const LOCALITY_LABEL: &str = "istio-locality";
@@ -72,6 +72,8 @@ pub(crate) fn join(parts: [&str; 3]) -> String {
 pub(crate) struct Located<'r> {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) labels: Vec<&'r StringMap>,
+    /// Who the workloads behind the port are in the mesh, also those that a subset leaves out.
+    pub(crate) identities: BTreeSet<Name>,
 }
 
 /// How the endpoints of a cluster are preferred.
@@ -106,7 +108,7 @@ impl<'a> Preference<'a> {
 
     /// The endpoints in their order of preference. A proxy that does not know where it is prefers none by its place.
     pub(crate) fn apply(&self, located: Located<'_>) -> Endpoints {
-        let Located { mut endpoints, labels } = located;
+        let Located { mut endpoints, labels, .. } = located;
         let Some(setting) = self.setting else { return Endpoints { endpoints, locality_weights: Vec::new() } };
         let here = Locality::parse(&self.node.locality);
         let mut shares = None;

@@ -159,7 +159,7 @@ impl Builder<'_, '_> {
             return None;
         }
         let port = service.port(self.port)?;
-        let located = endpoints(self.scope.resources, service, port, &ALL);
+        let located = endpoints(self.scope.resources, self.scope.mesh, service, port, &ALL);
         let own = self.scope.node.ip_addresses.first();
         let mut addresses: Vec<IpAddr> = Vec::new();
         for endpoint in &located.endpoints {
