@@ -160,6 +160,7 @@ static ALL: [&Kind; 17] = [
     &crate::istio::destination_rule::KIND,
     &crate::istio::service_entry::KIND,
     &crate::istio::workload_entry::KIND,
+    &crate::istio::sidecar::KIND,
     &crate::istio::peer_authentication::KIND,
     &crate::istio::authorization_policy::KIND,
 ];

@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::core::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, Secret, Service, ServiceAccount};
 use crate::error::FieldError;
 use crate::istio::{
-    AuthorizationPolicy, DestinationRule, Gateway, PeerAuthentication, ServiceEntry, VirtualService, WorkloadEntry,
+    AuthorizationPolicy, DestinationRule, Gateway, PeerAuthentication, ServiceEntry, Sidecar, VirtualService,
+    WorkloadEntry,
 };
 use crate::kind::{Kind, converted};
 use crate::meta::Meta;
@@ -147,6 +148,7 @@ resources!(
     DestinationRule,
     ServiceEntry,
     WorkloadEntry,
+    Sidecar,
     PeerAuthentication,
     AuthorizationPolicy,
     Namespace,

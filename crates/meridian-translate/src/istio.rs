@@ -22,4 +22,5 @@ pub(crate) mod peer_authentication;
 pub(crate) mod retry;
 pub(crate) mod server_tls;
 pub(crate) mod service_entry;
+pub(crate) mod sidecar;
 pub(crate) mod upstream_tls;

@@ -6,7 +6,9 @@ use crate::proxy::node::ProxyNode;
 use meridian_ir::Name;
 use meridian_resources::core::endpoint_slice::SERVICE_NAME_LABEL;
 use meridian_resources::core::{ConfigMap, EndpointSlice, Endpoints, Pod, Secret};
-use meridian_resources::istio::{AuthorizationPolicy, DestinationRule, Gateway, VirtualService, WorkloadEntry};
+use meridian_resources::istio::{
+    AuthorizationPolicy, DestinationRule, Gateway, Sidecar, VirtualService, WorkloadEntry,
+};
 use meridian_resources::{Meta, Object, Spec};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -24,6 +26,7 @@ pub(crate) struct Resources {
     pub(crate) peer_authentications: PeerAuthentications,
     /// In order, so that those of a namespace are found.
     pub(crate) authorization_policies: BTreeMap<Key, Arc<Object<AuthorizationPolicy>>>,
+    pub(crate) sidecars: Objects<Sidecar>,
     pub(crate) secrets: Objects<Secret>,
     pub(crate) config_maps: Objects<ConfigMap>,
     pub(crate) endpoints: Objects<Endpoints>,

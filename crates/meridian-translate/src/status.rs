@@ -1,6 +1,7 @@
 //! What is said of objects: the conditions of each, told again only when they are others.
 
 use crate::condition::{Condition, Finding, Topic, conditions};
+use crate::istio;
 use crate::istio::delegate::Delegations;
 use crate::istio::{destination_rule, http_route, service_entry};
 use crate::key::Key;
@@ -19,7 +20,7 @@ use crate::translator::Changes;
 use meridian_resources::istio::{DestinationRule, VirtualService};
 use meridian_resources::istio::{
     authorization_policy as ap, destination_rule as dr, gateway, peer_authentication as pa, service_entry as se,
-    virtual_service,
+    sidecar, virtual_service,
 };
 use meridian_resources::networking::ingress;
 use meridian_resources::{Kind, Object, ObjectRef, StringMap};
@@ -53,6 +54,12 @@ impl Reports {
         }
         for key in reporter.destination_rules(changes).union(&stale.destination_rules) {
             self.say(&dr::KIND, key, reporter.destination_rule(key), &mut news);
+        }
+        if !changes.sidecars.is_empty() {
+            // Which of several counts depends on all of them.
+            for key in reporter.resources.sidecars.keys() {
+                self.say(&sidecar::KIND, key, reporter.sidecar(key), &mut news);
+            }
         }
         for key in changes.service_entries.union(&stale.service_entries) {
             self.say(&se::KIND, key, reporter.service_entry(key), &mut news);
@@ -308,6 +315,12 @@ impl Reporter<'_> {
     fn authorization_policy(&self, key: &Key) -> Option<Vec<Finding>> {
         let object = self.resources.authorization_policies.get(key)?;
         Some(authorization::findings(object, self.mesh, self.proxies.iter().map(AnyProxy::node)))
+    }
+
+    fn sidecar(&self, key: &Key) -> Option<Vec<Finding>> {
+        let object = self.resources.sidecars.get(key)?;
+        let nodes = self.proxies.iter().map(AnyProxy::node);
+        Some(istio::sidecar::findings(object, self.resources, self.mesh, nodes))
     }
 
     fn service_entry(&self, key: &Key) -> Option<Vec<Finding>> {

@@ -105,6 +105,7 @@ pub(crate) struct Changes {
     pub(crate) virtual_services: BTreeSet<Key>,
     pub(crate) destination_rules: BTreeSet<Key>,
     pub(crate) service_entries: BTreeSet<Key>,
+    pub(crate) sidecars: BTreeSet<Key>,
     pub(crate) peer_authentications: BTreeSet<Key>,
     pub(crate) authorization_policies: BTreeSet<Key>,
     /// Secrets and ConfigMaps.
@@ -203,6 +204,7 @@ impl Translator {
         }
         self.proxies.retain(|proxy| *proxy.node().id != *id);
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
+        self.changes.sidecars.extend(self.resources.sidecars.keys().cloned());
         self.policies_apply_anew();
     }
 
@@ -253,6 +255,12 @@ impl Translator {
                 let key = Key::of(&object.meta);
                 if put(&mut self.resources.config_maps, object).changed() {
                     self.changes.credentials.insert(Credential::ConfigMap(key));
+                }
+            }
+            Resource::Sidecar(object) => {
+                let key = Key::of(&object.meta);
+                if put(&mut self.resources.sidecars, object).changed() {
+                    self.changes.sidecars.insert(key);
                 }
             }
             Resource::PeerAuthentication(object) => {
@@ -312,6 +320,10 @@ impl Translator {
                     self.changes.pods.insert(key.clone());
                     self.endpoints_selected(&key.namespace, &before.meta.labels);
                 }
+            }
+            "Sidecar" => {
+                let before = self.resources.sidecars.remove(&key);
+                self.changes.sidecars.extend(before.map(|_| key));
             }
             "PeerAuthentication" => {
                 let removed = self.resources.peer_authentications.remove(&key).then_some(key);

@@ -136,7 +136,7 @@ fn unknown_kinds_say_which_are_known() {
         (
             "apiVersion: networking.istio.io/v1\nkind: VirtualSevice\n",
             "t.yaml:2:7: kind: found \"VirtualSevice\", allowed in networking.istio.io/v1: Gateway, VirtualService, \
-             DestinationRule, ServiceEntry, WorkloadEntry; did you mean \"VirtualService\"?",
+             DestinationRule, ServiceEntry, WorkloadEntry, Sidecar; did you mean \"VirtualService\"?",
         ),
         (
             "apiVersion: networking.istio.io/v2\nkind: Gateway\n",

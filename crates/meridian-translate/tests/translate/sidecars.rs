@@ -188,3 +188,147 @@ fn services_are_reached_and_the_rest_passes_or_is_blocked() {
     assert_eq!(wild.discovery, meridian_ir::cluster::Discovery::OriginalDst);
     assert_eq!(wild.port_override, Some(8080));
 }
+
+#[test]
+fn a_sidecar_narrows_what_is_seen() {
+    use Kind::{Bytes, Http, Tls};
+    let mut mesh = Mesh::with(SERVICES);
+    mesh.apply(
+        r#"
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default, creationTimestamp: "2026-01-01T00:00:00Z"}
+spec: {egress: [{hosts: ["./httpbin.default.svc.cluster.local", "*/web.example.com"]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: younger, creationTimestamp: "2026-01-02T00:00:00Z"}
+spec: {egress: [{hosts: ["~/*"]}]}
+"#,
+    );
+    let httpbin = "http:outbound|8000||httpbin.default.svc.cluster.local";
+    assert_eq!(mesh.send("10.1.0.1:8000", Http("httpbin")), httpbin);
+    assert_eq!(mesh.send("10.1.0.2:3306", Bytes), "PassthroughCluster");
+    assert_eq!(mesh.send("198.51.100.1:443", Tls("web.example.com")), "outbound|443||web.example.com");
+    assert_eq!(mesh.send("198.51.100.1:443", Tls("a.wild.example.org")), "PassthroughCluster");
+    assert!(!mesh.config.clusters.contains_key("outbound|3306||db.other.svc.cluster.local"));
+    let conflict = &mesh.statuses["Sidecar default/younger"][0];
+    assert_eq!((conflict.status, conflict.reason), (false, "Conflicted"), "{conflict:?}");
+    assert!(mesh.statuses["Sidecar default/default"].iter().all(|condition| condition.status));
+
+    // One that selects the workload wins whole, its policy too.
+    mesh.apply(
+        r#"
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: selecting, creationTimestamp: "2026-01-03T00:00:00Z"}
+spec:
+  workloadSelector: {labels: {app: client}}
+  outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+  egress: [{hosts: ["other/*"]}]
+"#,
+    );
+    assert_eq!(mesh.send("10.1.0.1:8000", Http("httpbin")), "BlackHoleCluster");
+    assert_eq!(mesh.send("10.1.0.2:3306", Bytes), "outbound|3306||db.other.svc.cluster.local");
+    mesh.apply(
+        r#"
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: selecting, creationTimestamp: "2026-01-03T00:00:00Z"}
+spec:
+  workloadSelector: {labels: {app: client}}
+  outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: httpbin.default.svc.cluster.local, port: {number: 9000}}}
+  egress:
+  - {port: {number: 8000, protocol: HTTP, name: http}, hosts: ["default/*"]}
+  - {hosts: ["other/*"]}
+"#,
+    );
+    let proxy = "outbound|9000||httpbin.default.svc.cluster.local";
+    assert_eq!(mesh.send("10.1.0.1:8000", Http("httpbin")), httpbin);
+    assert_eq!(mesh.send("10.1.0.1:8000", Http("unknown")), format!("http:{proxy}"));
+    assert_eq!(mesh.send("10.1.0.1:9001", Bytes), proxy);
+    assert!(mesh.config.clusters.contains_key(proxy), "though it is not imported");
+
+    mesh.delete("Sidecar default/selecting");
+    mesh.delete("Sidecar default/default");
+    assert_eq!(mesh.send("10.1.0.1:8000", Http("httpbin")), "PassthroughCluster");
+    assert!(mesh.statuses["Sidecar default/younger"].iter().all(|condition| condition.status));
+    mesh.delete("Sidecar default/younger");
+    assert_eq!(mesh.send("10.1.0.1:8000", Http("httpbin")), httpbin);
+}
+
+const EGRESS: &str = r#"
+apiVersion: v1
+kind: Service
+metadata: {name: istio-egressgateway, namespace: istio-system}
+spec: {clusterIP: 10.1.0.9, ports: [{name: http2, port: 80}, {name: https, port: 443}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: sni}
+spec:
+  hosts: ["*.wild.example.org"]
+  tls:
+  - match: [{sniHosts: ["*.wild.example.org"], port: 443, gateways: [mesh]}]
+    route: [{destination: {host: istio-egressgateway.istio-system.svc.cluster.local, port: {number: 443}}}]
+  - match: [{sniHosts: ["*.wild.example.org"], port: 443, gateways: [istio-system/egress]}]
+    route: [{destination: {host: "*.wild.example.org"}}]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: http, creationTimestamp: "2026-01-01T00:00:00Z"}
+spec:
+  hosts: [web.example.com, unknown.example.com]
+  gateways: [mesh, istio-system/egress]
+  http:
+  - match: [{gateways: [mesh], uri: {prefix: /via}}]
+    route: [{destination: {host: istio-egressgateway.istio-system.svc.cluster.local, port: {number: 80}}}]
+  - match: [{port: 80, sourceLabels: {app: client}, uri: {prefix: /own}}]
+    route: [{destination: {host: web.example.com}}]
+  - match: [{port: 80, sourceLabels: {app: other}}]
+    directResponse: {status: 503}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: younger, creationTimestamp: "2026-01-02T00:00:00Z"}
+spec: {hosts: [web.example.com], http: [{directResponse: {status: 418}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: tcp}
+spec:
+  hosts: [db.other.svc.cluster.local]
+  tcp: [{route: [{destination: {host: httpbin, port: {number: 9000}}, weight: 90}, {destination: {host: httpbin, port: {number: 9001}}, weight: 10}]}]
+"#;
+
+#[test]
+fn virtual_services_of_the_mesh_route_by_sni_host_and_address() {
+    use Kind::{Bytes, Http, Tls};
+    let mut mesh = Mesh::with(SERVICES);
+    mesh.apply(EGRESS);
+    let egress = |port: u16| format!("outbound|{port}||istio-egressgateway.istio-system.svc.cluster.local");
+    assert_eq!(mesh.send("198.51.100.1:443", Tls("a.wild.example.org")), egress(443));
+    assert_eq!(mesh.send("198.51.100.1:443", Tls("web.example.com")), "outbound|443||web.example.com");
+    assert_eq!(mesh.send("198.51.100.1:80", Http("web.example.com/via/x")), format!("http:{}", egress(80)));
+    assert_eq!(mesh.send("198.51.100.1:80", Http("web.example.com/own")), "http:outbound|80||web.example.com");
+    assert_eq!(mesh.send("198.51.100.1:80", Http("web.example.com/other")), "http:404");
+    // A host that no service has counts on port 80.
+    assert_eq!(mesh.send("198.51.100.1:80", Http("unknown.example.com/via")), format!("http:{}", egress(80)));
+    let both = "outbound|9000||httpbin.default.svc.cluster.local outbound|9001||httpbin.default.svc.cluster.local";
+    assert_eq!(mesh.send("10.1.0.2:3306", Bytes), both);
+    for name in ["sni", "http", "tcp"] {
+        let conditions = &mesh.statuses[&format!("VirtualService default/{name}")];
+        let programmed = conditions.iter().find(|condition| condition.type_ == "Programmed").expect("always told");
+        assert!(programmed.status, "{name}: {conditions:?}");
+    }
+    let conflict = &mesh.statuses["VirtualService default/younger"][0];
+    assert!(conflict.message.contains("served by an older VirtualService"), "{conflict:?}");
+    mesh.delete("VirtualService default/http");
+    assert_eq!(mesh.send("198.51.100.1:80", Http("web.example.com/via")), "http:418");
+    mesh.delete("VirtualService default/younger");
+    assert_eq!(mesh.send("198.51.100.1:80", Http("web.example.com/via")), "http:outbound|80||web.example.com");
+    mesh.delete("VirtualService default/sni");
+    assert_eq!(mesh.send("198.51.100.1:443", Tls("a.wild.example.org")), "outbound|443||*.wild.example.org");
+    mesh.delete("VirtualService default/tcp");
+    assert_eq!(mesh.send("10.1.0.2:3306", Bytes), "outbound|3306||db.other.svc.cluster.local");
+}

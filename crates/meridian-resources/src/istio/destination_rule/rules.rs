@@ -102,7 +102,8 @@ fn check_outlier_detection(findings: &mut Findings, path: &Path<'_>, outlier: Op
     net::percent(findings, &path.field("minHealthPercent"), outlier.min_health_percent);
 }
 
-fn check_connection_pool(findings: &mut Findings, path: &Path<'_>, pool: Option<&ConnectionPoolSettings>) {
+/// What a connection pool may say.
+pub(crate) fn check_connection_pool(findings: &mut Findings, path: &Path<'_>, pool: Option<&ConnectionPoolSettings>) {
     let Some(pool) = pool else { return };
     if pool.http.is_none() && pool.tcp.is_none() {
         findings.required(path, "connection pool must have at least one field");

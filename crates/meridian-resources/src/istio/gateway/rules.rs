@@ -154,7 +154,8 @@ fn is_passthrough(mode: ServerTlsMode) -> bool {
     matches!(mode, ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough)
 }
 
-fn check_tls(findings: &mut Findings, path: &Path<'_>, tls: &ServerTlsSettings) {
+/// What TLS settings of a server may say, whatever the protocol of its port.
+pub(crate) fn check_tls(findings: &mut Findings, path: &Path<'_>, tls: &ServerTlsSettings) {
     let old = matches!(tls.min_protocol_version, TlsProtocol::V1_0 | TlsProtocol::V1_1);
     if old && tls.cipher_suites.is_empty() {
         let detail = "TLS version below TLSV1_2 require setting compatible ciphers as by default they no longer \

@@ -18,6 +18,7 @@ use super::Pieces;
 use crate::condition::Finding;
 use crate::host;
 use crate::istio::cluster::ClusterId;
+use crate::istio::sidecar;
 use crate::key::Key;
 use crate::mesh::OutboundTrafficPolicy;
 use crate::proxy::clusters::Clusters;
@@ -32,6 +33,7 @@ use egress::Egress;
 use entry::Sources;
 use imports::Imports;
 use meridian_ir::{Listener, Name, RouteConfig};
+use meridian_resources::istio::sidecar::OutboundTrafficPolicyMode;
 use routes::Served;
 use rules::Rules;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -56,11 +58,13 @@ pub(super) struct Outbound {
 struct Plan {
     egress: Vec<Egress>,
     catch_all: CatchAll,
+    /// The cluster of the `egressProxy`.
+    egress_proxy: Option<ClusterId>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { egress: vec![Egress::everything()], catch_all: CatchAll::passthrough() }
+        Self { egress: vec![Egress::everything()], catch_all: CatchAll::passthrough(), egress_proxy: None }
     }
 }
 
@@ -94,10 +98,13 @@ impl Outbound {
         clusters: &mut Clusters,
         stale: &mut Stale,
     ) -> bool {
-        let plan = plan(inputs);
-        let anew = fresh || plan != self.plan;
-        if anew {
-            self.plan = plan;
+        let plan = if fresh || !changes.sidecars.is_empty() { Some(plan(inputs, node)) } else { None };
+        let plan = plan.filter(|plan| fresh || *plan != self.plan);
+        let anew = plan.is_some();
+        if let Some(plan) = plan {
+            clusters.acquire(&plan.egress_proxy);
+            let before = std::mem::replace(&mut self.plan, plan);
+            clusters.release(&before.egress_proxy);
             self.imports.clear(clusters);
             self.pieces.clusters = catch_all::clusters(inputs.mesh);
             let logs = telemetry::access_logs(&scope(inputs, node), Side::Client);
@@ -331,10 +338,33 @@ fn tell(before: &Port, after: &Port, stale: &mut Stale) {
 }
 
 /// What the mesh and the Sidecar for `node` say.
-fn plan(inputs: &Inputs<'_>) -> Plan {
-    let catch_all = match inputs.mesh.outbound_traffic_policy {
+fn plan(inputs: &mut Inputs<'_>, node: &ProxyNode) -> Plan {
+    let of_mesh = || match inputs.mesh.outbound_traffic_policy {
         OutboundTrafficPolicy::AllowAny => CatchAll::passthrough(),
         OutboundTrafficPolicy::RegistryOnly => CatchAll::Block,
     };
-    Plan { catch_all, ..Plan::default() }
+    let Some(object) = sidecar::for_node(inputs.resources, node, inputs.mesh) else {
+        return Plan { catch_all: of_mesh(), ..Plan::default() };
+    };
+    let egress: Vec<Egress> = match &object.spec.egress[..] {
+        [] => vec![Egress::everything()],
+        listeners => listeners.iter().filter_map(|listener| Egress::of_sidecar(listener, &node.namespace)).collect(),
+    };
+    let mut egress_proxy = None;
+    let catch_all = match &object.spec.outbound_traffic_policy {
+        None => of_mesh(),
+        Some(policy) if policy.mode == OutboundTrafficPolicyMode::RegistryOnly => CatchAll::Block,
+        Some(policy) => match &policy.egress_proxy {
+            None => CatchAll::passthrough(),
+            Some(proxy) => {
+                let host = inputs.mesh.resolve_host(&proxy.host, &object.meta.namespace);
+                let port = proxy.port.as_ref().and_then(|port| u16::try_from(port.number).ok()).unwrap_or_default();
+                let cluster = ClusterId::new(inputs.pool, &host, port, &proxy.subset);
+                let name = cluster.name.clone();
+                egress_proxy = Some(cluster);
+                CatchAll::Pass(name)
+            }
+        },
+    };
+    Plan { egress, catch_all, egress_proxy }
 }

@@ -1,11 +1,13 @@
 //! What a sidecar sees of the mesh: the parts of `Sidecar.egress`, or one part with everything.
 
 use crate::host;
+use crate::istio::sidecar;
 use crate::proxy::node::ProxyNode;
 use crate::registry::Registry;
 use crate::registry::service::{ExportTo, Service, Source};
 use meridian_ir::Name;
 use meridian_resources::istio::Protocol;
+use meridian_resources::istio::sidecar::{CaptureMode, EgressListener};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,6 +35,26 @@ impl Egress {
     /// Everything that the mesh exports.
     pub(super) fn everything() -> Self {
         Self { port: None, bind: None, bind_to_port: false, hosts: Hosts::everything() }
+    }
+
+    /// A part of a Sidecar for a proxy in namespace `own`; `None` when it is not supported, which its status says.
+    pub(super) fn of_sidecar(listener: &EgressListener, own: &Name) -> Option<Self> {
+        if sidecar::unsupported(listener).is_some() {
+            return None;
+        }
+        let port = match &listener.port {
+            None => None,
+            Some(port) => {
+                let number = u16::try_from(port.number).ok()?;
+                Some(OwnPort { number, protocol: Protocol::parse(&port.protocol) })
+            }
+        };
+        Some(Self {
+            port,
+            bind: listener.bind.parse().ok(),
+            bind_to_port: listener.capture_mode == CaptureMode::None,
+            hosts: Hosts::parse(listener.hosts.iter().map(String::as_str), own),
+        })
     }
 
     /// Whether it has something to do with a port at all.
