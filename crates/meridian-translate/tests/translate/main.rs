@@ -8,6 +8,7 @@ mod incremental;
 mod ingresses;
 mod lab;
 mod localities;
+mod mutual_tls;
 mod routing_decisions;
 mod secrets;
 mod shared;

@@ -12,6 +12,7 @@ use crate::istio::destination::Scope;
 use crate::istio::destination_rule::Rules;
 use crate::proxy::node::ProxyNode;
 use crate::proxy::state::{self, Inputs, Stale};
+use crate::security::authorization::{self, Authorization};
 use crate::translator::Changes;
 use chains::Chains;
 use meridian_ir::tls::DownstreamTls;
@@ -64,6 +65,7 @@ impl Inbound {
                     .any(|service| !targets::of_service(inputs.resources, service, node).is_empty())
         };
         changes.peer_authentications.iter().any(|key| in_scope(&key.namespace))
+            || authorization::may_concern(&changes.authorization_policies, mesh, node)
             || changes.pods.iter().any(|key| key.namespace == node.namespace && key.name == node.name)
             || changes.endpoints.iter().chain(&changes.hosts).any(leads_here)
     }
@@ -77,13 +79,14 @@ impl Inbound {
     ) -> Pieces {
         let modes =
             inputs.resources.peer_authentications.modes(&inputs.mesh.root_namespace, &node.namespace, &node.labels);
+        let authorization = Authorization::of_proxy(inputs.mesh, inputs.resources, node);
         let binds = binds(node);
         let localhost = inputs.mesh.inbound_to_localhost.then(|| localhost(binds[0]));
         let mut ports = port::of_targets(targets, binds[0], localhost);
         ports.retain(|port| port.number != PORT);
         let mut scope = state::scope(inputs, node);
         let mut pieces = Pieces::default();
-        let mut chains = Chains { scope: &mut scope, modes: &modes };
+        let mut chains = Chains { scope: &mut scope, modes: &modes, authorization: &authorization };
         let mut all = chains.passthrough(&ports, PORT);
         all.extend(ports.iter().flat_map(|port| chains.of_port(port)));
         let addresses = binds.iter().map(|bind| SocketAddr::new(*bind, PORT)).collect();

@@ -6,6 +6,7 @@ use crate::istio::destination::Scope;
 use crate::istio::peer_authentication::{Mode, Modes};
 use crate::istio::retry;
 use crate::mesh::MeshConfig;
+use crate::security::authorization::Authorization;
 use crate::telemetry::{self, Side};
 use meridian_ir::filter_chain::{ChainMatch, Filters};
 use meridian_ir::http::{ClientCertDetails, ClientCertHeader, HttpConnectionManager, RouteSource, ServerHeader};
@@ -13,7 +14,7 @@ use meridian_ir::route::{Forward, PathMatch, RetryPolicy, RouteMatch, WeightedCl
 use meridian_ir::tcp::WeightedName;
 use meridian_ir::tls::{ClientAuth, DownstreamTls, MESH_AUTHORITY, PeerValidation, TlsVersion, WORKLOAD_CERTIFICATE};
 use meridian_ir::{
-    Action, FilterChain, HeaderEdits, Name, Origin, Route, RouteConfig, StringMatch, TcpProxy, VirtualHost,
+    Action, FilterChain, HeaderEdits, Name, Origin, Rbac, Route, RouteConfig, StringMatch, TcpProxy, VirtualHost,
 };
 use std::sync::Arc;
 
@@ -67,6 +68,7 @@ impl Place {
 pub(super) struct Chains<'a, 's> {
     pub(super) scope: &'a mut Scope<'s>,
     pub(super) modes: &'a Modes,
+    pub(super) authorization: &'a Authorization,
 }
 
 impl Chains<'_, '_> {
@@ -87,7 +89,7 @@ impl Chains<'_, '_> {
             name: "virtualInbound-blackhole".into(),
             matcher: ChainMatch { destination_port: Some(listen), ..ChainMatch::default() },
             tls: None,
-            filters: self.tcp_proxy(BLACK_HOLE.into()),
+            filters: self.tcp_proxy(BLACK_HOLE.into(), &[]),
             origin: None,
         };
         let modes = self.modes;
@@ -117,12 +119,12 @@ impl Chains<'_, '_> {
         };
         let (name, filters) = match variant.is_http {
             true => (&place.http_name, self.http(place)),
-            false => (&place.tcp_name, self.tcp_proxy(place.cluster.clone())),
+            false => (&place.tcp_name, self.tcp_proxy(place.cluster.clone(), &self.authorization.tcp)),
         };
         FilterChain { name: name.clone(), matcher, tls, filters, origin: place.origin.clone() }
     }
 
-    fn http(&mut self, place: &Place) -> Filters {
+    fn http(&self, place: &Place) -> Filters {
         let mesh = self.scope.mesh;
         Filters::Http(Arc::new(HttpConnectionManager {
             stat_prefix: place.http_stat_prefix.clone(),
@@ -133,15 +135,17 @@ impl Chains<'_, '_> {
             client_cert_header: ClientCertHeader::AppendForward,
             client_cert_details: ClientCertDetails { subject: true, dns: true, uri: true, ..Default::default() },
             accept_http_10: mesh.http10,
+            rbac: self.authorization.http.clone(),
             access_log: telemetry::access_logs(self.scope, Side::Server),
             ..HttpConnectionManager::default()
         }))
     }
 
-    fn tcp_proxy(&mut self, cluster: Name) -> Filters {
+    fn tcp_proxy(&self, cluster: Name, rbac: &[Arc<Rbac>]) -> Filters {
         Filters::Tcp(Arc::new(TcpProxy {
             stat_prefix: cluster.clone(),
             clusters: vec![WeightedName { cluster, weight: 1 }],
+            rbac: rbac.to_vec(),
             access_log: telemetry::access_logs(self.scope, Side::Server),
             ..TcpProxy::default()
         }))
