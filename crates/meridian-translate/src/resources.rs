@@ -33,7 +33,7 @@ pub(crate) struct Resources {
     pub(crate) workload_entries: BTreeMap<Key, Arc<Object<WorkloadEntry>>>,
     pub(crate) pods: BTreeMap<Key, Arc<Object<Pod>>>,
     /// The sidecars that are configured, by the addresses of their workloads.
-    pub(crate) sidecars: HashMap<IpAddr, Arc<ProxyNode>>,
+    pub(crate) attached: HashMap<IpAddr, Arc<ProxyNode>>,
     /// EndpointSlices by the Service that their label names, then by their own name.
     slices: HashMap<Key, BTreeMap<Name, Arc<Object<EndpointSlice>>>>,
     /// The Service of each slice.

@@ -174,7 +174,7 @@ impl Translator {
         self.remove_proxy(&node.id.clone());
         if node.kind == ProxyKind::Sidecar {
             let attached = Arc::new(node.clone());
-            self.resources.sidecars.extend(node.ip_addresses.iter().map(|address| (*address, attached.clone())));
+            self.resources.attached.extend(node.ip_addresses.iter().map(|address| (*address, attached.clone())));
             self.endpoints_at(&node.ip_addresses);
         }
         self.proxies.push(AnyProxy::new(node));
@@ -197,9 +197,9 @@ impl Translator {
 
     /// Removes a proxy.
     pub fn remove_proxy(&mut self, id: &str) {
-        let sidecars = self.resources.sidecars.values();
+        let sidecars = self.resources.attached.values();
         if let Some(attached) = sidecars.into_iter().find(|node| *node.id == *id).cloned() {
-            self.resources.sidecars.retain(|_, node| *node.id != *id);
+            self.resources.attached.retain(|_, node| *node.id != *id);
             self.endpoints_at(&attached.ip_addresses);
         }
         self.proxies.retain(|proxy| *proxy.node().id != *id);

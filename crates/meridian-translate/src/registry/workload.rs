@@ -57,7 +57,7 @@ pub(crate) struct Known<'r> {
 impl<'r> Known<'r> {
     /// The workload at `address`.
     pub(crate) fn new(resources: &'r Resources, described: Described<'r>, address: Option<IpAddr>) -> Self {
-        let sidecar = address.and_then(|address| resources.sidecars.get(&address));
+        let sidecar = address.and_then(|address| resources.attached.get(&address));
         Self { described, sidecar: sidecar.map(|node| &**node) }
     }
 
