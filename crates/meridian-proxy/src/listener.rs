@@ -1,6 +1,7 @@
 //! Listeners: accepting connections and choosing what is done with them.
 
 mod accept;
+mod captured;
 mod connection;
 mod runtime;
 
@@ -21,7 +22,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Notify;
 
-/// A listener as one worker runs it: one socket, and chains that may be replaced under it.
+/// A listener as one worker runs it: its sockets, and chains that may be replaced under them. One that is not bound has
+/// no socket: it is given connections that were captured on their way to its address.
 #[derive(Debug)]
 pub struct WorkerListener {
     /// Its open connections.
@@ -31,6 +33,7 @@ pub struct WorkerListener {
     chains: RefCell<Rc<WorkerChains>>,
     generation: Cell<u64>,
     draining: Cell<bool>,
+    is_bound: bool,
     stop_accepting: Notify,
 }
 
@@ -56,17 +59,20 @@ pub struct WorkerChain {
 }
 
 impl WorkerListener {
-    /// Starts accepting connections from `socket`.
-    pub fn start(worker: &Rc<Worker>, plan: &Arc<ListenerPlan>, socket: TcpListener) -> Rc<Self> {
+    /// Starts accepting connections from `sockets`.
+    pub fn start(worker: &Rc<Worker>, plan: &Arc<ListenerPlan>, sockets: Vec<TcpListener>) -> Rc<Self> {
         let listener = Rc::new(Self {
             connections: Connections::default(),
             stats: worker.stats.listener(&plan.listener.name),
             chains: RefCell::new(Rc::new(WorkerChains::new(worker, plan, None))),
             generation: Cell::new(0),
             draining: Cell::new(false),
+            is_bound: !sockets.is_empty(),
             stop_accepting: Notify::new(),
         });
-        tokio::task::spawn_local(accept::accept(worker.clone(), listener.clone(), socket));
+        for socket in sockets {
+            tokio::task::spawn_local(accept::accept(worker.clone(), listener.clone(), socket));
+        }
         listener
     }
 
@@ -81,13 +87,18 @@ impl WorkerListener {
     /// `close_idle`, and after their next one otherwise.
     pub fn drain(&self, close_at: Instant, close_idle: bool) {
         self.draining.set(true);
-        self.stop_accepting.notify_one();
+        self.stop_accepting.notify_waiters();
         self.connections.drain(close_at, close_idle);
     }
 
     /// Whether connections should end after the request that they are at.
     pub fn is_draining(&self) -> bool {
         self.draining.get()
+    }
+
+    /// Whether it has sockets of its own.
+    pub fn is_bound(&self) -> bool {
+        self.is_bound
     }
 
     /// Counts up whenever the chains are replaced.

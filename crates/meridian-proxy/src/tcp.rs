@@ -7,7 +7,7 @@ pub mod relay;
 use crate::http1::Downstream;
 use crate::listener::{ConnectionInfo, TcpRuntime};
 use crate::outcome::{Ending, Flag, Flags, TransportFailure};
-use crate::pool::{ActiveConnection, UpstreamStream};
+use crate::pool::{ActiveConnection, Facts, UpstreamStream};
 use crate::rbac;
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::{ConnectionHandle, Selection, Worker, WorkerCluster};
@@ -48,6 +48,7 @@ struct Progress {
     failure: Option<TransportFailure>,
     /// Why access control denied it.
     denied: Option<String>,
+    facts: Option<Rc<Facts>>,
     idle: bool,
 }
 
@@ -92,6 +93,7 @@ pub async fn serve(start: Start) {
         route_name: "",
         filter_chain_name: &chain_name,
     };
+    let tls = progress.facts.as_ref().and_then(|facts| facts.tls.as_ref());
     record.upstream = Upstream {
         cluster: progress.cluster.as_ref().map(|cluster| &cluster.plan.cluster.name),
         host: progress.host,
@@ -100,6 +102,13 @@ pub async fn serve(start: Start) {
         failure: progress.failure,
         endpoints: progress.cluster.as_ref().and_then(|cluster| cluster.plan.endpoints.as_deref()),
         attempted: progress.host.as_slice(),
+        connection_id: progress.facts.as_ref().map(|facts| facts.id),
+        tls_version: tls.and_then(|tls| tls.version),
+        tls_cipher: tls.and_then(|tls| tls.cipher),
+        tls_group: tls.and_then(|tls| tls.group),
+        server_name: tls.and_then(|tls| tls.server_name.as_deref()),
+        tls,
+        local_certificate: tls.and_then(|tls| tls.local.as_deref()),
         ..Upstream::default()
     };
     for log in &tcp.logs {
@@ -136,8 +145,8 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, info: &Conne
         return;
     };
     let address = host.address;
-    let mut active = ActiveConnection::new(host, &cluster.stats);
-    let mut upstream = match connect(&cluster, address, &info.addresses()).await {
+    let mut active = ActiveConnection::new(host.clone(), &cluster.stats);
+    let mut upstream = match connect(&cluster, &host, &info.addresses()).await {
         Ok(upstream) => upstream,
         Err(ConnectError::Overflow) => {
             progress.flags.add(Flag::UpstreamOverflow);
@@ -156,6 +165,7 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, info: &Conne
     active.opened();
     (progress.host, progress.attempts) = (Some(address), 1);
     progress.local = upstream.stream.socket().local_addr().ok();
+    progress.facts = Some(Facts::of(&upstream.stream));
     let idle = tcp.plan.proxy.idle_timeout;
     let end = tokio::select! {
         end = exchange(io, &mut upstream.stream, idle, &progress.traffic) => end,

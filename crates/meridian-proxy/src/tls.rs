@@ -8,7 +8,7 @@ mod server;
 mod store;
 mod verify;
 
-pub use client::ClientTls;
+pub use client::{Application, ClientTls};
 pub(crate) use client::{client_materials, client_tls};
 pub use failure::TlsFailure;
 pub use peer::PeerCertificate;
@@ -32,6 +32,14 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Protocols that can be spoken after a handshake; others are not offered even if they are configured.
 pub(crate) const SPOKEN: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
 
+/// What proxies of the mesh offer each other by ALPN, whatever they speak.
+const MESH_PROTOCOL: &str = "istio";
+
+/// Istio's protocol by which proxies tell each other about themselves at the beginning of a TCP connection. It is not
+/// spoken here, so that it is neither offered nor agreed on: whoever offers it beside [`MESH_PROTOCOL`] still finds the
+/// right chain, and just gets none of it.
+const PEER_EXCHANGE: &str = "istio-peer-exchange";
+
 /// Why a chain or cluster cannot do TLS. Its handshakes fail; nothing else does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
@@ -44,6 +52,12 @@ pub enum TlsError {
          --key FILE), or correct credentialName"
     )]
     MissingSecret(Name),
+    /// The proxy's own certificate of the mesh, or the mesh's authorities, are not there yet.
+    #[error(
+        "the proxy has no identity of the mesh yet ({0}); it asks the control plane for one: see that it is reached on \
+         port 15012"
+    )]
+    NoIdentity(Name),
     /// No such authorities.
     #[error(
         "the authorities {0} are not there; put ca.crt into the secret, create the secret NAME-cacert with ca.crt in \

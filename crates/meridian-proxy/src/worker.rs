@@ -26,6 +26,7 @@ use crate::stats::WorkerStats;
 use meridian_ir::Name;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -51,6 +52,8 @@ pub struct Worker {
     clusters: RefCell<Vec<Option<Rc<WorkerCluster>>>>,
     routes: RefCell<Vec<Option<Rc<WorkerRoutes>>>>,
     listeners: RefCell<HashMap<Name, Rc<WorkerListener>>>,
+    /// The same by the addresses that they are configured for.
+    addresses: RefCell<HashMap<SocketAddr, Rc<WorkerListener>>>,
     /// Listeners that went away and whose connections finish.
     draining: RefCell<Vec<Rc<WorkerListener>>>,
     next_connection: Cell<u64>,
@@ -80,6 +83,7 @@ impl Worker {
             clusters: RefCell::default(),
             routes: RefCell::default(),
             listeners: RefCell::default(),
+            addresses: RefCell::default(),
             draining: RefCell::default(),
             stopping: Cell::new(false),
             shared,
@@ -120,6 +124,16 @@ impl Worker {
     /// The route table of a slot, when it exists.
     pub fn routes(&self, slot: usize) -> Option<Rc<WorkerRoutes>> {
         self.routes.borrow().get(slot)?.clone()
+    }
+
+    /// The listener of the address that a captured connection was going to: of exactly that address, or of its port on
+    /// every address (as [`meridian_ir::listener::of_destination`] finds it).
+    pub fn listener_at(&self, destination: SocketAddr) -> Option<Rc<WorkerListener>> {
+        let ip = destination.ip().to_canonical();
+        let every = if ip.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+        let addresses = self.addresses.borrow();
+        let at = |ip| addresses.get(&SocketAddr::new(ip, destination.port())).cloned();
+        at(ip).or_else(|| at(every))
     }
 
     /// Whether the proxy is stopping: connections end after the request that they are at.

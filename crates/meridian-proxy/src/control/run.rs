@@ -10,9 +10,10 @@ use crate::dns_proxy::DnsProxy;
 use crate::snapshot::{Change, Compiler};
 use crate::stats::Stats;
 use crate::worker::{Update, WorkerCommand, WorkerThread};
-use meridian_ir::{Name, ProxyConfig};
+use meridian_ir::{Listener, Name, ProxyConfig};
 use rustix::process::{Signal, getpid, kill_process};
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -50,10 +51,32 @@ pub(super) struct Control {
     names: HashSet<Name>,
     admin: Option<Server>,
     dns_proxy: Option<DnsProxy>,
-    /// Where listeners listen: the configured and the bound address.
-    bound: HashMap<Name, (SocketAddr, SocketAddr)>,
+    /// Where listeners listen.
+    bound: HashMap<Name, Bound>,
     errors: HashMap<Name, Arc<ListenerError>>,
     files_seen: Instant,
+}
+
+/// Addresses, and for each worker its sockets there.
+type Opened = (Vec<SocketAddr>, Vec<Vec<TcpListener>>);
+
+/// Where a listener listens.
+struct Bound {
+    /// As it is configured.
+    configured: Vec<SocketAddr>,
+    /// Where that is, in the same order.
+    addresses: Vec<SocketAddr>,
+}
+
+/// The addresses of a listener, the first of them first.
+fn addresses(listener: &Listener) -> Vec<SocketAddr> {
+    let mut addresses = vec![listener.address];
+    for additional in &listener.additional_addresses {
+        if !addresses.contains(additional) {
+            addresses.push(*additional);
+        }
+    }
+    addresses
 }
 
 impl Control {
@@ -236,33 +259,31 @@ impl Control {
     /// sockets.
     fn bind(&mut self, config: &ProxyConfig, change: &mut Change) -> Vec<Vec<(Name, TcpListener)>> {
         let mut sockets: Vec<Vec<(Name, TcpListener)>> = (0..self.workers.len()).map(|_| Vec::new()).collect();
-        let leaving: Vec<SocketAddr> = self
-            .bound
-            .extract_if(|name, _| !config.listeners.contains_key(name))
-            .map(|(_, (_, bound))| bound)
-            .collect();
+        let leaving = self.bound.extract_if(|name, _| {
+            let listener = config.listeners.get(name);
+            !listener.is_some_and(|listener| listener.bind_to_port)
+        });
+        let leaving: Vec<SocketAddr> = leaving.flat_map(|(_, bound)| bound.addresses).collect();
         self.errors.retain(|name, _| config.listeners.contains_key(name));
         for (name, listener) in &config.listeners {
-            let is_bound = self.bound.get(name).is_some_and(|(configured, _)| *configured == listener.address);
+            let configured = addresses(listener);
+            let is_bound = self.bound.get(name).is_some_and(|bound| bound.configured == configured);
             if is_bound || !listener.bind_to_port {
                 continue;
             }
-            let address = self.shared.options.bind(listener.address);
-            let is_own = leaving.contains(&address);
-            match listen(address, self.workers.len(), is_own) {
-                Ok(opened) => {
-                    let address = opened.first().and_then(|socket| socket.local_addr().ok());
-                    self.bound.insert(name.clone(), (listener.address, address.unwrap_or(listener.address)));
+            match self.listen_all(&configured, &leaving) {
+                Ok((addresses, opened)) => {
+                    self.bound.insert(name.clone(), Bound { configured, addresses });
                     self.errors.remove(name);
-                    for (worker, socket) in sockets.iter_mut().zip(opened) {
-                        worker.push((name.clone(), socket));
+                    for (worker, opened) in sockets.iter_mut().zip(opened) {
+                        worker.extend(opened.into_iter().map(|socket| (name.clone(), socket)));
                     }
                     // A listener that failed before may not have changed since; the workers need it now.
                     if !change.listeners.iter().any(|(changed, _)| changed == name) {
                         change.listeners.push((name.clone(), self.compiler.listener(name).cloned()));
                     }
                 }
-                Err(reason) => {
+                Err((address, reason)) => {
                     let error = ListenerError { name: name.clone(), address, reason };
                     tracing::debug!(%error, "a listener does not listen");
                     self.bound.remove(name);
@@ -274,6 +295,29 @@ impl Control {
             }
         }
         sockets
+    }
+
+    /// Listens at all of the `configured` addresses. Where that is, and each worker's sockets; the address that cannot be
+    /// had otherwise. A proxy with an address of its own listens at none of the other family.
+    fn listen_all(&self, configured: &[SocketAddr], leaving: &[SocketAddr]) -> Result<Opened, (SocketAddr, io::Error)> {
+        let own = self.shared.options.address;
+        let mut addresses = Vec::with_capacity(configured.len());
+        let mut sockets: Vec<Vec<TcpListener>> = (0..self.workers.len()).map(|_| Vec::new()).collect();
+        for (position, configured) in configured.iter().enumerate() {
+            let is_foreign =
+                configured.ip().is_unspecified() && own.is_some_and(|own| own.is_ipv4() != configured.is_ipv4());
+            if position > 0 && is_foreign {
+                continue;
+            }
+            let address = self.shared.options.bind(*configured);
+            let is_own = leaving.contains(&address);
+            let opened = listen(address, self.workers.len(), is_own).map_err(|error| (address, error))?;
+            addresses.push(opened.first().and_then(|socket| socket.local_addr().ok()).unwrap_or(address));
+            for (worker, socket) in sockets.iter_mut().zip(opened) {
+                worker.push(socket);
+            }
+        }
+        Ok((addresses, sockets))
     }
 
     /// Sends the change to all workers and waits until all have it.
@@ -300,7 +344,11 @@ impl Control {
     fn publish_listeners(&self, config: &ProxyConfig) {
         let listeners = config.listeners.iter().map(|(name, listener)| ListenerState {
             name: name.clone(),
-            address: self.bound.get(name).map_or(listener.address, |(_, bound)| *bound),
+            address: self
+                .bound
+                .get(name)
+                .and_then(|bound| bound.addresses.first().copied())
+                .unwrap_or(listener.address),
             error: self.errors.get(name).cloned(),
         });
         self.shared.listeners.store(Arc::new(listeners.collect()));

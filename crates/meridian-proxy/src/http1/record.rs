@@ -116,7 +116,7 @@ impl Connection {
                 tls_group: tls.and_then(|tls| tls.group),
                 server_name: tls.and_then(|tls| tls.server_name.as_deref()),
                 tls,
-                local_certificate: None,
+                local_certificate: tls.and_then(|tls| tls.local.as_deref()),
             },
             route_name,
             filter_chain_name: self.http.chain_name(),

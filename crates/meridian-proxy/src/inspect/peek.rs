@@ -1,9 +1,12 @@
 //! Looking at the first bytes of a socket without taking them.
 
 use super::client_hello::{self, ClientHello, MAX_CLIENT_HELLO, Progress};
+use super::http::{self, HttpProgress, MAX_REQUEST_LINE};
 use crate::proxy_protocol::HeaderError;
 use meridian_ir::filter_chain::TransportProtocol;
+use meridian_ir::listener::Inspectors;
 use rustix::net::RecvFlags;
+use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::io;
 use std::time::Duration;
@@ -17,6 +20,24 @@ pub struct Inspection {
     pub transport: TransportProtocol,
     /// SNI and ALPN; empty for `RawBuffer`.
     pub hello: ClientHello,
+    /// HTTP in plain text, where it was looked for: `http/1.0`, `http/1.1` or `h2c`.
+    pub http: Option<&'static str>,
+}
+
+impl Default for Inspection {
+    /// Nothing is known.
+    fn default() -> Self {
+        Self { transport: TransportProtocol::RawBuffer, hello: ClientHello::default(), http: None }
+    }
+}
+
+impl Inspection {
+    /// The application protocols that chains are matched by: ALPN of the ClientHello, or what was found of HTTP.
+    #[must_use]
+    pub fn application_protocols(&self) -> SmallVec<[&[u8]; 8]> {
+        let offered = self.hello.alpn.iter().map(|protocol| protocol.as_bytes());
+        offered.chain(self.http.map(str::as_bytes)).collect()
+    }
 }
 
 /// Why a connection ended before a filter chain could be chosen.
@@ -42,34 +63,49 @@ pub enum InspectError {
     Io(#[from] io::Error),
 }
 
-/// Tells whether `stream` begins with a ClientHello, and with which; the bytes stay unread.
+/// Tells what `stream` begins with, as far as the `inspectors` look; the bytes stay unread.
 ///
-/// Waits for the client's first bytes, and for a whole ClientHello when they are the beginning of one, for at most
-/// `timeout`. It is woken only by new bytes: a client that stops in the middle costs nothing but its socket.
+/// Waits for the client's first bytes, and for a whole ClientHello or request line when they are the beginning of one,
+/// for at most `timeout` (`None`: for ever). It is woken only by new bytes: a client that stops in the middle costs
+/// nothing but its socket.
 ///
 /// # Errors
-/// See [`InspectError`]; the connection is of no more use.
-pub async fn inspect(stream: &TcpStream, timeout: Duration) -> Result<Inspection, InspectError> {
-    match tokio::time::timeout(timeout, peek_until(stream, decide)).await {
+/// See [`InspectError`]; after [`InspectError::TimedOut`] the connection can still be used.
+pub async fn inspect(
+    stream: &TcpStream,
+    inspectors: Inspectors,
+    timeout: Option<Duration>,
+) -> Result<Inspection, InspectError> {
+    let looking = peek_until(stream, |bytes| decide(bytes, inspectors));
+    let Some(timeout) = timeout else { return looking.await? };
+    match tokio::time::timeout(timeout, looking).await {
         Ok(result) => result?,
         Err(_) => Err(InspectError::TimedOut(timeout)),
     }
 }
 
-fn decide(bytes: &[u8]) -> Option<Result<Inspection, InspectError>> {
-    match client_hello::parse(bytes) {
-        Progress::Incomplete => None,
-        Progress::Complete(hello) => Some(Ok(Inspection { transport: TransportProtocol::Tls, hello })),
-        Progress::NotTls => {
-            Some(Ok(Inspection { transport: TransportProtocol::RawBuffer, hello: ClientHello::default() }))
+fn decide(bytes: &[u8], inspectors: Inspectors) -> Option<Result<Inspection, InspectError>> {
+    if inspectors.tls {
+        match client_hello::parse(bytes) {
+            Progress::Incomplete => return None,
+            Progress::Complete(hello) => {
+                return Some(Ok(Inspection { transport: TransportProtocol::Tls, hello, http: None }));
+            }
+            Progress::NotTls => {}
+            Progress::TooLarge => return Some(Err(InspectError::TooLarge)),
         }
-        Progress::TooLarge => Some(Err(InspectError::TooLarge)),
     }
+    let http = match inspectors.http.then(|| http::parse(bytes)) {
+        Some(HttpProgress::Incomplete) => return None,
+        Some(progress) => progress.protocol(),
+        None => None,
+    };
+    Some(Ok(Inspection { http, ..Inspection::default() }))
 }
 
 thread_local! {
     /// One worker looks at one socket at a time, and never across an await.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; MAX_CLIENT_HELLO]);
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; MAX_REQUEST_LINE.max(MAX_CLIENT_HELLO)]);
 }
 
 /// Calls `decide` with all bytes that have arrived, once for each arrival, until it decides.

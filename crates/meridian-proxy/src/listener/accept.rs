@@ -21,7 +21,7 @@ pub(super) async fn accept(worker: Rc<Worker>, listener: Rc<WorkerListener>, soc
             return;
         }
     };
-    loop {
+    while !listener.is_draining() {
         tokio::select! {
             biased;
             accepted = socket.accept() => match accepted {

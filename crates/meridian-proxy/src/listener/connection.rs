@@ -1,16 +1,17 @@
 //! One accepted connection, up to the filters of its chain.
 
+use super::captured::original_destination;
 use super::{FilterRuntime, WorkerChain, WorkerListener};
 use crate::http1;
 use crate::http2;
-use crate::inspect::{self, InspectError, inspect};
+use crate::inspect::{self, InspectError, Inspection, inspect};
 use crate::outcome::{Ending, Flags};
 use crate::proxy_protocol::Addresses;
 use crate::record::{Downstream as RecordDownstream, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::tcp;
 use crate::tls::{self, PeerCertificate, Refused, ServerTls, TlsError, TlsFailure};
 use crate::worker::{ConnectionHandle, Worker};
-use meridian_ir::filter_chain::{ConnectionView, TransportProtocol};
+use meridian_ir::filter_chain::ConnectionView;
 use meridian_tls::Certificate;
 use rustls::HandshakeKind;
 use std::net::SocketAddr;
@@ -35,7 +36,7 @@ pub struct ConnectionInfo {
     pub local: SocketAddr,
     /// The client.
     pub remote: SocketAddr,
-    /// The ends of the connection itself, where a PROXY protocol header told of others.
+    /// The ends of the connection itself, where a PROXY protocol header told of others, or where it was captured.
     pub direct: Option<Box<Direct>>,
     /// Its address as text, for headers.
     pub remote_ip: String,
@@ -77,9 +78,16 @@ impl ConnectionInfo {
     /// A PROXY protocol header has told of the connection behind this one.
     fn set_proxied(&mut self, told: Option<Addresses>) {
         let Some(Addresses { source, destination }) = told else { return };
-        self.direct = Some(Box::new(Direct { local: self.local, remote: self.remote }));
+        let direct = Direct { local: self.local, remote: self.remote };
+        self.direct.get_or_insert_with(|| Box::new(direct));
         (self.remote, self.local) = (source, destination);
         self.remote_ip = source.ip().to_canonical().to_string();
+    }
+
+    /// The connection was captured on its way to `destination`.
+    fn set_captured(&mut self, destination: SocketAddr) {
+        self.direct = Some(Box::new(Direct { local: self.local, remote: self.remote }));
+        self.local = destination;
     }
 
     /// What an endpoint is told of this connection by the PROXY protocol.
@@ -88,9 +96,10 @@ impl ConnectionInfo {
     }
 
     /// Where the client was going when something sent it here on its way, as far as that told; `None`: here. Clusters
-    /// of original destinations forward to it.
+    /// of original destinations forward to it. Whoever came to the very address that it was accepted at was going
+    /// nowhere else: forwarding there would come back here.
     pub fn destination(&self) -> Option<SocketAddr> {
-        self.direct.as_ref().map(|_| self.local)
+        self.direct.as_ref().filter(|direct| direct.local != self.local).map(|_| self.local)
     }
 
     /// As records show it. `remote` is the client as trusted headers tell it.
@@ -115,12 +124,10 @@ impl ConnectionInfo {
 
 /// Serves a connection to its end, or hands it over to a task of its own.
 pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<WorkerListener>, stream: TcpStream, peer: SocketAddr) {
-    let open = OpenConnection::new(&worker, &listener);
-    open.watch().await;
     // A client that is gone already has no local address either.
     let (Ok(local), Ok(())) = (stream.local_addr(), stream.set_nodelay(true)) else { return };
-    let info = ConnectionInfo {
-        id: open.handle.id,
+    let mut info = ConnectionInfo {
+        id: 0,
         local,
         remote: peer,
         direct: None,
@@ -128,10 +135,37 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<WorkerListener>, stre
         server_name: None,
         tls: None,
     };
-    let chosen = unless_stopped(&open.handle, choose_chain(&worker, &listener, &stream, info)).await;
+    let plan = listener.chains().plan.clone();
+    let (capture, is_proxied) = (&plan.listener.capture, plan.listener.proxy_protocol);
+    if capture.original_dst || capture.hand_over {
+        info.set_captured(original_destination(&stream, local));
+    }
+    let mut open = OpenConnection::new(&worker, if is_proxied { listener } else { owner(&worker, listener, &info) });
+    open.watch().await;
+    if is_proxied {
+        let received = unless_stopped(&open.handle, receive_proxied(&worker, &open.listener, &stream, info)).await;
+        let Some(received) = received.flatten() else { return };
+        info = received;
+        let owner = owner(&worker, open.listener.clone(), &info);
+        if !Rc::ptr_eq(&owner, &open.listener) {
+            open = OpenConnection::new(&worker, owner);
+            open.watch().await;
+        }
+    }
+    info.id = open.handle.id;
+    let chosen = unless_stopped(&open.handle, choose_chain(&worker, &open.listener, &stream, info)).await;
     if let Some((chain, info)) = chosen.flatten() {
         serve_chain(worker, open, chain, stream, info).await;
     }
+}
+
+/// The listener that serves a connection which `listener` has accepted: that of the address to which it was going, where
+/// `listener` hands connections over and there is one.
+fn owner(worker: &Worker, listener: Rc<WorkerListener>, info: &ConnectionInfo) -> Rc<WorkerListener> {
+    if !listener.chains().plan.listener.capture.hand_over {
+        return listener;
+    }
+    worker.listener_at(info.local).unwrap_or(listener)
 }
 
 /// Runs `future`, but not beyond the moment at which the proxy stops: `None` then.
@@ -156,9 +190,9 @@ pub struct OpenConnection {
 }
 
 impl OpenConnection {
-    fn new(worker: &Worker, listener: &Rc<WorkerListener>) -> Self {
+    fn new(worker: &Worker, listener: Rc<WorkerListener>) -> Self {
         listener.stats.connection_opened();
-        Self { handle: listener.connections.opened(worker.connection_id()), listener: listener.clone() }
+        Self { handle: listener.connections.opened(worker.connection_id()), listener }
     }
 
     /// To be awaited first by the task that serves the connection: from then on it is woken when it must end.
@@ -178,6 +212,52 @@ impl Drop for OpenConnection {
     }
 }
 
+/// Takes the PROXY protocol header off a connection. What is known then; `None`: the connection ends here.
+async fn receive_proxied(
+    worker: &Worker,
+    listener: &WorkerListener,
+    stream: &TcpStream,
+    mut info: ConnectionInfo,
+) -> Option<ConnectionInfo> {
+    match inspect::receive(stream, INSPECT_TIMEOUT).await {
+        Ok(told) => {
+            info.set_proxied(told);
+            Some(info)
+        }
+        Err(InspectError::TimedOut(_)) => {
+            listener.stats.inspection_timed_out();
+            None
+        }
+        Err(error) => {
+            tracing::debug!(peer = %info.remote, "a connection is refused: {error}");
+            let record = record(&info, Ending::ProxyProtocol, None);
+            listener.chains().log_refused(worker, &record);
+            None
+        }
+    }
+}
+
+/// What the first bytes are, as far as the listener looks at those of connections to this destination. `None`: the
+/// connection ends here.
+async fn look(listener: &WorkerListener, stream: &TcpStream, destination: SocketAddr) -> Option<Inspection> {
+    let plan = listener.chains().plan.clone();
+    let configured = &plan.listener;
+    let inspectors = configured.inspectors(destination.port());
+    if !inspectors.tls && !inspectors.http {
+        return Some(Inspection::default());
+    }
+    let timeout = Some(configured.inspect_timeout.unwrap_or(INSPECT_TIMEOUT)).filter(|timeout| !timeout.is_zero());
+    match inspect(stream, inspectors, timeout).await {
+        Ok(inspection) => Some(inspection),
+        Err(InspectError::TimedOut(_)) => {
+            listener.stats.inspection_timed_out();
+            configured.continue_on_inspect_timeout.then(Inspection::default)
+        }
+        // A client that sends nothing, or no whole ClientHello, leaves nothing to log, as in Envoy.
+        Err(_) => None,
+    }
+}
+
 /// Looks at the first bytes where the listener wants it, and selects the chain. `None`: the connection ends here.
 async fn choose_chain(
     worker: &Worker,
@@ -185,44 +265,13 @@ async fn choose_chain(
     stream: &TcpStream,
     mut info: ConnectionInfo,
 ) -> Option<(Rc<WorkerChain>, ConnectionInfo)> {
-    if listener.chains().plan.listener.proxy_protocol {
-        match inspect::receive(stream, INSPECT_TIMEOUT).await {
-            Ok(told) => info.set_proxied(told),
-            Err(InspectError::TimedOut(_)) => {
-                listener.stats.inspection_timed_out();
-                return None;
-            }
-            Err(error) => {
-                tracing::debug!(peer = %info.remote, "a connection is refused: {error}");
-                let record = record(&info, Ending::ProxyProtocol, None);
-                listener.chains().log_refused(worker, &record);
-                return None;
-            }
-        }
-    }
-    let mut transport = TransportProtocol::RawBuffer;
-    let mut alpn = Vec::new();
-    if listener.chains().plan.listener.tls_inspector {
-        match inspect(stream, INSPECT_TIMEOUT).await {
-            Ok(inspection) => {
-                transport = inspection.transport;
-                info.server_name = inspection.hello.server_name;
-                alpn = inspection.hello.alpn;
-            }
-            // A client that sends nothing, or no whole ClientHello, leaves nothing to log, as in Envoy.
-            Err(InspectError::TimedOut(_)) => {
-                listener.stats.inspection_timed_out();
-                return None;
-            }
-            Err(_) => return None,
-        }
-    }
-    let alpn: Vec<&[u8]> = alpn.iter().map(|protocol| protocol.as_bytes()).collect();
+    let inspection = look(listener, stream, info.local).await?;
+    info.server_name.clone_from(&inspection.hello.server_name);
     let view = ConnectionView {
         destination: info.local,
         server_name: info.server_name.as_deref(),
-        transport_protocol: transport,
-        application_protocols: &alpn,
+        transport_protocol: inspection.transport,
+        application_protocols: &inspection.application_protocols(),
     };
     // The chains may have changed while the first bytes were awaited.
     let chains = listener.chains();

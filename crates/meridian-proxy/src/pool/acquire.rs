@@ -7,17 +7,17 @@ use super::keepalive::set_options;
 use super::{Facts, Host, UpstreamConnection, UpstreamStream};
 use crate::proxy_protocol::{self, Addresses};
 use crate::snapshot::Limits;
-use crate::tls::TlsFailure;
+use crate::tls::{Application, TlsFailure};
 use crate::worker::WorkerCluster;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl Acquire {
         is_http2: bool,
         client: Addresses,
     ) -> Result<Self, AcquireError> {
-        let server_name = cluster.plan.tls.as_ref().and_then(|tls| tls.server_name(authority));
+        let server_name = cluster.plan.tls_of(host).and_then(|tls| tls.server_name(authority));
         let idle = match is_http2 {
             true => http2::stream(cluster, host, server_name.as_deref()),
             false => take_idle(cluster, host, server_name.as_deref()),
@@ -152,9 +152,10 @@ impl NewConnection {
                 Permit::Open(open) => Some(open),
             },
         };
-        let stream = open_stream(&self.cluster, self.host.address, self.server_name.clone(), Some(&self.client)).await;
+        let (name, client) = (self.server_name.clone(), Some(&self.client));
+        let stream = open_stream(&self.cluster, &self.host, Application::Http1, name, client).await;
         let stream = stream.map_err(AcquireError::Connect)?;
-        let facts = Facts::of(&self.cluster.plan.cluster, &stream);
+        let facts = Facts::of(&stream);
         Ok(UpstreamConnection::new(stream, open, &self.cluster.stats, &self.host, facts))
     }
 
@@ -185,29 +186,53 @@ impl NewConnection {
     }
 }
 
-/// Connects to `address`, an endpoint of `cluster`, with TLS where the cluster has it. `server_name` is that of
-/// [`crate::tls::ClientTls::server_name`], `client` what the endpoint is told where the cluster speaks the PROXY protocol.
+/// Connects to `host`, an endpoint of `cluster`, to speak `application`, with TLS where the cluster has it for this
+/// endpoint. `server_name` is that of [`crate::tls::ClientTls::server_name`], `client` what the endpoint is told where the
+/// cluster speaks the PROXY protocol.
 ///
 /// # Errors
 /// The connection cannot be made, or the handshake failed; [`crate::outcome::TransportFailure::of`] tells them apart.
 pub async fn open_stream(
     cluster: &WorkerCluster,
-    address: SocketAddr,
+    host: &Host,
+    application: Application,
     server_name: Option<Arc<str>>,
     client: Option<&Addresses>,
 ) -> io::Result<UpstreamStream> {
-    let mut stream = TcpStream::connect(address).await?;
+    let mut stream = dial(cluster.plan.cluster.bind_source, host.address).await?;
     set_options(&stream, &cluster.plan.cluster)?;
     if let Some(version) = cluster.plan.cluster.proxy_protocol {
         stream.write_all(&proxy_protocol::encode(version, client)).await?;
     }
-    let Some(tls) = &cluster.plan.tls else { return Ok(UpstreamStream::Plain(stream)) };
-    let stream = tls.connect(stream, address, server_name).await;
+    let Some(tls) = cluster.plan.tls_of(host) else { return Ok(UpstreamStream::Plain(stream)) };
+    let stream = tls.connect(stream, host.address, application, server_name).await;
     match &stream {
         Ok(_) => cluster.stats.tls_handshake(),
         Err(error) => cluster.stats.tls_failed(TlsFailure::of(error)),
     }
     stream.map(|stream| UpstreamStream::Tls(Box::new(stream)))
+}
+
+/// Connects to `address`, from the address `source` where there is one.
+async fn dial(source: Option<IpAddr>, address: SocketAddr) -> io::Result<TcpStream> {
+    let Some(source) = source.and_then(|source| source_towards(source, address.ip())) else {
+        return TcpStream::connect(address).await;
+    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.bind(SocketAddr::new(source, 0))?;
+    socket.connect(address).await
+}
+
+/// The address to come from on the way to `destination`: `source`, or its counterpart in the other family (Istio knows
+/// connections of its inbound side by `127.0.0.6` and `::6`). `None`: it has none.
+fn source_towards(source: IpAddr, destination: IpAddr) -> Option<IpAddr> {
+    const COUNTERPARTS: (Ipv4Addr, Ipv6Addr) = (Ipv4Addr::new(127, 0, 0, 6), Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6));
+    match (source, destination) {
+        (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => Some(source),
+        (IpAddr::V4(source), IpAddr::V6(_)) if source == COUNTERPARTS.0 => Some(COUNTERPARTS.1.into()),
+        (IpAddr::V6(source), IpAddr::V4(_)) if source == COUNTERPARTS.1 => Some(COUNTERPARTS.0.into()),
+        _ => None,
+    }
 }
 
 enum Permit {
@@ -286,5 +311,24 @@ fn hand_on(cluster: &WorkerCluster, keep: impl FnOnce(UpstreamConnection), conne
     } else if cluster.waiting.get() > 0 {
         keep(connection);
         limits.freed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_of_the_destinations_family() {
+        let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+        for (source, destination, expected) in [
+            ("127.0.0.6", "10.0.0.1", Some("127.0.0.6")),
+            ("127.0.0.6", "fd00::1", Some("::6")),
+            ("::6", "10.0.0.1", Some("127.0.0.6")),
+            ("::6", "fd00::1", Some("::6")),
+            ("10.0.0.9", "fd00::1", None),
+        ] {
+            assert_eq!(source_towards(ip(source), ip(destination)), expected.map(ip), "{source} to {destination}");
+        }
     }
 }

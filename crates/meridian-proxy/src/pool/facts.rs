@@ -2,11 +2,11 @@
 
 use super::UpstreamStream;
 use crate::tls::{self, PeerCertificate};
-use meridian_ir::Cluster;
-use meridian_ir::tls::UpstreamSni;
+use meridian_tls::Certificate;
 use rustls::pki_types::CertificateDer;
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The last number that was given to a connection; asked once for each connection, not for each request.
@@ -31,30 +31,27 @@ pub struct TlsFacts {
     /// The group of the key exchange.
     pub group: Option<&'static str>,
     /// The SNI that was sent.
-    pub server_name: Option<Rc<str>>,
+    pub server_name: Option<Arc<str>>,
+    /// The certificate that the endpoint is shown when it asks for one.
+    pub local: Option<Arc<Certificate>>,
     chain: Vec<CertificateDer<'static>>,
     peer: OnceCell<Option<PeerCertificate>>,
 }
 
 impl Facts {
-    /// The facts of a new connection of `cluster`.
-    pub(super) fn of(cluster: &Cluster, stream: &UpstreamStream) -> Rc<Self> {
+    /// The facts of a new connection.
+    pub(crate) fn of(stream: &UpstreamStream) -> Rc<Self> {
         let tls = match stream {
             UpstreamStream::Plain(_) => None,
             UpstreamStream::Tls(originated) => {
                 let (_, session) = originated.stream.get_ref();
-                let configured = cluster.tls.as_ref().map(|tls| &tls.sni);
-                let server_name = match (&originated.server_name, configured) {
-                    (Some(name), _) => Some(Rc::from(&**name)),
-                    (None, Some(UpstreamSni::Fixed(name))) => Some(Rc::from(&**name)),
-                    (None, _) => None,
-                };
                 let chain = session.peer_certificates().unwrap_or_default();
                 Some(TlsFacts {
                     version: session.protocol_version().and_then(tls::version_name),
                     cipher: session.negotiated_cipher_suite().and_then(|suite| tls::cipher_name(suite.suite())),
                     group: session.negotiated_key_exchange_group().and_then(|group| tls::group_name(group.name())),
-                    server_name,
+                    server_name: originated.sent_name.clone(),
+                    local: originated.local.clone(),
                     chain: chain.iter().map(|certificate| certificate.clone().into_owned()).collect(),
                     peer: OnceCell::new(),
                 })

@@ -5,6 +5,7 @@ use super::http2::Http2Connections;
 use crate::snapshot::{ClusterPlan, HostPlan, Outliers};
 use crate::stats::{ClusterStats, HostStats};
 use meridian_ir::Cluster;
+use meridian_ir::endpoint::Workload;
 use meridian_ir::outlier::{Monitor, Outcome};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
@@ -18,6 +19,9 @@ use std::time::{Duration, Instant};
 pub struct Host {
     /// Where it is.
     pub address: SocketAddr,
+    /// Whether mutual TLS of the mesh is spoken there: see [`meridian_ir::Endpoint::mesh_tls`].
+    pub mesh_tls: bool,
+    workload: RefCell<Option<Arc<Workload>>>,
     active: Cell<u32>,
     idle: RefCell<Vec<UpstreamConnection>>,
     /// Connections that requests share.
@@ -47,9 +51,11 @@ impl Watch {
 impl Host {
     /// An endpoint without connections.
     #[must_use]
-    pub fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr, mesh_tls: bool) -> Self {
         Self {
             address,
+            mesh_tls,
+            workload: RefCell::default(),
             active: Cell::new(0),
             idle: RefCell::default(),
             http2: Http2Connections::default(),
@@ -62,6 +68,16 @@ impl Host {
     /// Tells `watch` from now on how tries go.
     pub fn watch(&self, watch: Option<Watch>) {
         self.watch.replace(watch);
+    }
+
+    /// `workload` is there from now on.
+    pub fn set_workload(&self, workload: Option<Arc<Workload>>) {
+        self.workload.replace(workload);
+    }
+
+    /// The workload there, as far as it is known.
+    pub fn workload(&self) -> Option<Arc<Workload>> {
+        self.workload.borrow().clone()
     }
 
     /// Takes into account how a try went (outlier detection).

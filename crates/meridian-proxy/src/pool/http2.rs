@@ -4,6 +4,7 @@ use super::acquire::{AcquireError, open_stream};
 use super::connection::{CountedConnection, OpenConnection};
 use super::{Facts, Host, UpstreamConnection};
 use crate::http2::{ClientStream, client_settings};
+use crate::tls::Application;
 use crate::worker::WorkerCluster;
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -155,9 +156,9 @@ async fn make(
     server_name: Option<Arc<str>>,
     open: Option<OpenConnection>,
 ) -> io::Result<Multiplexed> {
-    let io = open_stream(cluster, host.address, server_name.clone(), None).await?;
+    let io = open_stream(cluster, host, Application::Http2, server_name.clone(), None).await?;
     let local = io.socket().local_addr().ok();
-    let facts = Facts::of(&cluster.plan.cluster, &io);
+    let facts = Facts::of(&io);
     let failed = |error: h2::Error| error.into_io().unwrap_or_else(|| io::ErrorKind::ConnectionReset.into());
     let (sender, connection) = client_settings().handshake(io).await.map_err(failed)?;
     cluster.stats.http2_connection();

@@ -1,5 +1,6 @@
 //! The bytes of a connection to an endpoint: plain, or with TLS that begins here.
 
+use meridian_tls::Certificate;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,6 +25,10 @@ pub struct OriginatedTls {
     pub stream: TlsStream<TcpStream>,
     /// Where the name that was asked for depends on the request: that name.
     pub server_name: Option<Arc<str>>,
+    /// The name that was asked for.
+    pub sent_name: Option<Arc<str>>,
+    /// The certificate that the endpoint is shown when it asks for one.
+    pub local: Option<Arc<Certificate>>,
 }
 
 impl UpstreamStream {

@@ -2,10 +2,11 @@
 
 use super::outliers::Outliers;
 use super::slot::SlotRef;
+use crate::pool::Host;
 use crate::tls::ClientTls;
 use meridian_ir::balance::{Candidate, Picture, Settings};
 use meridian_ir::cluster::{CircuitBreakers, Discovery};
-use meridian_ir::endpoint::{Address, Health};
+use meridian_ir::endpoint::{Address, Health, Workload};
 use meridian_ir::outlier::Monitor;
 use meridian_ir::{Cluster, Endpoint, Endpoints, Name};
 use std::collections::{HashMap, HashSet};
@@ -34,10 +35,29 @@ pub struct ClusterPlan {
     /// Counters for the circuit breakers, shared by all workers; `None` when there is no limit.
     pub limits: Option<Arc<Limits>>,
     /// TLS of its connections.
-    pub tls: Option<Arc<ClientTls>>,
+    pub transport: Transport,
     /// Outlier detection, shared by all workers; `None` when there is none.
     pub outliers: Option<Arc<Outliers>>,
     current: Mutex<Current>,
+}
+
+/// TLS of a cluster's connections.
+#[derive(Debug, Clone, Default)]
+pub struct Transport {
+    /// Towards every endpoint that `auto_tls` is not for.
+    pub tls: Option<Arc<ClientTls>>,
+    /// Towards endpoints with mutual TLS of the mesh.
+    pub auto_tls: Option<Arc<ClientTls>>,
+}
+
+impl Transport {
+    /// Whether both are the very same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let pointers =
+            |transport: &Self| [&transport.tls, &transport.auto_tls].map(|tls| tls.as_ref().map(Arc::as_ptr));
+        pointers(self) == pointers(other)
+    }
 }
 
 /// An endpoint.
@@ -49,6 +69,10 @@ pub struct HostPlan {
     pub is_healthy: bool,
     /// Counts its failures, where outliers are detected.
     pub monitor: Option<Arc<Monitor>>,
+    /// See [`Endpoint::mesh_tls`].
+    pub mesh_tls: bool,
+    /// See [`Endpoint::workload`].
+    pub workload: Option<Arc<Workload>>,
     weight: u32,
     priority: u32,
     locality: Name,
@@ -93,7 +117,7 @@ impl ClusterPlan {
         cluster: Arc<Cluster>,
         endpoints: Option<Arc<Endpoints>>,
         resolved: &Resolved,
-        tls: Option<Arc<ClientTls>>,
+        transport: Transport,
         before: Option<&ClusterPlan>,
     ) -> Self {
         let mut hosts = hosts(&cluster, endpoints.as_deref(), resolved);
@@ -103,7 +127,14 @@ impl ClusterPlan {
             .then(|| before.and_then(|before| before.limits.clone()).unwrap_or_default());
         let version = outliers.as_ref().map_or(0, |outliers| outliers.version());
         let current = picture(&cluster, endpoints.as_deref(), &hosts, version);
-        Self { slot, hosts, limits, tls, outliers, current: Mutex::new(current), cluster, endpoints }
+        Self { slot, hosts, limits, transport, outliers, current: Mutex::new(current), cluster, endpoints }
+    }
+
+    /// TLS of connections to `host`; `None`: bytes as they are.
+    #[must_use]
+    pub fn tls_of(&self, host: &Host) -> Option<&Arc<ClientTls>> {
+        let Transport { tls, auto_tls } = &self.transport;
+        auto_tls.as_ref().filter(|_| host.mesh_tls).or(tls.as_ref())
     }
 
     /// The endpoints as they are to be chosen from now. The first worker that finds the picture too old makes the next.
@@ -156,6 +187,8 @@ fn hosts(cluster: &Cluster, endpoints: Option<&Endpoints>, resolved: &Resolved) 
                 address,
                 is_healthy: endpoint.health == Health::Healthy,
                 monitor: None,
+                mesh_tls: endpoint.mesh_tls,
+                workload: endpoint.workload.clone(),
                 weight: endpoint.weight,
                 priority: endpoint.priority,
                 locality: endpoint.locality.clone(),

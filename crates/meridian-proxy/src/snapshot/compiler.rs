@@ -1,10 +1,11 @@
 //! From one configuration to the next: what changed, compiled.
 
-use super::cluster::{ClusterPlan, Resolved};
+use super::cluster::{ClusterPlan, Resolved, Transport};
 use super::listener::{ListenerPlan, Tools};
 use super::route::RouteTable;
 use super::slot::{SlotRef, SlotTable};
-use crate::tls::{ClientTls, TlsStore, client_materials, client_tls};
+use crate::tls::{ClientTls, TlsError, TlsStore, client_materials, client_tls};
+use meridian_ir::tls::UpstreamTls;
 use meridian_ir::{Cluster, Name, ProxyConfig};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
@@ -102,7 +103,7 @@ impl Compiler {
                     plan.cluster.clone(),
                     plan.endpoints.clone(),
                     &self.resolved,
-                    plan.tls.clone(),
+                    plan.transport.clone(),
                     Some(plan),
                 ));
                 change.clusters.push((plan.slot.index, Some(plan.clone())));
@@ -127,11 +128,11 @@ impl Compiler {
             let before = self.clusters.get(name);
             let is_same = before
                 .is_some_and(|plan| Arc::ptr_eq(&plan.cluster, cluster) && same(plan.endpoints.as_ref(), endpoints));
-            if is_same && (!has_new_materials || cluster.tls.is_none()) {
+            if is_same && (!has_new_materials || cluster.tls.is_none() && cluster.auto_tls.is_none()) {
                 continue;
             }
-            let tls = cluster_tls(cluster, before, &mut self.tls, config);
-            if is_same && before.is_some_and(|plan| same(plan.tls.as_ref(), tls.as_ref())) {
+            let transport = transport(cluster, before, &mut self.tls, config);
+            if is_same && before.is_some_and(|plan| plan.transport.is_same(&transport)) {
                 continue;
             }
             if ClusterPlan::names(endpoints).next().is_some() {
@@ -145,7 +146,7 @@ impl Compiler {
                 cluster.clone(),
                 endpoints.cloned(),
                 &self.resolved,
-                tls,
+                transport,
                 before.map(|plan| &**plan),
             );
             let plan = Arc::new(plan);
@@ -212,23 +213,39 @@ impl Compiler {
 
 /// TLS of a cluster; that of `before` where neither the settings nor what they are made from changed, so that sessions
 /// can be resumed.
-fn cluster_tls(
+fn transport(
     cluster: &Cluster,
     before: Option<&Arc<ClusterPlan>>,
     store: &mut TlsStore,
     config: &ProxyConfig,
-) -> Option<Arc<ClientTls>> {
-    let settings = cluster.tls.as_ref()?;
-    let materials = client_materials(settings, store, config);
-    let known = before.filter(|plan| plan.cluster.tls.as_ref() == Some(settings)).and_then(|plan| plan.tls.clone());
-    let tls = known.filter(|tls| tls.is_made_from(&materials));
-    Some(tls.unwrap_or_else(|| {
-        let tls = client_tls(settings, store, config);
-        if let Some(error) = tls.error() {
-            tracing::warn!(cluster = &*cluster.name, "TLS handshakes fail: {error}");
-        }
-        Arc::new(tls)
-    }))
+) -> Transport {
+    let mut compile = |settings: Option<&Arc<UpstreamTls>>, known: Option<(&Arc<UpstreamTls>, &Arc<ClientTls>)>| {
+        let settings = settings?;
+        let materials = client_materials(settings, store, config);
+        let is_current = |tls: &&Arc<ClientTls>| tls.is_made_from(&materials);
+        let known = known.filter(|(before, _)| *before == settings).map(|(_, tls)| tls).filter(is_current);
+        Some(known.cloned().unwrap_or_else(|| {
+            let tls = client_tls(settings, store, config);
+            match tls.error() {
+                // That is how every proxy of the mesh begins; what comes over TLS meanwhile fails and says so.
+                Some(error @ TlsError::NoIdentity(_)) => tracing::debug!(cluster = &*cluster.name, "{error}"),
+                Some(error) => tracing::warn!(cluster = &*cluster.name, "TLS handshakes fail: {error}"),
+                None => {}
+            }
+            Arc::new(tls)
+        }))
+    };
+    let known = |settings: fn(&Cluster) -> Option<&Arc<UpstreamTls>>,
+                 tls: fn(&Transport) -> Option<&Arc<ClientTls>>| {
+        before.and_then(|plan| settings(&plan.cluster).zip(tls(&plan.transport)))
+    };
+    Transport {
+        tls: compile(cluster.tls.as_ref(), known(|cluster| cluster.tls.as_ref(), |known| known.tls.as_ref())),
+        auto_tls: compile(
+            cluster.auto_tls.as_ref(),
+            known(|cluster| cluster.auto_tls.as_ref(), |known| known.auto_tls.as_ref()),
+        ),
+    }
 }
 
 fn same<T>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {

@@ -95,7 +95,9 @@ impl ListenerPlan {
             known.cloned().unwrap_or_else(|| {
                 let like = before.and_then(|before| before.all().find(|plan| plan.has_tls_of(chain, &materials)));
                 let plan = ChainPlan::new(chain, materials, like.map(|plan| &**plan), tools);
-                if let Some(Err(error)) = &plan.tls {
+                if let Some(Err(error)) = &plan.tls
+                    && !matches!(error, TlsError::NoIdentity(_))
+                {
                     let (listener, names) = (&*listener.name, &chain.matcher.server_names);
                     tracing::warn!(listener, chain = &*chain.name, ?names, "TLS handshakes fail: {error}");
                 }

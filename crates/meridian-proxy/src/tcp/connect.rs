@@ -1,12 +1,12 @@
 //! A connection to an endpoint that is used once.
 
 use crate::outcome::TransportFailure;
-use crate::pool::{UpstreamStream, open_stream};
+use crate::pool::{Host, UpstreamStream, open_stream};
 use crate::proxy_protocol::Addresses;
 use crate::snapshot::Limits;
+use crate::tls::Application;
 use crate::worker::WorkerCluster;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -65,10 +65,10 @@ impl Drop for Counted {
     }
 }
 
-/// Connects to `address`, an endpoint of `cluster`, for the connection `client`.
+/// Connects to `host`, an endpoint of `cluster`, for the connection `client`.
 pub(super) async fn connect<'c>(
     cluster: &'c WorkerCluster,
-    address: SocketAddr,
+    host: &Host,
     client: &Addresses,
 ) -> Result<Connected<'c>, ConnectError> {
     let max = cluster.plan.cluster.circuit_breakers.max_connections;
@@ -82,7 +82,7 @@ pub(super) async fn connect<'c>(
             counted => counted,
         },
     };
-    let connecting = open_stream(cluster, address, None, Some(client));
+    let connecting = open_stream(cluster, host, Application::Tcp, None, Some(client));
     match tokio::time::timeout(cluster.plan.cluster.connect_timeout, connecting).await {
         Ok(Ok(stream)) => {
             cluster.stats.connection_opened();

@@ -2,10 +2,11 @@
 
 use super::store::{Materials, TlsStore};
 use super::verify::{PeerVerifier, Role};
-use super::{TlsError, TlsFailure, provider, versions};
+use super::{MESH_PROTOCOL, TlsError, TlsFailure, provider, versions};
 use crate::pool::OriginatedTls;
 use meridian_ir::ProxyConfig;
 use meridian_ir::tls::{UpstreamSni, UpstreamTls};
+use meridian_tls::{Certificate, certificate};
 use rustls::client::ResolvesClientCert;
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
@@ -20,15 +21,81 @@ use tokio_rustls::TlsConnector;
 #[derive(Debug)]
 pub struct ClientTls {
     /// A cluster whose certificate or authorities cannot be used fails its handshakes.
-    config: Result<Arc<ClientConfig>, TlsError>,
+    config: Result<Configs, TlsError>,
+    /// What the certificate that endpoints are shown says of itself.
+    local: Option<Arc<Certificate>>,
     sni: UpstreamSni,
     materials: Materials,
+}
+
+/// What is spoken behind a handshake. Proxies of the mesh tell it each other by ALPN, so that the other side finds the
+/// right filter chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Application {
+    /// Bytes.
+    Tcp,
+    /// HTTP/1.1
+    Http1,
+    /// HTTP/2
+    Http2,
+}
+
+impl Application {
+    /// What is offered in the mesh instead of the cluster's own protocols (Istio's `istio.alpn` filter; for bytes the
+    /// cluster's, without [`PEER_EXCHANGE`]).
+    const fn in_mesh(self) -> &'static [&'static str] {
+        match self {
+            Self::Tcp => &["istio"],
+            Self::Http1 => &["istio-http/1.1", "istio", "http/1.1"],
+            Self::Http2 => &["istio-h2", "istio", "h2"],
+        }
+    }
+}
+
+/// One configuration for each [`Application`]; outside of the mesh they are the same.
+#[derive(Debug)]
+struct Configs {
+    tcp: Arc<ClientConfig>,
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
+}
+
+impl Configs {
+    fn new(config: ClientConfig) -> Self {
+        let is_mesh = config.alpn_protocols.iter().any(|protocol| protocol == MESH_PROTOCOL.as_bytes());
+        if !is_mesh {
+            let config = Arc::new(config);
+            return Self { tcp: config.clone(), http1: config.clone(), http2: config };
+        }
+        let speaking = |application: Application| {
+            let mut config = config.clone();
+            config.alpn_protocols = application.in_mesh().iter().map(|name| name.as_bytes().to_vec()).collect();
+            Arc::new(config)
+        };
+        Self {
+            tcp: speaking(Application::Tcp),
+            http1: speaking(Application::Http1),
+            http2: speaking(Application::Http2),
+        }
+    }
+
+    fn speaking(&self, application: Application) -> &Arc<ClientConfig> {
+        match application {
+            Application::Tcp => &self.tcp,
+            Application::Http1 => &self.http1,
+            Application::Http2 => &self.http2,
+        }
+    }
 }
 
 /// The settings of a cluster, ready for its connections.
 pub(crate) fn client_tls(settings: &UpstreamTls, store: &mut TlsStore, config: &ProxyConfig) -> ClientTls {
     let materials = client_materials(settings, store, config);
-    ClientTls { config: client_config(settings, store, config), sni: settings.sni.clone(), materials }
+    let leaf = settings.certificate.as_ref().and_then(|name| store.pair(name, config).ok());
+    let leaf = leaf.as_ref().and_then(|key| key.cert.first());
+    let local = leaf.and_then(|leaf| certificate::parse(leaf)).map(Arc::new);
+    let config = client_config(settings, store, config).map(Configs::new);
+    ClientTls { config, local, sni: settings.sni.clone(), materials }
 }
 
 /// What the settings of a cluster are made from.
@@ -39,11 +106,7 @@ pub(crate) fn client_materials(settings: &UpstreamTls, store: &mut TlsStore, con
     materials
 }
 
-fn client_config(
-    settings: &UpstreamTls,
-    store: &mut TlsStore,
-    config: &ProxyConfig,
-) -> Result<Arc<ClientConfig>, TlsError> {
+fn client_config(settings: &UpstreamTls, store: &mut TlsStore, config: &ProxyConfig) -> Result<ClientConfig, TlsError> {
     let key = settings.certificate.as_ref().map(|name| store.pair(name, config)).transpose()?;
     let trust = store.trust_of(&settings.validation, config)?;
     let lists = store.revocation_lists_of(&settings.validation)?;
@@ -57,7 +120,7 @@ fn client_config(
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(Arc::new(ClientKey(key)));
     client.alpn_protocols = settings.alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    Ok(Arc::new(client))
+    Ok(client)
 }
 
 impl ClientTls {
@@ -82,7 +145,7 @@ impl ClientTls {
         self.config.as_ref().err()
     }
 
-    /// Does the handshake with the endpoint at `address`. `server_name` is that of [`ClientTls::server_name`].
+    /// Does the handshake with the endpoint at `address`, to speak `application` behind it. `server_name` is that of [`ClientTls::server_name`].
     ///
     /// # Errors
     /// A [`TlsFailure`] in an [`io::Error`], or the connection's own.
@@ -90,19 +153,20 @@ impl ClientTls {
         &self,
         stream: TcpStream,
         address: SocketAddr,
+        application: Application,
         server_name: Option<Arc<str>>,
     ) -> io::Result<OriginatedTls> {
         let config = self.config.as_ref().map_err(|_| TlsFailure::NotReady)?;
-        let name = match &self.sni {
-            UpstreamSni::Fixed(name) => Some(&**name),
-            UpstreamSni::None | UpstreamSni::Host => server_name.as_deref(),
+        let sent_name = match &self.sni {
+            UpstreamSni::Fixed(name) => Some(name.clone()),
+            UpstreamSni::None | UpstreamSni::Host => server_name.clone(),
         };
         // An address is not sent as a server name (RFC 6066 section 3).
-        let name = name.and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        let name = sent_name.as_deref().and_then(|name| ServerName::try_from(name.to_owned()).ok());
         let name = name.unwrap_or_else(|| ServerName::IpAddress(address.ip().into()));
-        let connecting = TlsConnector::from(config.clone()).connect(name, stream).await;
+        let connecting = TlsConnector::from(config.speaking(application).clone()).connect(name, stream).await;
         let stream = connecting.map_err(|error| TlsFailure::of(&error).map_or(error, io::Error::from))?;
-        Ok(OriginatedTls { stream, server_name })
+        Ok(OriginatedTls { stream, server_name, sent_name, local: self.local.clone() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::store::{Materials, TlsStore};
 use super::verify::{PeerVerifier, Role};
-use super::{HANDSHAKE_TIMEOUT, TlsError, TlsFailure, provider, versions};
+use super::{HANDSHAKE_TIMEOUT, PEER_EXCHANGE, TlsError, TlsFailure, provider, versions};
 use meridian_ir::ProxyConfig;
 use meridian_ir::tls::DownstreamTls;
 use meridian_tls::{Certificate, certificate};
@@ -73,7 +73,8 @@ pub(crate) fn server_tls(
         Err(error) => tracing::warn!("TLS sessions cannot be resumed: {error}"),
     }
     let without_alpn = Arc::new(server.clone());
-    let is_spoken = |protocol: &str| spoken.is_none_or(|spoken| spoken.contains(&protocol));
+    let is_spoken =
+        |protocol: &str| protocol != PEER_EXCHANGE && spoken.is_none_or(|spoken| spoken.contains(&protocol));
     let offered = settings.alpn.iter().filter(|protocol| is_spoken(protocol));
     server.alpn_protocols = offered.map(|protocol| protocol.as_bytes().to_vec()).collect();
     let validates = validation.is_some_and(|validation| validation.authority.is_some());

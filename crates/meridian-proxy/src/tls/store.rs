@@ -5,7 +5,9 @@
 //! that it was made from is another now. The number changes with the content only.
 
 use super::TlsError;
-use meridian_ir::tls::{FILE_AUTHORITY, FILE_CERTIFICATE, PeerValidation, SYSTEM_AUTHORITY};
+use meridian_ir::tls::{
+    FILE_AUTHORITY, FILE_CERTIFICATE, MESH_AUTHORITY, PeerValidation, SYSTEM_AUTHORITY, WORKLOAD_CERTIFICATE,
+};
 use meridian_ir::{Authority, Name, ProxyConfig, Secret};
 use meridian_tls::{RevocationList, Trust, load_pair, load_revocation_lists, load_trust};
 use rustls::sign::CertifiedKey;
@@ -233,6 +235,7 @@ fn read_pair(name: &Name, config: &ProxyConfig) -> (Result<CertifiedKey, TlsErro
             let value = load_pair(&secret.certificate_chain, &secret.private_key).map_err(error);
             (value, Source::Secret(secret.clone()))
         }
+        None if &**name == WORKLOAD_CERTIFICATE => (Err(TlsError::NoIdentity(name.clone())), Source::Missing),
         None => (Err(TlsError::MissingSecret(name.clone())), Source::Missing),
     }
 }
@@ -252,6 +255,7 @@ fn read_trust(name: &Name, config: &ProxyConfig) -> (Result<Trust, TlsError>, So
             let value = load_trust(&authority.certificates, &authority.revocation_lists).map_err(error);
             (value, Source::Authority(authority.clone()))
         }
+        None if &**name == MESH_AUTHORITY => (Err(TlsError::NoIdentity(name.clone())), Source::Missing),
         None => (Err(TlsError::MissingAuthority(name.clone())), Source::Missing),
     }
 }

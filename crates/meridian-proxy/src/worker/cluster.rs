@@ -1,7 +1,7 @@
 //! A cluster as one worker runs it.
 
 use crate::pool::{Host, Watch};
-use crate::snapshot::{ClusterPlan, Current, Limits};
+use crate::snapshot::{ClusterPlan, Current, HostPlan, Limits};
 use crate::stats::ClusterStats;
 use meridian_ir::balance::Choice;
 use meridian_ir::cluster::Discovery;
@@ -17,6 +17,9 @@ use tokio::task::AbortHandle;
 /// How often another endpoint is drawn when the drawn one was tried already (Istio's
 /// `host_selection_retry_max_attempts`).
 const HOST_SELECTION_ATTEMPTS: u32 = 5;
+
+/// How many original destinations one worker remembers for one cluster, beyond those that are in use.
+const MAX_DESTINATIONS: usize = 1024;
 
 /// A cluster: its endpoints and whose turn it is. Replaced whole when the cluster or its endpoints change; endpoints
 /// that stay keep their connections, and requests under way keep the cluster that they began with.
@@ -55,16 +58,25 @@ impl WorkerCluster {
     pub(super) fn new(plan: Arc<ClusterPlan>, before: Option<&Self>, stats: Rc<ClusterStats>, random: u64) -> Self {
         let mut known: HashMap<SocketAddr, Rc<Host>> =
             before.into_iter().flat_map(|before| &before.hosts).map(|host| (host.address, host.clone())).collect();
-        let tls = |plan: &ClusterPlan| plan.tls.as_ref().map(Arc::as_ptr);
-        let has_other_tls = before.is_some_and(|before| tls(&before.plan) != tls(&plan));
+        let has_other_tls = before.is_some_and(|before| !before.plan.transport.is_same(&plan.transport));
         if has_other_tls {
             // What was agreed on with endpoints that were judged otherwise is not used again.
             known.drain().for_each(|(_, host)| host.remove());
         }
-        let host = |address| known.remove(&address).unwrap_or_else(|| Rc::new(Host::new(address)));
-        let hosts: Vec<Rc<Host>> = plan.hosts.iter().map(|host| host.address).map(host).collect();
+        let host = |host: &HostPlan| {
+            let before = known.remove(&host.address);
+            // What was spoken there in another way is not used again.
+            let (same, other): (Option<_>, Option<_>) = match before {
+                Some(before) if before.mesh_tls == host.mesh_tls => (Some(before), None),
+                before => (None, before),
+            };
+            other.inspect(|other: &Rc<Host>| other.remove());
+            same.unwrap_or_else(|| Rc::new(Host::new(host.address, host.mesh_tls)))
+        };
+        let hosts: Vec<Rc<Host>> = plan.hosts.iter().map(host).collect();
         for (host, plan_host) in hosts.iter().zip(&plan.hosts) {
             host.watch(Watch::new(&plan, plan_host));
+            host.set_workload(plan_host.workload.clone());
         }
         known.values().for_each(|gone| gone.remove());
         let turn = Cell::new(before.map_or(random, |before| before.turn.get()));
@@ -130,12 +142,25 @@ impl WorkerCluster {
         self.draw(random, selection).cloned()
     }
 
-    /// The endpoint where the client was going; it is there as long as something is done with it.
+    /// The endpoint where the client was going; it is there as long as something is done with it. Where there are very
+    /// many, one that is only kept for its idle connections makes room.
     fn destination(&self, mut address: SocketAddr) -> Rc<Host> {
         if let Some(port) = self.plan.cluster.port_override {
             address.set_port(port);
         }
-        self.destinations.borrow_mut().entry(address).or_insert_with(|| Rc::new(Host::new(address))).clone()
+        let mut destinations = self.destinations.borrow_mut();
+        if let Some(known) = destinations.get(&address) {
+            return known.clone();
+        }
+        if destinations.len() >= MAX_DESTINATIONS {
+            let unused = destinations.iter().find(|(_, host)| host.active() == 0).map(|(address, _)| *address);
+            if let Some(host) = unused.and_then(|unused| destinations.remove(&unused)) {
+                host.remove();
+            }
+        }
+        let host = Rc::new(Host::new(address, false));
+        destinations.insert(address, host.clone());
+        host
     }
 
     fn draw(&self, mut random: impl FnMut() -> u64, selection: &Selection<'_>) -> Option<&Rc<Host>> {

@@ -7,6 +7,7 @@ use crate::listener::WorkerListener;
 use crate::snapshot::{Change, ClusterPlan, ListenerPlan};
 use crate::stats::Stats;
 use meridian_ir::Name;
+use std::collections::HashMap;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub enum WorkerCommand {
 pub struct Update {
     /// The same for all workers.
     pub change: Arc<Change>,
-    /// This worker's sockets of listeners that are new or moved.
+    /// This worker's sockets of listeners that are new or moved; one for each address.
     pub sockets: Vec<(Name, TcpListener)>,
     /// Told when the change is taken over.
     pub done: oneshot::Sender<()>,
@@ -136,8 +137,11 @@ impl Worker {
         }
         let mut sockets = update.sockets;
         for (name, plan) in &change.listeners {
-            let socket = sockets.iter().position(|(of, _)| of == name).map(|at| sockets.swap_remove(at).1);
-            self.set_listener(name, plan.as_ref(), socket);
+            let own = sockets.extract_if(.., |(of, _)| of == name).map(|(_, socket)| socket).collect();
+            self.set_listener(name, plan.as_ref(), own);
+        }
+        if !change.listeners.is_empty() {
+            self.index_listeners();
         }
         // The control thread does not go away while it waits.
         let _ = update.done.send(());
@@ -163,22 +167,42 @@ impl Worker {
         set(&mut self.clusters.borrow_mut(), slot, cluster);
     }
 
-    /// A new socket means that the listener is new or has moved; the one before drains.
-    fn set_listener(self: &Rc<Self>, name: &Name, plan: Option<&Arc<ListenerPlan>>, socket: Option<TcpListener>) {
+    /// New sockets mean that the listener is new or has moved; the one before drains.
+    fn set_listener(self: &Rc<Self>, name: &Name, plan: Option<&Arc<ListenerPlan>>, sockets: Vec<TcpListener>) {
         let running = self.listeners.borrow().get(name).cloned();
-        if plan.is_none() || socket.is_some() {
-            self.listeners.borrow_mut().remove(name);
-            if let Some(listener) = running {
-                self.drain_listener(listener, self.shared.options.drain_time);
+        let stays = |running: &WorkerListener, plan: &ListenerPlan| {
+            sockets.is_empty() && running.is_bound() == plan.listener.bind_to_port
+        };
+        match (running, plan) {
+            (Some(running), Some(plan)) if stays(&running, plan) => return running.replace(self, plan),
+            (Some(running), _) => {
+                self.listeners.borrow_mut().remove(name);
+                self.drain_listener(running, self.shared.options.drain_time);
             }
-        } else if let (Some(listener), Some(plan)) = (running, plan) {
-            listener.replace(self, plan);
-            return;
+            (None, _) => {}
         }
-        if let (Some(plan), Some(socket)) = (plan, socket) {
-            let listener = WorkerListener::start(self, plan, socket);
+        if let Some(plan) = plan
+            && (!sockets.is_empty() || !plan.listener.bind_to_port)
+        {
+            let listener = WorkerListener::start(self, plan, sockets);
             self.listeners.borrow_mut().insert(name.clone(), listener);
         }
+    }
+
+    /// Finds listeners by address from now on; of several at one address the first by name.
+    fn index_listeners(&self) {
+        let listeners = self.listeners.borrow();
+        let mut named: Vec<_> = listeners.iter().collect();
+        named.sort_by_key(|(name, _)| *name);
+        let mut addresses = HashMap::new();
+        for (_, running) in named {
+            let chains = running.chains();
+            let listener = &chains.plan.listener;
+            for address in std::iter::once(&listener.address).chain(&listener.additional_addresses) {
+                addresses.entry(*address).or_insert_with(|| running.clone());
+            }
+        }
+        self.addresses.replace(addresses);
     }
 
     fn drain_listener(&self, listener: Rc<WorkerListener>, limit: Duration) {
@@ -190,6 +214,7 @@ impl Worker {
     async fn drain(&self, limit: Duration) {
         self.stopping.set(true);
         let close_at = Instant::now() + limit;
+        self.addresses.borrow_mut().clear();
         let running: Vec<_> = self.listeners.borrow_mut().drain().map(|(_, listener)| listener).collect();
         for listener in running.into_iter().chain(self.draining.take()) {
             listener.drain(close_at, true);

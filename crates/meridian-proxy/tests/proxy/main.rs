@@ -2,6 +2,7 @@
 
 mod allocations;
 mod balancing;
+mod captured;
 mod edge_headers;
 mod failures;
 mod filters;

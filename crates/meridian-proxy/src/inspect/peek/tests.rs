@@ -3,7 +3,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
+const TLS: Inspectors = Inspectors { tls: true, http: false };
+const BOTH: Inspectors = Inspectors { tls: true, http: true };
 
 async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -30,7 +32,7 @@ fn hello() -> Vec<u8> {
 async fn the_bytes_stay_unread() {
     let (mut client, mut server) = pair().await;
     client.write_all(&hello()).await.unwrap();
-    let inspection = inspect(&server, PATIENCE).await.unwrap();
+    let inspection = inspect(&server, TLS, PATIENCE).await.unwrap();
     assert_eq!(inspection.transport, TransportProtocol::Tls);
     assert_eq!(inspection.hello.server_name.as_deref(), Some("a.example.com"));
     let mut read = vec![0; hello().len()];
@@ -42,8 +44,8 @@ async fn the_bytes_stay_unread() {
 async fn plain_text_is_raw_buffer_from_its_first_byte() {
     let (mut client, server) = pair().await;
     client.write_all(b"G").await.unwrap();
-    let inspection = inspect(&server, PATIENCE).await.unwrap();
-    assert_eq!(inspection, Inspection { transport: TransportProtocol::RawBuffer, hello: ClientHello::default() });
+    let inspection = inspect(&server, TLS, PATIENCE).await.unwrap();
+    assert_eq!(inspection, Inspection::default());
 }
 
 #[tokio::test]
@@ -61,7 +63,7 @@ async fn a_partial_hello_does_not_spin() {
     let looker = peek_until(&server, |bytes| {
         looks += 1;
         seen.send(()).unwrap();
-        decide(bytes)
+        decide(bytes, TLS)
     });
     let (_, inspection) = tokio::join!(writer, looker);
     assert_eq!(inspection.unwrap().unwrap().transport, TransportProtocol::Tls);
@@ -72,11 +74,11 @@ async fn a_partial_hello_does_not_spin() {
 async fn a_client_that_goes_away_is_told_apart() {
     let (client, server) = pair().await;
     drop(client);
-    assert!(matches!(inspect(&server, PATIENCE).await, Err(InspectError::Closed { expected: "bytes" })));
+    assert!(matches!(inspect(&server, TLS, PATIENCE).await, Err(InspectError::Closed { expected: "bytes" })));
     let (mut client, server) = pair().await;
     client.write_all(&hello()[..20]).await.unwrap();
     drop(client);
-    assert!(matches!(inspect(&server, PATIENCE).await, Err(InspectError::Closed { expected: "ClientHello" })));
+    assert!(matches!(inspect(&server, TLS, PATIENCE).await, Err(InspectError::Closed { expected: "ClientHello" })));
 }
 
 #[tokio::test]
@@ -84,5 +86,23 @@ async fn a_silent_client_times_out() {
     let (mut client, server) = pair().await;
     client.write_all(&hello()[..20]).await.unwrap();
     let timeout = Duration::from_millis(20);
-    assert!(matches!(inspect(&server, timeout).await, Err(InspectError::TimedOut(t)) if t == timeout));
+    assert!(matches!(inspect(&server, TLS, Some(timeout)).await, Err(InspectError::TimedOut(t)) if t == timeout));
+}
+
+#[tokio::test]
+async fn http_is_told_from_tls_and_from_other_bytes() {
+    for (bytes, http) in [(&b"GET / HTTP/1.1\r\n"[..], Some("http/1.1")), (b"\x01\x02", None), (&hello(), None)] {
+        let (mut client, server) = pair().await;
+        client.write_all(bytes).await.unwrap();
+        let inspection = inspect(&server, BOTH, PATIENCE).await.unwrap();
+        assert_eq!(inspection.http, http);
+        assert_eq!(inspection.transport == TransportProtocol::Tls, bytes[0] == 22);
+    }
+    let (mut client, server) = pair().await;
+    client.write_all(b"GET /").await.unwrap();
+    let timeout = Duration::from_millis(20);
+    assert!(
+        matches!(inspect(&server, BOTH, Some(timeout)).await, Err(InspectError::TimedOut(_))),
+        "a line without end"
+    );
 }

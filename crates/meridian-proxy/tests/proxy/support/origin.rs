@@ -89,7 +89,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Origin {
     /// Answers each request with the steps that `script` says.
     pub(crate) fn start(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), script)
+    }
+
+    /// The same at another address than one of loopback.
+    pub(crate) fn start_at(address: SocketAddr, script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).expect("a free port");
         let address = listener.local_addr().expect("bound");
         let events = Arc::<(Mutex<Events>, Condvar)>::default();
         let script: Arc<Script> = Arc::new(script);
