@@ -4,6 +4,7 @@ mod any;
 pub(crate) mod clusters;
 pub(crate) mod credentials;
 pub(crate) mod listeners;
+pub(crate) mod names;
 pub(crate) mod node;
 pub(crate) mod route_table;
 pub(crate) mod sidecar;

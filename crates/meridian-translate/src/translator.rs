@@ -567,7 +567,9 @@ impl Source {
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Service(a), Self::Service(b)) => same_meta(&a.meta, &b.meta) && a.spec == b.spec,
-            (Self::ServiceEntry(a), Self::ServiceEntry(b)) => same_meta(&a.meta, &b.meta) && a.spec == b.spec,
+            (Self::ServiceEntry(a), Self::ServiceEntry(b)) => {
+                same_meta(&a.meta, &b.meta) && a.spec == b.spec && a.status.addresses == b.status.addresses
+            }
             _ => false,
         }
     }

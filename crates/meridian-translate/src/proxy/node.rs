@@ -31,6 +31,8 @@ pub struct ProxyNode {
     pub kind: ProxyKind,
     /// The address that its listeners bind to; it is part of their names (`0.0.0.0_8080`).
     pub address: IpAddr,
+    /// Whether it answers for the names of the mesh (`ISTIO_META_DNS_CAPTURE`): automatic addresses are used then.
+    pub dns_capture: bool,
     /// Where it is, `region/zone/subzone`; empty when that is not known. Endpoints near by are preferred
     /// (`localityLbSetting`).
     pub locality: Name,
@@ -55,6 +57,7 @@ impl ProxyNode {
             kind: ProxyKind::Gateway,
             address: Ipv4Addr::UNSPECIFIED.into(),
             ip_addresses: Vec::new(),
+            dns_capture: false,
         }
     }
 }

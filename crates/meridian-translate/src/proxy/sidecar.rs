@@ -7,6 +7,7 @@ use crate::condition::Finding;
 use crate::key::Key;
 use crate::proxy::clusters::{Clusters, Sources};
 use crate::proxy::credentials::{Credentials, Wanted, WorkloadIdentity};
+use crate::proxy::names;
 use crate::proxy::node::ProxyNode;
 use crate::proxy::state::{Inputs, Stale};
 use crate::translator::Changes;
@@ -86,6 +87,9 @@ impl SidecarState {
         if outbound || inbound {
             self.publish();
         }
+        if self.node.dns_capture {
+            self.names(inputs, changes, fresh);
+        }
         let sources = Sources {
             mesh: inputs.mesh,
             node: &self.node,
@@ -120,6 +124,23 @@ impl SidecarState {
             config.clusters.insert(name.clone(), cluster.clone());
             config.endpoints.extend(endpoints.iter().map(|endpoints| (name.clone(), endpoints.clone())));
             self.own_clusters.insert(name.clone());
+        }
+    }
+
+    /// The names that its DNS proxy answers for.
+    fn names(&mut self, inputs: &Inputs<'_>, changes: &Changes, fresh: bool) {
+        let mut names = self.config.names.clone();
+        let all: Vec<&Name> = match fresh {
+            true => inputs.registry.all_hosts().collect(),
+            false => changes.hosts.iter().chain(&changes.endpoints).collect(),
+        };
+        let mut changed = false;
+        for host in all {
+            let service = self.outbound.service(host).map(|service| &**service);
+            changed |= names::update(&mut names, inputs.resources, &self.node, host, service);
+        }
+        if changed {
+            Arc::make_mut(&mut self.config).names = names;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::key::Age;
 use crate::mesh::MeshConfig;
+use crate::proxy::node::ProxyNode;
 use ipnet::IpNet;
 use meridian_ir::cluster::{Discovery, ServiceName};
 use meridian_ir::{Name, Origin};
@@ -10,6 +11,7 @@ use meridian_resources::core::{self, Protocol as Transport};
 use meridian_resources::istio::service_entry::{ServiceEntryLocation, ServiceEntryResolution};
 use meridian_resources::istio::{Protocol, ServiceEntry};
 use meridian_resources::{IntOrString, Object};
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -31,6 +33,8 @@ pub(crate) struct Service {
     pub(crate) alias: Option<Name>,
     /// Its virtual addresses (a single address is the longest prefix); none for what is told apart by names only.
     pub(crate) addresses: Vec<IpNet>,
+    /// Addresses that were allocated to it because it has none of its own; only proxies that answer for names use them.
+    pub(crate) automatic: Vec<IpAddr>,
     /// Whether clients choose among its endpoints' own addresses: a headless Service, resolution `NONE`. Sidecars send
     /// to where the client was going.
     pub(crate) passthrough: bool,
@@ -126,6 +130,7 @@ impl Service {
             export_to: ExportTo::new(export_to.split(','), &meta.namespace),
             alias: is_alias.then(|| target.to_ascii_lowercase().into()),
             addresses: cluster_addresses(&object.spec),
+            automatic: Vec::new(),
             passthrough: object.spec.cluster_ip == HEADLESS,
             age: Age::of(meta),
             source: Source::Service(object.clone()),
@@ -159,6 +164,7 @@ impl Service {
             export_to: ExportTo::new(object.spec.export_to.iter().map(String::as_str), &meta.namespace),
             alias: None,
             addresses: addresses.clone(),
+            automatic: if addresses.is_empty() { automatic(object, host) } else { Vec::new() },
             passthrough: object.spec.resolution == ServiceEntryResolution::None,
             age: Age::of(meta),
             source: Source::ServiceEntry(object.clone()),
@@ -174,11 +180,25 @@ impl Service {
             && self.export_to == other.export_to
             && self.alias == other.alias
             && self.addresses == other.addresses
+            && self.automatic == other.automatic
             && self.passthrough == other.passthrough
             && self.age == other.age
             && self.kind() == other.kind()
             && self.is_external() == other.is_external()
             && self.disables_port_translation() == other.disables_port_translation()
+    }
+
+    /// Its virtual addresses for a proxy: its own, or else those that were allocated to it, of the proxy's families,
+    /// where the proxy is asked for names.
+    pub(crate) fn virtual_addresses(&self, node: &ProxyNode) -> Cow<'_, [IpNet]> {
+        if !self.addresses.is_empty() || !node.dns_capture {
+            return Cow::Borrowed(&self.addresses);
+        }
+        let of_family = |address: &&IpAddr| match node.ip_addresses.is_empty() {
+            true => address.is_ipv4(),
+            false => node.ip_addresses.iter().any(|own| own.is_ipv4() == address.is_ipv4()),
+        };
+        Cow::Owned(self.automatic.iter().filter(of_family).map(|address| IpNet::from(*address)).collect())
     }
 
     /// The namespace of the object that made it.
@@ -258,6 +278,12 @@ fn cluster_addresses(spec: &core::Service) -> Vec<IpNet> {
         addresses.extend(text.parse::<IpAddr>().ok().map(IpNet::from).filter(|address| !addresses.contains(address)));
     }
     addresses
+}
+
+/// The addresses that were allocated to a host of a ServiceEntry (`status.addresses`).
+fn automatic(object: &Object<ServiceEntry>, host: &str) -> Vec<IpAddr> {
+    let of_host = object.status.addresses.iter().filter(|address| address.host == host);
+    of_host.filter_map(|address| address.value.parse().ok()).collect()
 }
 
 /// An address or a range of a ServiceEntry, without the bits that say nothing.

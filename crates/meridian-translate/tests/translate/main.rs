@@ -9,6 +9,7 @@ mod ingresses;
 mod lab;
 mod localities;
 mod mutual_tls;
+mod names;
 mod routing_decisions;
 mod secrets;
 mod shared;

@@ -19,12 +19,21 @@ pub(crate) struct Mesh {
     references: BTreeMap<String, meridian_resources::ObjectRef>,
 }
 
+/// The sidecar of the workload `client`.
+pub(crate) fn client() -> ProxyNode {
+    let labels = [("app".to_owned(), "client".to_owned())].into();
+    ProxyNode::sidecar("client", "default", labels, vec![IpAddr::from([10, 9, 0, 1])])
+}
+
 impl Mesh {
     pub(crate) fn with(yaml: &str) -> Self {
+        Self::of(client(), yaml)
+    }
+
+    pub(crate) fn of(node: ProxyNode, yaml: &str) -> Self {
         let mesh = MeshConfig { access_log_file: "/dev/stdout".into(), ..MeshConfig::default() };
         let mut translator = Translator::new(mesh.clone());
-        let labels = [("app".to_owned(), "client".to_owned())].into();
-        translator.add_proxy(ProxyNode::sidecar("client", "default", labels, vec![IpAddr::from([10, 9, 0, 1])]));
+        translator.add_proxy(node);
         let mut made =
             Self { translator, mesh, config: Arc::default(), statuses: BTreeMap::new(), references: BTreeMap::new() };
         made.apply(yaml);

@@ -24,6 +24,7 @@ use crate::mesh::OutboundTrafficPolicy;
 use crate::proxy::clusters::Clusters;
 use crate::proxy::node::ProxyNode;
 use crate::proxy::state::{Inputs, Stale, scope};
+use crate::registry::service::Service;
 use crate::telemetry::{self, Side};
 use crate::translator::Changes;
 use catch_all::CatchAll;
@@ -281,6 +282,11 @@ impl Outbound {
         if !self.pieces.routes.get(&config.name).is_some_and(same) {
             self.pieces.routes.insert(config.name.clone(), Arc::new(config));
         }
+    }
+
+    /// The service that the workload means by `host`.
+    pub(super) fn service(&self, host: &Name) -> Option<&Arc<Service>> {
+        self.imports.first(host)
     }
 
     /// Listeners, routes and clusters of this side.

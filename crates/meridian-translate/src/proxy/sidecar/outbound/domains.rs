@@ -27,7 +27,8 @@ impl Domains {
             let pods: Vec<_> = all.iter().map(|(name, form)| (Name::from(format!("*.{name}")), *form)).collect();
             all.extend(pods);
         }
-        let single = service.addresses.iter().filter(|range| range.prefix_len() == range.max_prefix_len());
+        let addresses = service.virtual_addresses(node);
+        let single = addresses.iter().filter(|range| range.prefix_len() == range.max_prefix_len());
         all.extend(single.map(|range| (bracketed(&range.addr().to_string()), false)));
         Self { all }
     }

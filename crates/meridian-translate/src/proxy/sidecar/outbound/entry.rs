@@ -114,7 +114,8 @@ impl Builder<'_, '_> {
         if listen.protocol.is_some_and(Protocol::is_http) {
             return vec![member(self.wildcards.clone(), Vec::new())];
         }
-        if service.addresses.is_empty() {
+        let addresses = service.virtual_addresses(self.scope.node);
+        if addresses.is_empty() {
             if service.passthrough
                 && listen.protocol.is_none_or(Protocol::is_tcp)
                 && let Some(addresses) = self.endpoint_addresses(service)
@@ -127,10 +128,10 @@ impl Builder<'_, '_> {
             Source::Service(_) => {
                 let families = &self.wildcards;
                 let fits = |address: &IpAddr| families.iter().any(|family| family.is_ipv4() == address.is_ipv4());
-                let binds: Vec<IpAddr> = service.addresses.iter().map(IpNet::addr).filter(fits).collect();
+                let binds: Vec<IpAddr> = addresses.iter().map(IpNet::addr).filter(fits).collect();
                 if binds.is_empty() { Vec::new() } else { vec![member(binds, Vec::new())] }
             }
-            Source::ServiceEntry(_) => (service.addresses.iter())
+            Source::ServiceEntry(_) => (addresses.iter())
                 .map(|range| match range.prefix_len() == range.max_prefix_len() {
                     true => member(vec![range.addr()], Vec::new()),
                     false => member(self.wildcards.clone(), vec![*range]),
@@ -275,7 +276,7 @@ impl Builder<'_, '_> {
     fn tcp_chains(&mut self, member: &Member<'_>) -> Vec<FilterChain> {
         let service = member.service;
         let at_wildcard = member.binds.first() == self.wildcards.first();
-        let by_name = !member.ranges.is_empty() || service.addresses.is_empty() && at_wildcard;
+        let by_name = !member.ranges.is_empty() || service.virtual_addresses(self.scope.node).is_empty() && at_wildcard;
         let mut server_names = Vec::new();
         if by_name {
             server_names.push(service.host.clone());

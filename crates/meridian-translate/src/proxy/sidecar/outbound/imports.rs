@@ -119,6 +119,11 @@ impl Imports {
         self.aliases.get(host).into_iter().flatten()
     }
 
+    /// The first service that the sidecar sees under `host`.
+    pub(super) fn first(&self, host: &Name) -> Option<&Arc<Service>> {
+        self.hosts.get(host).and_then(|import| import.all().next())
+    }
+
     /// Every host, in no order.
     pub(super) fn hosts(&self) -> impl Iterator<Item = &Name> {
         self.hosts.keys()
