@@ -1,5 +1,6 @@
 //! The names that a proxy answers for (Istio's name table): those of the services that it sees.
 
+use crate::mesh::MeshConfig;
 use crate::proxy::node::ProxyNode;
 use crate::registry::endpoints::endpoints;
 use crate::registry::service::{Service, Source};
@@ -15,11 +16,12 @@ use std::sync::Arc;
 pub(crate) fn update(
     names: &mut Names,
     resources: &Resources,
+    mesh: &MeshConfig,
     node: &ProxyNode,
     host: &Name,
     service: Option<&Service>,
 ) -> bool {
-    match service.and_then(|service| info(resources, node, service)) {
+    match service.and_then(|service| info(resources, mesh, node, service)) {
         None => names.remove(host).is_some(),
         Some(info) if names.get(host).is_some_and(|known| **known == info) => false,
         Some(info) => {
@@ -30,7 +32,7 @@ pub(crate) fn update(
 }
 
 /// `None` for a service without any address: its name is for others to resolve.
-fn info(resources: &Resources, node: &ProxyNode, service: &Service) -> Option<NameInfo> {
+fn info(resources: &Resources, mesh: &MeshConfig, node: &ProxyNode, service: &Service) -> Option<NameInfo> {
     if service.alias.is_some() {
         return None;
     }
@@ -39,17 +41,17 @@ fn info(resources: &Resources, node: &ProxyNode, service: &Service) -> Option<Na
     let single = ranges.iter().filter(|range| range.prefix_len() == range.max_prefix_len());
     let mut addresses: Vec<IpAddr> = single.map(|range| range.addr()).collect();
     if addresses.is_empty() && is_service && service.passthrough {
-        addresses = of_endpoints(resources, service);
+        addresses = of_endpoints(resources, mesh, service);
     }
     (!addresses.is_empty()).then_some(NameInfo { addresses, is_service })
 }
 
 /// The addresses of the endpoints of a headless Service, each once.
-fn of_endpoints(resources: &Resources, service: &Service) -> Vec<IpAddr> {
+fn of_endpoints(resources: &Resources, mesh: &MeshConfig, service: &Service) -> Vec<IpAddr> {
     static ALL: StringMap = StringMap::new();
     let mut addresses: Vec<IpAddr> = Vec::new();
     for port in &service.ports {
-        for endpoint in endpoints(resources, service, port, &ALL).endpoints {
+        for endpoint in endpoints(resources, mesh, service, port, &ALL).endpoints {
             if let Address::Socket(address) = endpoint.address
                 && !addresses.contains(&address.ip())
             {

@@ -137,7 +137,7 @@ impl SidecarState {
         let mut changed = false;
         for host in all {
             let service = self.outbound.service(host).map(|service| &**service);
-            changed |= names::update(&mut names, inputs.resources, &self.node, host, service);
+            changed |= names::update(&mut names, inputs.resources, inputs.mesh, &self.node, host, service);
         }
         if changed {
             Arc::make_mut(&mut self.config).names = names;
