@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_stream::Stream;
@@ -98,6 +98,32 @@ impl Server {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection to the control plane could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Accepts connections on a Unix socket until `stop` is told. Who may connect is decided by where the socket lies.
+    pub async fn serve_unix(self, listener: UnixListener, mut stop: watch::Receiver<bool>) {
+        let server = Arc::new(self);
+        let mut connections = JoinSet::new();
+        let nobody = Peer { address: ([127, 0, 0, 1], 0).into(), is_tls: false, certificates: Arc::default() };
+        loop {
+            while connections.try_join_next().is_some() {}
+            let accepted = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return,
+                accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => accepted,
+                Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let (server, peer) = (server.clone(), nobody.clone());
+                    connections.spawn(async move { serve(&server, stream, peer).await });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection to a Unix socket could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -3,6 +3,7 @@
 
 mod analyze;
 mod client;
+mod envoy;
 mod folder;
 mod httpbin;
 mod input;
@@ -41,6 +42,8 @@ enum Command {
     ProxyStatus(proxy_status::ProxyStatusArgs),
     /// Set, show or take away the kernel rules that lead traffic to a sidecar
     Redirect(redirect::RedirectArgs),
+    /// Write what a stock Envoy needs to be a proxy of Meridian's control plane, or run it
+    EnvoyBootstrap(Box<envoy::EnvoyBootstrapArgs>),
     /// Check files of objects, each object by itself
     #[command(visible_alias = "v")]
     Validate(validate::ValidateArgs),
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::ProxyConfig(args) => block_on(proxy_config::run(args)),
         Command::ProxyStatus(args) => block_on(proxy_status::run(args)),
         Command::Redirect(args) => redirect::run(&args),
+        Command::EnvoyBootstrap(args) => block_on(envoy::run(*args)),
         Command::Validate(args) => validate::run(&args),
         Command::Analyze(args) => match block_on(analyze::run(args)) {
             Ok(code) => return code,

@@ -1,0 +1,97 @@
+//! Envoy, and what stays beside it: the renewal of its certificate, and the secrets that only this machine knows.
+
+use super::{Files, secrets};
+use anyhow::{Context, bail};
+use meridian_grpc::Server;
+use meridian_identity::WorkloadCertificate;
+use meridian_identity::client::{Discovery, renew};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use tokio::net::UnixListener;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// What stays beside Envoy.
+pub(super) struct Beside<'b> {
+    /// Where its files are.
+    pub(super) folder: &'b Path,
+    /// Where its certificates come from; `None`: it has none.
+    pub(super) identity: Option<Discovery>,
+    /// The first one.
+    pub(super) certificate: Option<WorkloadCertificate>,
+}
+
+/// The socket of the secret discovery service.
+pub(super) fn socket(folder: &Path) -> PathBuf {
+    folder.join("sds.sock")
+}
+
+/// Runs Envoy until it ends, or until this process is asked to end.
+pub(super) async fn run(
+    envoy: &Path,
+    bootstrap: &Path,
+    arguments: &[String],
+    beside: Beside<'_>,
+) -> anyhow::Result<()> {
+    let (sender, certificates) = watch::channel(beside.certificate.map(Arc::new));
+    let (_stop, stopped) = watch::channel(false);
+    let listener = listen(&socket(beside.folder))?;
+    let service = Server::new().with(secrets::SERVICE, secrets::handler(certificates.clone()));
+    tokio::spawn(service.serve_unix(listener, stopped));
+    if let Some(identity) = beside.identity {
+        tokio::spawn(renew(identity, sender));
+        tokio::spawn(keep(beside.folder.to_owned(), certificates));
+        return follow(envoy, bootstrap, arguments).await;
+    }
+    let ended = follow(envoy, bootstrap, arguments).await;
+    drop(sender);
+    ended
+}
+
+/// Only the owner of the folder can connect. A socket that an earlier run has left is in the way.
+fn listen(path: &Path) -> anyhow::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("{} cannot be removed", path.display()));
+        }
+        _ => UnixListener::bind(path).with_context(|| format!("{} cannot be listened on", path.display())),
+    }
+}
+
+/// Writes every certificate to the files that the connection to the control plane uses.
+async fn keep(folder: PathBuf, mut certificates: watch::Receiver<Option<Arc<WorkloadCertificate>>>) {
+    while certificates.changed().await.is_ok() {
+        let certificate = certificates.borrow_and_update().clone();
+        if let Some(Err(error)) = certificate.map(|certificate| Files::write(&folder, &certificate)) {
+            tracing::error!("{error:#}");
+        }
+    }
+}
+
+/// Starts Envoy and waits for its end. A request to end is passed on to it.
+async fn follow(envoy: &Path, bootstrap: &Path, arguments: &[String]) -> anyhow::Result<()> {
+    let mut command = Command::new(envoy);
+    command.arg("-c").arg(bootstrap).args(arguments).kill_on_drop(true);
+    let mut child = command.spawn().with_context(|| format!("{} cannot be run", envoy.display()))?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let status = tokio::select! {
+        status = child.wait() => status?,
+        _ = terminate.recv() => end(&mut child).await?,
+        _ = interrupt.recv() => end(&mut child).await?,
+    };
+    match status.success() {
+        true => Ok(()),
+        false => bail!("Envoy has ended: {status}"),
+    }
+}
+
+/// Asks Envoy to end, and waits for it.
+async fn end(child: &mut Child) -> anyhow::Result<ExitStatus> {
+    let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    if let Some(id) = id {
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+    }
+    Ok(child.wait().await?)
+}
