@@ -25,6 +25,8 @@ pub(crate) enum Maker {
 pub(crate) struct Registry {
     /// The services of one host in the order of preference: those of Kubernetes first, then by age.
     hosts: HashMap<Name, Vec<Arc<Service>>>,
+    /// The same, with those in one that several ServiceEntries of a namespace make together; only hosts with such.
+    merged: HashMap<Name, Vec<Arc<Service>>>,
     made: HashMap<Maker, Vec<Arc<Service>>>,
     by_namespace: HashMap<Name, BTreeSet<Name>>,
 }
@@ -52,7 +54,27 @@ impl Registry {
             }
             self.insert(service.clone());
         }
+        for service in before.iter().chain(&services) {
+            self.merge(&service.host);
+        }
         changed
+    }
+
+    /// Puts the services of a host together that several ServiceEntries make of it.
+    fn merge(&mut self, host: &Name) {
+        let mut merged: Vec<Arc<Service>> = Vec::new();
+        let services = self.services(host);
+        for service in services {
+            match merged.iter_mut().find(|one| one.merges_with(service)) {
+                Some(one) => *one = Arc::new(one.merged_with(service)),
+                None => merged.push(service.clone()),
+            }
+        }
+        if merged.len() == services.len() {
+            self.merged.remove(host);
+        } else {
+            self.merged.insert(host.clone(), merged);
+        }
     }
 
     fn remove(&mut self, service: &Arc<Service>) {
@@ -76,10 +98,12 @@ impl Registry {
         services.insert(at, service);
     }
 
-    /// The service that `host` means for a proxy in `namespace`: the first in the order of preference that is visible
-    /// there.
+    /// The service that `host` means for a proxy in `namespace`: one of its own, or else the first in the order of
+    /// preference that is visible there.
     pub(crate) fn service(&self, host: &str, namespace: &str) -> Option<&Arc<Service>> {
-        self.hosts.get(host)?.iter().find(|service| service.export_to.includes(namespace))
+        let services = self.merged.get(host).or_else(|| self.hosts.get(host))?;
+        let visible = || services.iter().filter(|service| service.export_to.includes(namespace));
+        visible().find(|service| **service.namespace() == *namespace).or_else(|| visible().next())
     }
 
     /// All services of `host`, visible or not.

@@ -496,7 +496,11 @@ impl Translator {
     fn put_workload_entry(&mut self, object: Arc<Object<WorkloadEntry>>) {
         let key = Key::of(&object.meta);
         let before = self.resources.workload_entries.insert(key.clone(), object.clone());
-        if before.as_ref().is_some_and(|before| same_meta(&before.meta, &object.meta) && before.spec == object.spec) {
+        let same = |before: &Arc<Object<WorkloadEntry>>| {
+            let same_health = before.status.conditions == object.status.conditions;
+            same_meta(&before.meta, &object.meta) && before.spec == object.spec && same_health
+        };
+        if before.as_ref().is_some_and(same) {
             return;
         }
         if let Some(before) = before {

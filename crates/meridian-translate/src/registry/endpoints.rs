@@ -33,11 +33,23 @@ pub(crate) fn endpoints<'r>(
 ) -> Located<'r> {
     let in_mesh = !service.is_external();
     let mut found = Found { resources, mesh, in_mesh, labels, seen: HashSet::new(), located: Located::default() };
-    match &service.source {
-        Source::Service(object) => of_service(resources, object, port, &mut found),
-        Source::ServiceEntry(object) => of_service_entry(resources, &service.host, object, port, &mut found),
+    if service.members.is_empty() {
+        of_one(resources, service, port, &mut found);
+    }
+    for member in &service.members {
+        if let Some(port) = member.port(port.number) {
+            of_one(resources, member, port, &mut found);
+        }
     }
     found.located
+}
+
+/// Those of a service that stands for itself.
+fn of_one<'r>(resources: &'r Resources, service: &'r Service, port: &Port, found: &mut Found<'_, 'r>) {
+    match &service.source {
+        Source::Service(object) => of_service(resources, object, port, found),
+        Source::ServiceEntry(object) => of_service_entry(resources, &service.host, object, port, found),
+    }
 }
 
 /// Endpoints that were found, each address once.
@@ -101,11 +113,24 @@ fn of_service<'r>(resources: &'r Resources, object: &'r Object<core::Service>, p
     }
     if !object.spec.selector.is_empty() {
         for entry in resources.workload_entries_in(&key.namespace) {
-            if selects(&object.spec.selector, &entry.spec.labels) {
+            if selects(&object.spec.selector, &entry.spec.labels) && is_healthy(entry) {
                 add_workload(&entry.spec, &entry.meta, port, false, found);
             }
         }
     }
+}
+
+/// The annotation of WorkloadEntries whose health is probed.
+const HEALTH_CHECKS_ANNOTATION: &str = "proxy.istio.io/health-checks-enabled";
+
+/// Whether a workload takes traffic: always, unless its health is probed and was not found to be good.
+fn is_healthy(entry: &Object<WorkloadEntry>) -> bool {
+    let is_probed = entry.meta.annotations.get(HEALTH_CHECKS_ANNOTATION).is_some_and(|value| value == "true");
+    let is_good = || {
+        let conditions = entry.status.conditions.iter();
+        conditions.into_iter().any(|condition| condition.type_ == "Healthy" && condition.status == "True")
+    };
+    !is_probed || is_good()
 }
 
 fn of_slice<'r>(
@@ -223,7 +248,7 @@ fn of_service_entry<'r>(
     };
     if let Some(selector) = &object.spec.workload_selector {
         for entry in resources.workload_entries_in(&object.meta.namespace) {
-            if selects(&selector.labels, &entry.spec.labels) {
+            if selects(&selector.labels, &entry.spec.labels) && is_healthy(entry) {
                 add_workload(&entry.spec, &entry.meta, port, dns, found);
             }
         }

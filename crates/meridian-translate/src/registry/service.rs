@@ -40,10 +40,12 @@ pub(crate) struct Service {
     pub(crate) passthrough: bool,
     pub(crate) age: Age,
     pub(crate) source: Source,
+    /// The services that were put together in this one, which is the first of them; empty when it stands for itself.
+    pub(crate) members: Vec<Arc<Service>>,
 }
 
 /// The object that a service was made from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Source {
     Service(Arc<Object<core::Service>>),
     ServiceEntry(Arc<Object<ServiceEntry>>),
@@ -134,6 +136,7 @@ impl Service {
             passthrough: object.spec.cluster_ip == HEADLESS,
             age: Age::of(meta),
             source: Source::Service(object.clone()),
+            members: Vec::new(),
         })
     }
 
@@ -168,6 +171,7 @@ impl Service {
             passthrough: object.spec.resolution == ServiceEntryResolution::None,
             age: Age::of(meta),
             source: Source::ServiceEntry(object.clone()),
+            members: Vec::new(),
         };
         object.spec.hosts.iter().map(of_host).collect()
     }
@@ -199,6 +203,39 @@ impl Service {
             false => node.ip_addresses.iter().any(|own| own.is_ipv4() == address.is_ipv4()),
         };
         Cow::Owned(self.automatic.iter().filter(of_family).map(|address| IpNet::from(*address)).collect())
+    }
+
+    /// Whether Istio makes one service of the two, which have the same host: both of ServiceEntries of one namespace
+    /// that differ in their ports, endpoints and addresses only.
+    pub(crate) fn merges_with(&self, other: &Self) -> bool {
+        let (Source::ServiceEntry(own), Source::ServiceEntry(others)) = (&self.source, &other.source) else {
+            return false;
+        };
+        own.meta.namespace == others.meta.namespace
+            && own.spec.resolution == others.spec.resolution
+            && own.meta.labels == others.meta.labels
+            && own.spec.workload_selector == others.spec.workload_selector
+            && self.export_to == other.export_to
+    }
+
+    /// This service with the ports of another, as far as it has not its own of that number.
+    pub(crate) fn merged_with(self: &Arc<Self>, other: &Arc<Self>) -> Self {
+        let mut members = if self.members.is_empty() { vec![self.clone()] } else { self.members.clone() };
+        members.push(other.clone());
+        let more = other.ports.iter().filter(|port| self.port(port.number).is_none());
+        Self {
+            host: self.host.clone(),
+            ports: self.ports.iter().chain(more).cloned().collect(),
+            discovery: self.discovery,
+            export_to: self.export_to.clone(),
+            alias: None,
+            addresses: distinct(&self.addresses, &other.addresses),
+            automatic: distinct(&self.automatic, &other.automatic),
+            passthrough: self.passthrough,
+            age: self.age.clone(),
+            source: self.source.clone(),
+            members,
+        }
     }
 
     /// The namespace of the object that made it.
@@ -266,6 +303,12 @@ impl Service {
             ports => ports.iter().map(one).collect::<Vec<_>>().join(", "),
         }
     }
+}
+
+/// Everything in `a` and `b`, once.
+fn distinct<T: Copy + PartialEq>(a: &[T], b: &[T]) -> Vec<T> {
+    let more = b.iter().filter(|one| !a.contains(one));
+    a.iter().chain(more).copied().collect()
 }
 
 /// What `clusterIP` says of a Service without virtual address.

@@ -17,6 +17,7 @@ mod sidecars;
 mod simulation;
 mod simulation_checks;
 mod simulation_inbound;
+mod simulation_outbound;
 mod statuses;
 mod traffic_policies;
 mod virtual_services;

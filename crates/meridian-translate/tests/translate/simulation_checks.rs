@@ -71,7 +71,7 @@ fn configurations_of_gateways_pass_istio_s_checks() {
 }
 
 /// What is wrong with a configuration by the oracle's rules; that names are unique is in the types.
-fn violations(config: &ProxyConfig) -> Vec<String> {
+pub(crate) fn violations(config: &ProxyConfig) -> Vec<String> {
     let mut found = Vec::new();
     let mut addresses = BTreeSet::new();
     for listener in config.listeners.values() {
@@ -97,7 +97,9 @@ fn violations(config: &ProxyConfig) -> Vec<String> {
 fn of_chain(config: &ProxyConfig, listener: &Listener, chain: &FilterChain) -> Vec<String> {
     let matcher = &chain.matcher;
     let mut found = Vec::new();
-    if (!matcher.server_names.is_empty() || matcher.transport_protocol.is_some()) && !listener.tls_inspector {
+    if (!matcher.server_names.is_empty() || matcher.transport_protocol == Some(TransportProtocol::Tls))
+        && !listener.tls_inspector
+    {
         found.push(format!("{matcher:?} needs the TLS inspector"));
     }
     if !matcher.application_protocols.is_empty() && !listener.tls_inspector && !listener.http_inspector {

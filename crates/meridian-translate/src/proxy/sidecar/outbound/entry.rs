@@ -207,7 +207,7 @@ impl Builder<'_, '_> {
             let mut chains = self.tcp_chains(member);
             let sniffs = incoming.is_none();
             // Beside a listener that sniffs, the HTTP chain is there already.
-            if sniffs && !current.is_some_and(|(existing, _)| existing.is_none()) {
+            if sniffs && current.is_none_or(|(existing, _)| existing.is_some()) {
                 chains.push(self.http_chain(member, first, true));
             }
             (chains, incoming)
