@@ -3,19 +3,23 @@
 use crate::auto_addresses::AutoAddresses;
 use crate::identity::Identities;
 use crate::ingress_status::IngressAddresses;
+use crate::proxies::{self, Proxies, Registry};
 use crate::status_writer::{Report, StatusWriter};
 use crate::{identity, mesh, source};
-use meridian_ir::ProxyConfig;
+use meridian_discovery::server::{self, Arrival, Subscription};
+use meridian_identity::MeshAuthority;
+use meridian_ir::{Origin, ProxyConfig};
+use meridian_resources::core::pod;
 use meridian_resources::istio::service_entry;
 use meridian_resources::networking::ingress;
 use meridian_resources::{Kind, ObjectRef, Resource, kind};
 use meridian_store::{Event, EventType, GroupResource, Key, Selection, Store, StoredObject, Watch, WatchError};
 use meridian_translate::{Condition, MeshConfig, ProxyNode, Translator};
 use serde_json::{Value, json};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// How many changes are taken in before the proxies get their effect, so that a flood of changes still goes live in
 /// steps.
@@ -30,6 +34,17 @@ pub struct ProxyFeed {
     pub sender: watch::Sender<Arc<ProxyConfig>>,
 }
 
+/// What the control plane has to do with proxies that come and go.
+#[derive(Default)]
+pub struct Discovery {
+    /// What happens to their streams; `None`: there are none.
+    pub events: Option<mpsc::UnboundedReceiver<server::Event>>,
+    /// Where those that are connected are to be seen.
+    pub registry: Registry,
+    /// Who signs certificates in the mesh; the control plane keeps it as the store's Secrets say.
+    pub authority: MeshAuthority,
+}
+
 /// Follows a store, translates what changed, feeds the proxies, and reports on the objects. Owned by one task.
 pub struct ControlPlane {
     store: Store,
@@ -38,6 +53,11 @@ pub struct ControlPlane {
     feeds: HashMap<String, watch::Sender<Arc<ProxyConfig>>>,
     nodes: Vec<ProxyNode>,
     identities: Identities,
+    authority: MeshAuthority,
+    events: Option<mpsc::UnboundedReceiver<server::Event>>,
+    proxies: Proxies,
+    /// Proxies that were let in and wait for their first configuration.
+    arrivals: Vec<Box<Arrival>>,
     kinds: HashMap<GroupResource, &'static Kind>,
     statuses: StatusWriter,
     /// What was last said of each object.
@@ -53,16 +73,17 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// A control plane for these proxies. Statuses are written by a task of the current tokio runtime.
-    pub fn new(store: Store, feeds: Vec<ProxyFeed>) -> ControlPlane {
+    /// A control plane for these proxies, and for those that come by discovery. Statuses are written by a task of the
+    /// current tokio runtime.
+    pub fn new(store: Store, feeds: Vec<ProxyFeed>, discovery: Discovery) -> ControlPlane {
         let mut translator = Translator::new(mesh::base());
         let (mut senders, mut nodes) = (HashMap::new(), Vec::new());
         for feed in feeds {
-            senders.insert(feed.node.name.to_string(), feed.sender);
+            senders.insert(feed.node.id.to_string(), feed.sender);
             nodes.push(feed.node.clone());
             translator.add_proxy(feed.node);
         }
-        let mut identities = Identities::default();
+        let mut identities = Identities::new(discovery.authority.clone());
         identities.set_trust_domain(&mesh::base().trust_domain);
         ControlPlane {
             statuses: StatusWriter::spawn(store.clone()),
@@ -72,6 +93,10 @@ impl ControlPlane {
             feeds: senders,
             nodes,
             identities,
+            authority: discovery.authority,
+            events: discovery.events,
+            proxies: Proxies::new(discovery.registry),
+            arrivals: Vec::new(),
             kinds: kind::all().iter().map(|kind| (GroupResource::of(kind), *kind)).collect(),
             reports: HashMap::new(),
             outdated: HashSet::new(),
@@ -117,6 +142,11 @@ impl ControlPlane {
         loop {
             let next = tokio::select! {
                 next = changes.next() => next,
+                event = next_event(&mut self.events) => {
+                    self.take_events(event);
+                    self.publish();
+                    continue;
+                }
                 () = renewal(self.identities.due(SystemTime::now())) => {
                     self.publish();
                     continue;
@@ -183,6 +213,9 @@ impl ControlPlane {
             }
             self.set_mesh(mesh);
         }
+        if let Resource::Pod(pod) = &resource {
+            self.pod_changed(&pod.meta.namespace, &pod.meta.name, &pod.meta.labels);
+        }
         if let Resource::Secret(secret) = &resource
             && identity::is_authority(&secret.object_ref())
         {
@@ -234,8 +267,11 @@ impl ControlPlane {
         for (name, config) in output.proxies {
             if let Some(feed) = self.feeds.get(&*name) {
                 feed.send_replace(config);
+            } else {
+                self.proxies.feed(&name, &config);
             }
         }
+        self.welcome();
         for note in output.notes {
             tracing::warn!("{note}");
         }
@@ -251,11 +287,12 @@ impl ControlPlane {
             self.allocated.insert(key, Arc::new(addresses));
         }
         let (reports, allocated) = (&mut self.reports, &self.allocated);
+        let (kinds, proxies) = (&self.kinds, &self.proxies);
         let collection = GroupResource::of(&ingress::KIND);
         self.statuses.write(self.outdated.drain().filter_map(|key| {
             let addresses = allocated.get(&key).cloned();
             let conditions = match reports.get(&key) {
-                Some(conditions) => conditions.clone(),
+                Some(conditions) => with_rejections(conditions, &key, kinds, proxies),
                 None if addresses.is_some() => Arc::default(),
                 None => return None,
             };
@@ -268,6 +305,80 @@ impl ControlPlane {
         }));
     }
 
+    /// Takes in what happened to proxies, with all that waits.
+    fn take_events(&mut self, first: server::Event) {
+        self.take_event(first);
+        while let Some(Ok(event)) = self.events.as_mut().map(mpsc::UnboundedReceiver::try_recv) {
+            self.take_event(event);
+        }
+    }
+
+    fn take_event(&mut self, event: server::Event) {
+        let concerned = match event {
+            server::Event::Arrived(arrival) => match proxies::authorize(&arrival, &self.authority.current()) {
+                Ok(()) => self.let_in(arrival),
+                Err(refusal) => {
+                    // An error means that the proxy is gone already.
+                    let _ = arrival.answer.send(Err(refusal));
+                    return;
+                }
+            },
+            server::Event::Rejections { stream, rejected } => self.proxies.reject(stream, rejected),
+            server::Event::Departed { stream } => {
+                self.arrivals.retain(|arrival| arrival.stream != stream);
+                let Some((id, concerned)) = self.proxies.depart(stream) else { return };
+                self.nodes.retain(|node| node.id != id);
+                self.translator.remove_proxy(&id);
+                concerned
+            }
+        };
+        self.outdated.extend(concerned.iter().filter_map(key_of_origin));
+    }
+
+    fn let_in(&mut self, arrival: Box<Arrival>) -> Vec<Origin> {
+        let labels = self.labels_of_pod(&arrival.node.namespace, &arrival.node.name);
+        self.add_proxy(proxies::translated(&arrival.node, labels));
+        let concerned = self.proxies.arrive(&arrival);
+        self.arrivals.push(arrival);
+        concerned
+    }
+
+    fn add_proxy(&mut self, node: ProxyNode) {
+        self.nodes.retain(|known| known.id != node.id);
+        self.nodes.push(node.clone());
+        let identity = self.identities.issue(&node, SystemTime::now());
+        let id = node.id.clone();
+        self.translator.add_proxy(node);
+        if let Some(identity) = identity {
+            self.translator.set_identity(&id, identity);
+        }
+    }
+
+    /// Those that were let in get their first configuration, which is there now.
+    fn welcome(&mut self) {
+        for arrival in std::mem::take(&mut self.arrivals) {
+            if let Some(configs) = self.proxies.subscribe(arrival.stream) {
+                // An error means that the proxy is gone already.
+                let _ = arrival.answer.send(Ok(Subscription { configs }));
+            }
+        }
+    }
+
+    fn labels_of_pod(&self, namespace: &str, name: &str) -> Option<BTreeMap<String, String>> {
+        let pod = self.store.get(&Key::new(GroupResource::of(&pod::KIND), namespace, name))?;
+        Some(pod.metadata().labels)
+    }
+
+    /// A Pod says with other labels than before what its proxy is.
+    fn pod_changed(&mut self, namespace: &str, name: &str, labels: &BTreeMap<String, String>) {
+        let proxies = self.proxies.of_pod(namespace, name);
+        let changed: Vec<ProxyNode> = proxies
+            .map(|node| proxies::translated(node, Some(labels.clone())))
+            .filter(|node| !self.nodes.contains(node))
+            .collect();
+        changed.into_iter().for_each(|node| self.add_proxy(node));
+    }
+
     /// When Ingresses are reached elsewhere, all of them are told.
     fn look_for_addresses(&mut self) {
         let load_balancer = self.addresses.load_balancer(&self.mesh);
@@ -277,6 +388,41 @@ impl ControlPlane {
         self.load_balancer = Arc::new(load_balancer);
         let collection = GroupResource::of(&ingress::KIND);
         self.outdated.extend(self.reports.keys().filter(|key| key.resource == collection).cloned());
+    }
+}
+
+fn key_of_origin(origin: &Origin) -> Option<Key> {
+    let kind = kind::all().iter().find(|kind| kind.kind == origin.kind)?;
+    Some(Key::new(GroupResource::of(kind), &origin.namespace, &origin.name))
+}
+
+/// What is to be said of an object, and that proxies reject what was made of it.
+fn with_rejections(
+    conditions: &Arc<[Condition]>,
+    key: &Key,
+    kinds: &HashMap<GroupResource, &'static Kind>,
+    proxies: &Proxies,
+) -> Arc<[Condition]> {
+    let rejections = kinds.get(&key.resource).and_then(|kind| proxies.rejections(kind.kind, &key.namespace, &key.name));
+    let Some(message) = rejections else { return conditions.clone() };
+    let position = ["Programmed", "Accepted"]
+        .iter()
+        .find_map(|type_| conditions.iter().position(|condition| condition.type_ == *type_));
+    let Some(position) = position else { return conditions.clone() };
+    let mut conditions = conditions.to_vec();
+    let own = &mut conditions[position];
+    *own = Condition { type_: own.type_, status: false, reason: "RejectedByProxy", message };
+    conditions.into()
+}
+
+/// The next thing that happens to a proxy; never, where there is no discovery.
+async fn next_event(events: &mut Option<mpsc::UnboundedReceiver<server::Event>>) -> server::Event {
+    match events {
+        Some(receiver) => match receiver.recv().await {
+            Some(event) => event,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
     }
 }
 

@@ -5,14 +5,12 @@
 //! `istio-ca-secret`, which is made at the first start.
 
 use crate::mesh::NAMESPACE;
+use meridian_identity::authority::{AuthorityError, LIFETIME};
+use meridian_identity::{Authority, AuthorityPem, MeshAuthority, WorkloadCertificate};
 use meridian_ir::tls::{MESH_AUTHORITY, WORKLOAD_CERTIFICATE};
 use meridian_resources::core::Secret;
 use meridian_resources::{Object, ObjectRef};
 use meridian_translate::{ProxyNode, WorkloadIdentity};
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
-};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -23,35 +21,6 @@ const PROVIDED: &str = "cacerts";
 /// The Secret of the authority that is made here.
 pub(crate) const SELF_SIGNED: &str = "istio-ca-secret";
 
-/// How long a proxy's certificate is valid (Istio: 24 hours); at half of it a new one takes its place.
-const LIFETIME: Duration = Duration::from_secs(24 * 3600);
-
-/// How long the authority that is made here is valid (Istio: 10 years).
-const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// Certificates begin so much before they are made, for peers whose clocks are late (Istio: 2 minutes).
-const CLOCK_SKEW: Duration = Duration::from_secs(120);
-
-/// Why a Secret is no authority, or no certificate could be made.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum IdentityError {
-    /// A key is missing.
-    #[error("Secret {NAMESPACE}/{0} has no {1:?}; it needs ca-cert.pem, ca-key.pem and root-cert.pem")]
-    Missing(String, &'static str),
-    /// Certificate and key cannot be used.
-    #[error("Secret {NAMESPACE}/{0}, ca-cert.pem and ca-key.pem: {1}")]
-    Pair(String, meridian_tls::PairError),
-    /// The roots cannot be used.
-    #[error("Secret {NAMESPACE}/{0}, root-cert.pem: {1}")]
-    Roots(String, meridian_tls::TrustError),
-    /// The certificate or the key is of a kind that cannot sign.
-    #[error("Secret {NAMESPACE}/{0} cannot sign certificates: {1}")]
-    Signing(String, rcgen::Error),
-    /// A certificate could not be made.
-    #[error("a certificate could not be made: {0}")]
-    Making(#[from] rcgen::Error),
-}
-
 /// Whether this is a Secret that may hold the mesh's authority.
 pub(crate) fn is_authority(object: &ObjectRef) -> bool {
     object.kind.kind == "Secret"
@@ -59,58 +28,33 @@ pub(crate) fn is_authority(object: &ObjectRef) -> bool {
         && matches!(&*object.name, PROVIDED | SELF_SIGNED)
 }
 
-/// The mesh's authority.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    /// Certificates between the issued ones and the root, as PEM.
-    chain: String,
-    /// As PEM.
-    roots: Vec<u8>,
+/// The authority in a Secret.
+fn authority_of(secret: &Object<Secret>) -> Result<Authority, String> {
+    let text = |key: &str| match secret.spec.get(key).map(String::from_utf8) {
+        Some(Ok(text)) => text,
+        _ => String::new(),
+    };
+    let pem = AuthorityPem {
+        certificate: text("ca-cert.pem"),
+        key: text("ca-key.pem"),
+        chain: text("cert-chain.pem"),
+        roots: text("root-cert.pem"),
+    };
+    Authority::from_pem(&pem).map_err(|error| format!("Secret {NAMESPACE}/{}: {error}", secret.meta.name))
 }
 
-impl Authority {
-    fn of_secret(secret: &Object<Secret>) -> Result<Self, IdentityError> {
-        let name = || secret.meta.name.to_string();
-        let text = |key: &'static str| {
-            let value = secret.spec.get(key).and_then(|value| String::from_utf8(value).ok());
-            value.filter(|value| !value.trim().is_empty()).ok_or_else(|| IdentityError::Missing(name(), key))
-        };
-        let (certificate, key) = (text("ca-cert.pem")?, text("ca-key.pem")?);
-        meridian_tls::check_pair(certificate.as_bytes(), key.as_bytes())
-            .map_err(|error| IdentityError::Pair(name(), error))?;
-        let signing = |error| IdentityError::Signing(name(), error);
-        let key = KeyPair::from_pem(&key).map_err(signing)?;
-        let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(signing)?;
-        // Istio's own self-signed authority is its root.
-        let roots = text("root-cert.pem").unwrap_or(certificate).into_bytes();
-        meridian_tls::check_trust(&roots, b"").map_err(|error| IdentityError::Roots(name(), error))?;
-        Ok(Self { issuer, chain: text("cert-chain.pem").unwrap_or_default(), roots })
-    }
-
-    /// A certificate for `spiffe_id`, and what its owner trusts.
-    fn issue(&self, spiffe_id: &str, now: SystemTime) -> Result<WorkloadIdentity, IdentityError> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        params.subject_alt_names = vec![SanType::URI(spiffe_id.try_into()?)];
-        params.not_before = (now - CLOCK_SKEW).into();
-        params.not_after = (now + LIFETIME).into();
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        params.use_authority_key_identifier_extension = true;
-        let key = KeyPair::generate()?;
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(WorkloadIdentity {
-            certificate: Arc::new(meridian_ir::Secret {
-                name: WORKLOAD_CERTIFICATE.into(),
-                certificate_chain: format!("{}{}", certificate.pem(), self.chain).into_bytes(),
-                private_key: key.serialize_pem().into_bytes(),
-            }),
-            authority: Arc::new(meridian_ir::Authority {
-                name: MESH_AUTHORITY.into(),
-                certificates: self.roots.clone(),
-                revocation_lists: Vec::new(),
-            }),
-        })
+fn in_the_model(own: WorkloadCertificate) -> WorkloadIdentity {
+    WorkloadIdentity {
+        certificate: Arc::new(meridian_ir::Secret {
+            name: WORKLOAD_CERTIFICATE.into(),
+            certificate_chain: own.chain.into_bytes(),
+            private_key: own.key.into_bytes(),
+        }),
+        authority: Arc::new(meridian_ir::Authority {
+            name: MESH_AUTHORITY.into(),
+            certificates: own.roots.into_bytes(),
+            revocation_lists: Vec::new(),
+        }),
     }
 }
 
@@ -118,24 +62,16 @@ impl Authority {
 ///
 /// # Errors
 /// The system has no random numbers.
-pub(crate) fn self_signed(trust_domain: &str, now: SystemTime) -> Result<Value, IdentityError> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::OrganizationName, trust_domain);
-    params.not_before = (now - CLOCK_SKEW).into();
-    params.not_after = (now + AUTHORITY_LIFETIME).into();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let key = KeyPair::generate()?;
-    let certificate = params.self_signed(&key)?.pem();
+pub(crate) fn self_signed(trust_domain: &str, now: SystemTime) -> Result<Value, AuthorityError> {
+    let pem = Authority::generate(trust_domain, now)?;
     Ok(json!({
         "metadata": {"name": SELF_SIGNED, "namespace": NAMESPACE},
         "type": "istio.io/ca-root",
         "stringData": {
-            "ca-cert.pem": certificate,
-            "ca-key.pem": key.serialize_pem(),
-            "cert-chain.pem": "",
-            "root-cert.pem": certificate,
+            "ca-cert.pem": pem.certificate,
+            "ca-key.pem": pem.key,
+            "cert-chain.pem": pem.chain,
+            "root-cert.pem": pem.roots,
         },
     }))
 }
@@ -143,21 +79,27 @@ pub(crate) fn self_signed(trust_domain: &str, now: SystemTime) -> Result<Value, 
 /// The identities of the proxies of one control plane.
 #[derive(Default)]
 pub(crate) struct Identities {
-    provided: Option<Authority>,
-    self_signed: Option<Authority>,
-    trust_domain: String,
+    provided: Option<Arc<Authority>>,
+    self_signed: Option<Arc<Authority>>,
+    /// Shared with whoever else issues certificates.
+    mesh: MeshAuthority,
     /// When the certificates are to be renewed; `None`: there are none.
     renewal: Option<SystemTime>,
     outdated: bool,
 }
 
 impl Identities {
+    /// Identities of which `mesh` is told who signs.
+    pub(crate) fn new(mesh: MeshAuthority) -> Identities {
+        Identities { mesh, ..Identities::default() }
+    }
+
     /// Takes a Secret in that [`is_authority`]. One that cannot be used leaves what is there in its place.
     pub(crate) fn put(&mut self, secret: &Object<Secret>) {
-        match Authority::of_secret(secret) {
+        match authority_of(secret) {
             Ok(authority) => {
-                *self.place(&secret.meta.name) = Some(authority);
-                self.outdated = true;
+                *self.place(&secret.meta.name) = Some(Arc::new(authority));
+                self.authority_changed();
             }
             Err(error) => tracing::error!("{error}; the mesh's certificates stay as they are"),
         }
@@ -165,17 +107,25 @@ impl Identities {
 
     /// Forgets a Secret that [`is_authority`].
     pub(crate) fn forget(&mut self, name: &str) {
-        self.outdated |= self.place(name).take().is_some();
+        if self.place(name).take().is_some() {
+            self.authority_changed();
+        }
     }
 
-    fn place(&mut self, name: &str) -> &mut Option<Authority> {
+    fn authority_changed(&mut self) {
+        self.mesh.set_authority(self.provided.as_ref().or(self.self_signed.as_ref()).cloned());
+        self.outdated = true;
+    }
+
+    fn place(&mut self, name: &str) -> &mut Option<Arc<Authority>> {
         if name == PROVIDED { &mut self.provided } else { &mut self.self_signed }
     }
 
     /// Sets the trust domain.
     pub(crate) fn set_trust_domain(&mut self, trust_domain: &str) {
-        if self.trust_domain != trust_domain {
-            trust_domain.clone_into(&mut self.trust_domain);
+        let current = self.mesh.current();
+        if current.trust_domain != trust_domain {
+            self.mesh.set_trust_domain(trust_domain, &current.trust_domain_aliases);
             self.outdated = true;
         }
     }
@@ -196,7 +146,7 @@ impl Identities {
         if !std::mem::take(&mut self.outdated) && !is_due {
             return Vec::new();
         }
-        let Some(authority) = self.provided.as_ref().or(self.self_signed.as_ref()) else {
+        if self.mesh.current().authority.is_none() {
             if self.renewal.take().is_some() {
                 tracing::error!(
                     "neither Secret {NAMESPACE}/{PROVIDED} nor {NAMESPACE}/{SELF_SIGNED} exists: the mesh's certificates \
@@ -205,17 +155,22 @@ impl Identities {
                 );
             }
             return Vec::new();
-        };
+        }
         self.renewal = Some(now + LIFETIME / 2);
-        let mut issued = Vec::new();
-        for node in proxies {
-            let (domain, namespace, account) = (&self.trust_domain, &node.namespace, &node.service_account);
-            match authority.issue(&format!("spiffe://{domain}/ns/{namespace}/sa/{account}"), now) {
-                Ok(identity) => issued.push((node.name.to_string(), identity)),
-                Err(error) => tracing::error!(proxy = &*node.name, "{error}"),
+        proxies.filter_map(|node| Some((node.id.to_string(), self.issue(node, now)?))).collect()
+    }
+
+    /// An identity for one proxy; `None` without an authority.
+    pub(crate) fn issue(&self, node: &ProxyNode, now: SystemTime) -> Option<WorkloadIdentity> {
+        let mesh = self.mesh.current();
+        let id = mesh.identity(&node.namespace, &node.service_account);
+        match mesh.authority?.issue(&id, now) {
+            Ok(own) => Some(in_the_model(own)),
+            Err(error) => {
+                tracing::error!(proxy = &*node.name, "{error}");
+                None
             }
         }
-        issued
     }
 }
 
@@ -289,11 +244,11 @@ mod tests {
 
         let mut broken = provided.clone();
         broken["stringData"]["ca-key.pem"] = own["stringData"]["ca-key.pem"].clone();
-        assert!(Authority::of_secret(&secret(&broken)).is_err_and(|error| {
-            error
-                .to_string()
-                .starts_with("Secret istio-system/cacerts, ca-cert.pem and ca-key.pem: the private key does")
-        }));
+        let refused = authority_of(&secret(&broken)).err().unwrap_or_default();
+        assert!(
+            refused.starts_with("Secret istio-system/cacerts: ca-cert.pem and ca-key.pem: the private key does"),
+            "{refused}"
+        );
         identities.put(&secret(&broken));
         assert!(identities.renew([node()].iter(), now).is_empty());
 

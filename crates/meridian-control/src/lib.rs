@@ -12,11 +12,13 @@ mod events;
 mod identity;
 mod ingress_status;
 mod mesh;
+mod proxies;
 mod source;
 pub mod standalone;
 mod status;
 mod status_writer;
 
 pub use config_dir::{ConfigDir, ConfigDirError};
-pub use control_plane::{ControlPlane, ProxyFeed};
+pub use control_plane::{ControlPlane, Discovery, ProxyFeed};
+pub use proxies::{Connected, Registry};
 pub use source::SOURCE_ANNOTATION;

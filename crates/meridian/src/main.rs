@@ -8,6 +8,7 @@ mod folder;
 mod httpbin;
 mod input;
 mod logging;
+mod proxy;
 mod proxy_config;
 mod proxy_status;
 mod redirect;
@@ -32,6 +33,12 @@ struct Cli {
 enum Command {
     /// Run everything in one process: a kubectl-compatible API, the control plane, an ingress and an egress gateway
     Up(up::UpArgs),
+    /// Run the API and the control plane, for proxies that are processes of their own
+    ControlPlane(up::ControlPlaneArgs),
+    /// Run a gateway that gets its configuration from a control plane
+    Gateway(Box<proxy::GatewayArgs>),
+    /// Run a sidecar beside a workload, which gets its configuration from a control plane
+    Sidecar(Box<proxy::SidecarArgs>),
     /// Run an httpbin-like backend to try things with
     Httpbin(httpbin::HttpbinArgs),
     /// Show what a proxy is configured to do: clusters, listeners, routes, endpoints, secrets
@@ -54,6 +61,9 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Up(args) => up::run(args),
+        Command::ControlPlane(args) => up::run_control_plane(args),
+        Command::Gateway(args) => proxy::run_gateway(*args),
+        Command::Sidecar(args) => proxy::run_sidecar(*args),
         Command::Httpbin(args) => block_on(httpbin::run(args)),
         Command::ProxyConfig(args) => block_on(proxy_config::run(args)),
         Command::ProxyStatus(args) => block_on(proxy_status::run(args)),

@@ -53,8 +53,8 @@ pub struct Machine {
     /// The draft differs from what was handed out last.
     is_dirty: bool,
     version: u64,
-    /// Responses with listeners that are answered when these run.
-    waiting: Vec<DeltaDiscoveryRequest>,
+    /// Responses with listeners, which are answered when these run.
+    waiting: Vec<Waiting>,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +66,13 @@ struct OfKind {
     absent: BTreeSet<Name>,
     /// A response has come, in this life or an earlier one.
     has_answered: bool,
+}
+
+/// An answer that waits until it is known whether these listeners listen.
+#[derive(Debug)]
+struct Waiting {
+    answer: DeltaDiscoveryRequest,
+    listeners: Vec<Name>,
 }
 
 /// A resource as it came.
@@ -146,6 +153,7 @@ impl Machine {
         for name in &response.removed_resources {
             self.remove(kind, name);
         }
+        let names: Vec<Name> = response.resources.iter().map(|resource| resource.name.as_str().into()).collect();
         for resource in response.resources {
             if let Err(reason) = self.keep(kind, resource, &mut step.unsupported) {
                 step.rejected.push(reason);
@@ -156,7 +164,7 @@ impl Machine {
         }
         // Whether a listener can listen is known when it does.
         if kind == Kind::Listener && answer.error_detail.is_none() {
-            self.waiting.push(answer);
+            self.waiting.push(Waiting { answer, listeners: names });
         } else {
             step.requests.push(answer);
         }
@@ -164,19 +172,20 @@ impl Machine {
         step.apply = self.applicable();
         if step.apply.is_none() && !self.is_dirty {
             // Nothing of these listeners is new.
-            step.requests.append(&mut self.waiting);
+            step.requests.extend(self.waiting.drain(..).map(|waiting| waiting.answer));
         }
         step
     }
 
     /// A configuration runs; `errors` are listeners that do not, by name. The answers that waited for it are returned.
     pub fn applied(&mut self, errors: &[(Name, String)]) -> Vec<DeltaDiscoveryRequest> {
-        let mut answers = std::mem::take(&mut self.waiting);
-        if let Some(last) = answers.last_mut().filter(|_| !errors.is_empty()) {
-            let lines: Vec<String> = errors.iter().map(|(name, reason)| format!("listener {name}: {reason}")).collect();
-            last.error_detail = Some(rejection(&lines));
-        }
-        answers
+        let answer = |Waiting { mut answer, listeners }| {
+            let own = errors.iter().filter(|(name, _)| listeners.contains(name));
+            let lines: Vec<String> = own.map(|(name, reason)| format!("listener {name}: {reason}")).collect();
+            answer.error_detail = (!lines.is_empty()).then(|| rejection(&lines));
+            answer
+        };
+        self.waiting.drain(..).map(answer).collect()
     }
 
     /// Nobody answers for what is wanted: goes on without. A configuration is returned when there is a new one.

@@ -209,10 +209,7 @@ impl Follower {
         let Some(mut receiver) = options.tls.clone() else { return Ok(None) };
         loop {
             tokio::select! {
-                found = receiver.wait_for(Option::is_some) => return match found {
-                    Ok(tls) => Ok(tls.clone()),
-                    Err(_) => Err(Ended::Stopped),
-                },
+                found = newest(&mut receiver) => return found.map(Some).ok_or(Ended::Stopped),
                 () = until(self.save_at) => self.save(),
                 own = changed(&mut options.own) => {
                     let config = self.machine.set_own(own);
@@ -298,6 +295,11 @@ async fn until(time: Option<Instant>) {
         Some(time) => tokio::time::sleep_until(time).await,
         None => pending().await,
     }
+}
+
+/// The newest credentials, when there are any; `None`: there will be none.
+async fn newest(tls: &mut watch::Receiver<Option<ClientTls>>) -> Option<ClientTls> {
+    tls.wait_for(Option::is_some).await.ok()?.clone()
 }
 
 /// The next certificate; never, where there will be none.

@@ -2,12 +2,14 @@
 //! shows it; and for one proxy, where what it runs differs from what is wanted.
 
 mod compare;
+mod fleet;
 mod overview;
 mod sync;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use sync::{Acknowledged, Progress, syncz};
+pub(crate) use fleet::Fleet;
+pub(crate) use sync::{Acknowledged, Progress};
 
 use crate::client::output::{self, OutputFormat};
 use crate::client::{http, kubeconfig};

@@ -1,14 +1,11 @@
 //! How far a proxy is, by type of resource.
 
 use meridian_ir::{Name, ProxyConfig};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 use tokio::sync::watch;
-
-/// The name of the one cluster of a process without Kubernetes, which is Istio's default.
-const CLUSTER: &str = "Kubernetes";
 
 /// A configuration that a proxy runs.
 #[derive(Debug, Clone)]
@@ -30,29 +27,8 @@ pub(crate) struct Progress {
     pub(crate) acknowledged: watch::Receiver<Option<Acknowledged>>,
 }
 
-/// Every proxy as `/debug/syncz` of istiod shows it: for each type the version that was sent, and the one that was
-/// acknowledged. What was never sent is empty.
-pub(crate) fn syncz(proxies: &[Progress]) -> Value {
-    let proxies = proxies.iter().map(|one| {
-        let wanted = one.wanted.borrow().clone();
-        let acknowledged = one.acknowledged.borrow().clone();
-        let mut shown = versions(&wanted, acknowledged.as_ref());
-        for (field, value) in [
-            ("cluster_id", CLUSTER),
-            ("proxy", &*one.proxy),
-            ("proxy_type", "router"),
-            ("istio_version", env!("CARGO_PKG_VERSION")),
-            ("control_plane", "meridian"),
-        ] {
-            shown.insert(field.to_owned(), value.into());
-        }
-        Value::Object(shown)
-    });
-    json!(proxies.collect::<Vec<_>>())
-}
-
 /// Versions of each type. One that did not change is as new as the configuration that is wanted.
-fn versions(wanted: &ProxyConfig, acknowledged: Option<&Acknowledged>) -> Map<String, Value> {
+pub(super) fn versions(wanted: &ProxyConfig, acknowledged: Option<&Acknowledged>) -> Map<String, Value> {
     let running = acknowledged.map(|acknowledged| &*acknowledged.config);
     let listens = acknowledged.is_some_and(|acknowledged| acknowledged.listens);
     let is_same = |same: &dyn Fn(&ProxyConfig) -> bool| running.is_some_and(same);

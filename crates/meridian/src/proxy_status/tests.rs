@@ -25,7 +25,7 @@ fn what_is_sent_and_acknowledged_is_told_by_type() {
         progress("current.ns", config(7, &["http.80"]), Some((config(7, &["http.80"]), true))),
         progress("unconcerned.ns", config(8, &["http.80"]), Some((config(7, &["http.80"]), true))),
     ];
-    let list = syncz(&proxies);
+    let list = Fleet { local: proxies.into(), registry: meridian_control::Registry::default() }.syncz();
     let shown = overview::table(list.as_array().expect("a list")).to_string();
     let row = |cells: [&str; 6]| {
         let [name, cds, lds, eds, rds, ecds] = cells;

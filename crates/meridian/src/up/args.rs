@@ -7,13 +7,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Options of `meridian up`
+/// What every process with a control plane is told
 #[derive(clap::Args, Debug)]
-pub(crate) struct UpArgs {
-    /// Data-plane threads of each gateway [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-
+pub(crate) struct ControlArgs {
     /// Where objects live [default: $XDG_DATA_HOME/meridian or ~/.local/share/meridian]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -22,13 +18,55 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "DIR")]
     pub config: Option<PathBuf>,
 
-    /// Start an httpbin-like backend on 127.0.0.1:8000 and apply the example, so that the first curl works
-    #[arg(long)]
-    pub demo: bool,
-
     /// Where the kubectl-compatible API listens
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:16443")]
     pub api: SocketAddr,
+
+    /// Where proxies of this machine get their configurations in plaintext; loopback only
+    /// [default: 127.0.0.1:15010, or the first gateway's own loopback address]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = loopback)]
+    pub xds: Option<SocketAddr>,
+
+    /// Where proxies get their configurations and certificates with mutual TLS
+    /// [default: 127.0.0.1:15012, or the first gateway's own loopback address]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub xds_tls: Option<SocketAddr>,
+
+    /// Level of the log on standard error: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: String,
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let allowed = || format!("found {text:?}, allowed: a loopback address and port, such as 127.0.0.1:15010");
+    let address: SocketAddr = text.parse().map_err(|_| allowed())?;
+    if address.ip().is_loopback() { Ok(address) } else { Err(allowed() + "; for proxies elsewhere there is --xds-tls") }
+}
+
+/// Options of `meridian control-plane`
+#[derive(clap::Args, Debug)]
+pub(crate) struct ControlPlaneArgs {
+    #[command(flatten)]
+    pub control: ControlArgs,
+
+    /// Where the debug endpoint listens: how far each proxy is
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:15014", value_parser = loopback)]
+    pub debug: SocketAddr,
+}
+
+/// Options of `meridian up`
+#[derive(clap::Args, Debug)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub control: ControlArgs,
+
+    /// Data-plane threads of each gateway [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+
+    /// Start an httpbin-like backend on 127.0.0.1:8000 and apply the example, so that the first curl works
+    #[arg(long)]
+    pub demo: bool,
 
     /// A gateway to run, and the address that it listens on; repeat for several
     /// [default: ingressgateway=127.0.0.1 egressgateway=127.0.0.2]
@@ -42,13 +80,9 @@ pub(crate) struct UpArgs {
     /// How long open requests may take to end when the process stops, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub drain_time: Duration,
-
-    /// Level of the log on standard error: error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    pub log_level: String,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("found {text:?}, allowed: a number of seconds, such as 5"))?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -11,6 +11,8 @@ pub(super) struct Ready<'a> {
     pub(super) kubeconfig: &'a Path,
     pub(super) data: &'a Path,
     pub(super) plans: &'a [GatewayPlan],
+    /// Where proxies get their configurations: in plaintext, and with mutual TLS.
+    pub(super) xds: [SocketAddr; 2],
     pub(super) demo: bool,
 }
 
@@ -23,6 +25,8 @@ impl fmt::Display for Ready<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nMeridian {} is ready\n", env!("CARGO_PKG_VERSION"))?;
         writeln!(f, "  {:<16} http://{}   objects in {}", "API", self.api, self.data.display())?;
+        let [plain, tls] = self.xds;
+        writeln!(f, "  {:<16} http://{plain} for this machine   https://{tls} with mutual TLS", "discovery")?;
         for plan in self.plans {
             writeln!(
                 f,
@@ -32,6 +36,9 @@ impl fmt::Display for Ready<'_> {
         }
         writeln!(f, "\n  export KUBECONFIG={}", self.kubeconfig.display())?;
         let edge = self.plans.first().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |plan| plan.identity().reachable());
+        if self.plans.is_empty() {
+            return writeln!(f, "  meridian gateway --name ingressgateway --discovery {plain}\n");
+        }
         if !self.demo {
             writeln!(f, "  kubectl apply -f examples/httpbin.yaml      # its backend: meridian httpbin")?;
         }
@@ -59,6 +66,7 @@ mod tests {
             kubeconfig: Path::new("/data/kubeconfig"),
             data: Path::new("/data"),
             plans: &[plan],
+            xds: ["127.0.0.1:15010".parse().unwrap(), "127.0.0.1:15012".parse().unwrap()],
             demo: false,
         }
         .to_string();

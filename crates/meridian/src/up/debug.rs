@@ -5,7 +5,7 @@
 //! | `/debug/syncz` | what each proxy was sent and has acknowledged, by type |
 //! | `/debug/config_dump?proxyID=NAME.NAMESPACE` | what is wanted of one proxy, as its own `/config_dump` would show it |
 
-use crate::proxy_status::{Progress, syncz};
+use crate::proxy_status::Fleet;
 use anyhow::Context;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -17,7 +17,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -32,16 +31,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// The address is not free.
-pub(super) async fn start(address: SocketAddr, proxies: Vec<Progress>) -> anyhow::Result<JoinSet<()>> {
+pub(super) async fn start(address: SocketAddr, fleet: Fleet) -> anyhow::Result<JoinSet<()>> {
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("the control plane's debug endpoint cannot listen on {address}; is another one running?")
     })?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(listener, proxies.into()));
+    tasks.spawn(serve(listener, fleet));
     Ok(tasks)
 }
 
-async fn serve(listener: TcpListener, proxies: Arc<[Progress]>) {
+async fn serve(listener: TcpListener, fleet: Fleet) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -52,10 +51,10 @@ async fn serve(listener: TcpListener, proxies: Arc<[Progress]>) {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let proxies = proxies.clone();
+        let fleet = fleet.clone();
         connections.spawn(async move {
             let service = service_fn(|request| {
-                let response = respond(&proxies, &request);
+                let response = respond(&fleet, &request);
                 async move { Ok::<_, Infallible>(response) }
             });
             let served = http1::Builder::new()
@@ -70,9 +69,9 @@ async fn serve(listener: TcpListener, proxies: Arc<[Progress]>) {
     }
 }
 
-fn respond(proxies: &[Progress], request: &Request<Incoming>) -> Response<Full<Bytes>> {
+fn respond(fleet: &Fleet, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let (status, body) = match request.method() {
-        &Method::GET => answer(proxies, request.uri().path(), request.uri().query().unwrap_or_default()),
+        &Method::GET => answer(fleet, request.uri().path(), request.uri().query().unwrap_or_default()),
         other => (StatusCode::METHOD_NOT_ALLOWED, error(&format!("found {other}, allowed: GET"))),
     };
     let mut response = Response::new(Full::new(Bytes::from(format!("{body:#}\n"))));
@@ -86,16 +85,15 @@ fn error(message: &str) -> Value {
 }
 
 /// The status and body for a path and its query.
-fn answer(proxies: &[Progress], path: &str, query: &str) -> (StatusCode, Value) {
+fn answer(fleet: &Fleet, path: &str, query: &str) -> (StatusCode, Value) {
     match path {
-        "/debug/syncz" => (StatusCode::OK, syncz(proxies)),
+        "/debug/syncz" => (StatusCode::OK, fleet.syncz()),
         "/debug/config_dump" => {
             let wanted = query.split('&').find_map(|pair| pair.strip_prefix("proxyID=")).unwrap_or_default();
-            match proxies.iter().find(|one| one.proxy == wanted) {
-                Some(found) => (StatusCode::OK, meridian_xds::config_dump(&found.wanted.borrow().clone())),
+            match fleet.wanted(wanted) {
+                Some(config) => (StatusCode::OK, meridian_xds::config_dump(&config)),
                 None => {
-                    let known: Vec<&str> = proxies.iter().map(|one| &*one.proxy).collect();
-                    let message = format!("proxyID: found {wanted:?}, allowed: {}", known.join(", "));
+                    let message = format!("proxyID: found {wanted:?}, allowed: {}", fleet.names().join(", "));
                     (StatusCode::NOT_FOUND, error(&message))
                 }
             }
@@ -110,23 +108,27 @@ fn answer(proxies: &[Progress], path: &str, query: &str) -> (StatusCode, Value) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy_status::Progress;
+    use meridian_control::Registry;
     use meridian_ir::ProxyConfig;
+    use std::sync::Arc;
     use tokio::sync::watch;
 
     #[test]
     fn proxies_are_found_by_their_names() {
-        let proxies = [Progress {
+        let local = [Progress {
             proxy: "ingressgateway.istio-system".into(),
             wanted: watch::channel(Arc::new(ProxyConfig { version: 3, ..ProxyConfig::default() })).1,
             acknowledged: watch::channel(None).1,
         }];
-        let (status, dump) = answer(&proxies, "/debug/config_dump", "a=b&proxyID=ingressgateway.istio-system");
+        let fleet = Fleet { local: local.into(), registry: Registry::default() };
+        let (status, dump) = answer(&fleet, "/debug/config_dump", "a=b&proxyID=ingressgateway.istio-system");
         assert_eq!(status, StatusCode::OK);
         assert_eq!(dump["configs"][1]["version_info"], "3");
-        let (status, body) = answer(&proxies, "/debug/config_dump", "proxyID=other.default");
+        let (status, body) = answer(&fleet, "/debug/config_dump", "proxyID=other.default");
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert_eq!(body["error"], "proxyID: found \"other.default\", allowed: ingressgateway.istio-system");
-        assert_eq!(answer(&proxies, "/debug/syncz", "").1[0]["proxy"], "ingressgateway.istio-system");
-        assert_eq!(answer(&proxies, "/debug/other", "").0, StatusCode::NOT_FOUND);
+        assert_eq!(answer(&fleet, "/debug/syncz", "").1[0]["proxy"], "ingressgateway.istio-system");
+        assert_eq!(answer(&fleet, "/debug/other", "").0, StatusCode::NOT_FOUND);
     }
 }

@@ -5,17 +5,21 @@ mod banner;
 mod data;
 mod debug;
 mod demo;
+mod discovery;
 mod gateway;
 
-pub(crate) use args::UpArgs;
+pub(crate) use args::{ControlPlaneArgs, UpArgs, seconds};
 
 use crate::logging;
+use crate::proxy_status::Fleet;
 use anyhow::Context;
 use args::GatewayPlan;
 use gateway::Gateway;
 use meridian_apiserver::{Api, Options, Server};
-use meridian_control::{ConfigDir, ControlPlane, ProxyFeed, standalone};
+use meridian_control::{ConfigDir, ControlPlane, Discovery, ProxyFeed, Registry, standalone};
+use meridian_identity::MeshAuthority;
 use meridian_store::Store;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use tokio::net::TcpListener;
@@ -27,9 +31,30 @@ use tokio::sync::{mpsc, watch};
 /// # Errors
 /// Something cannot be had at the start: a folder, an address, the store. The message names it and a remedy.
 pub(crate) fn run(args: UpArgs) -> anyhow::Result<()> {
-    logging::start(&args.log_level)?;
     let plans = args::gateway_plans(&args)?;
-    let data = data::folder(args.data.as_deref())?;
+    let debug = plans.first().map_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 15014)), |first| first.control_plane);
+    start(args, plans, debug)
+}
+
+/// `meridian control-plane`: the same without gateways.
+///
+/// # Errors
+/// See [`run`].
+pub(crate) fn run_control_plane(args: ControlPlaneArgs) -> anyhow::Result<()> {
+    let none = UpArgs {
+        control: args.control,
+        threads: None,
+        demo: false,
+        gateways: Vec::new(),
+        access_logs: None,
+        drain_time: std::time::Duration::ZERO,
+    };
+    start(none, Vec::new(), args.debug)
+}
+
+fn start(args: UpArgs, plans: Vec<GatewayPlan>, debug: SocketAddr) -> anyhow::Result<()> {
+    logging::start(&args.control.log_level)?;
+    let data = data::folder(args.control.data.as_deref())?;
     if let Some(dir) = &args.access_logs {
         std::fs::create_dir_all(dir).with_context(|| format!("--access-logs {}", dir.display()))?;
     }
@@ -37,19 +62,27 @@ pub(crate) fn run(args: UpArgs) -> anyhow::Result<()> {
     // Before anything is asynchronous: a proxy has threads of its own, which end where they began.
     let started: Vec<_> = plans.iter().map(|plan| gateway::start(plan.clone(), &args)).collect::<Result<_, _>>()?;
     let (gateways, feeds) = started.into_iter().unzip();
-    crate::block_on(serve(args, gateways, feeds, data, store))
+    crate::block_on(serve(args, gateways, feeds, Place { data, debug }, store))
+}
+
+/// Where what belongs to the whole process is.
+struct Place {
+    data: PathBuf,
+    debug: SocketAddr,
 }
 
 async fn serve(
     args: UpArgs,
     gateways: Vec<Gateway>,
     feeds: Vec<ProxyFeed>,
-    data: PathBuf,
+    place: Place,
     store: Store,
 ) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(args.api)
+    let Place { data, debug } = place;
+    let control = &args.control;
+    let listener = TcpListener::bind(control.api)
         .await
-        .with_context(|| format!("the API cannot listen on {}; choose another with --api", args.api))?;
+        .with_context(|| format!("the API cannot listen on {}; choose another with --api", control.api))?;
     let api_address = listener.local_addr()?;
     let server = Server::new(store.clone(), Options::default()).await?;
     let api = server.api().clone();
@@ -58,19 +91,26 @@ async fn serve(
     let plans: Vec<GatewayPlan> = gateways.iter().map(|gateway| gateway.plan.clone()).collect();
     let identities: Vec<standalone::Gateway> = plans.iter().map(GatewayPlan::identity).collect();
     standalone::prepare(&api, &identities).await?;
-    let mut config_dir = open_config_dir(args.config.as_deref(), &api)?;
+    let mut config_dir = open_config_dir(control.config.as_deref(), &api)?;
     if let Some(dir) = &mut config_dir {
         dir.sync().await;
     }
     let demo = if args.demo { Some(demo::start(&api).await?) } else { None };
 
-    let progress = gateways.iter().map(Gateway::progress).collect();
-    let debug = match plans.first() {
-        Some(first) => Some(debug::start(first.control_plane, progress).await?),
-        None => None,
-    };
-
     let (stop, stopped) = watch::channel(false);
+    let (registry, authority) = (Registry::default(), MeshAuthority::default());
+    let at = |given: Option<SocketAddr>, port| given.unwrap_or(SocketAddr::new(loopback(debug.ip()), port));
+    let ports = discovery::Ports {
+        plain: at(control.xds, 15010),
+        tls: at(control.xds_tls, 15012),
+        certificates: None,
+        authority,
+    };
+    let xds = [ports.plain, ports.tls];
+    let discovery = discovery::start(ports, registry.clone(), stopped.clone())?;
+    let fleet = Fleet { local: gateways.iter().map(Gateway::progress).collect(), registry };
+    let debug = debug::start(debug, fleet).await?;
+
     let mut running = tokio::task::JoinSet::new();
     let (ready, mut all_ready) = mpsc::channel(1);
     for gateway in gateways {
@@ -78,7 +118,7 @@ async fn serve(
         running.spawn(async move { gateway.run(&mut stopped, args.drain_time, ready).await });
     }
     drop(ready);
-    let control = start_control_plane(store, feeds)?;
+    let control_plane = start_control_plane(store, feeds, discovery)?;
     if let Some(dir) = config_dir {
         tokio::spawn(dir.follow());
     }
@@ -94,6 +134,7 @@ async fn serve(
         kubeconfig: &kubeconfig,
         data: &data,
         plans: &plans,
+        xds,
         demo: args.demo,
     });
 
@@ -104,9 +145,14 @@ async fn serve(
     serving.await?;
     drop((api, demo, debug));
     // The control plane ends with the store, whose last handles are gone now but for its own.
-    drop(control);
+    drop(control_plane);
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The address itself where it is one of this machine only.
+fn loopback(address: IpAddr) -> IpAddr {
+    if address.is_loopback() { address } else { Ipv4Addr::LOCALHOST.into() }
 }
 
 fn open_config_dir(dir: Option<&Path>, api: &Api) -> anyhow::Result<Option<ConfigDir>> {
@@ -114,9 +160,9 @@ fn open_config_dir(dir: Option<&Path>, api: &Api) -> anyhow::Result<Option<Confi
 }
 
 /// The control plane has a thread of its own, so that translating never delays an answer of the API.
-fn start_control_plane(store: Store, feeds: Vec<ProxyFeed>) -> anyhow::Result<JoinHandle<()>> {
+fn start_control_plane(store: Store, feeds: Vec<ProxyFeed>, discovery: Discovery) -> anyhow::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let run = move || runtime.block_on(async { ControlPlane::new(store, feeds).run().await });
+    let run = move || runtime.block_on(async { ControlPlane::new(store, feeds, discovery).run().await });
     Ok(std::thread::Builder::new().name("control-plane".into()).spawn(run)?)
 }
 

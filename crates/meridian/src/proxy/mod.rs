@@ -1,0 +1,120 @@
+//! `meridian gateway` and `meridian sidecar`: proxies that are processes of their own and get their configurations from
+//! a control plane.
+
+mod args;
+mod credentials;
+mod shell;
+
+pub(crate) use args::{GatewayArgs, SidecarArgs};
+
+use crate::logging;
+use args::ProxyArgs;
+use credentials::Credentials;
+use meridian_discovery::client::{self, Phase, StateDir};
+use meridian_discovery::{Node, NodeType};
+use meridian_proxy::{Proxy, ProxyOptions};
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// Runs a gateway until SIGINT or SIGTERM.
+///
+/// # Errors
+/// Something cannot be had at the start: an address, a file, a folder. The message names it and a remedy.
+pub(crate) fn run_gateway(args: GatewayArgs) -> anyhow::Result<()> {
+    run(args.proxy, NodeType::Router)
+}
+
+/// Runs a sidecar, likewise.
+///
+/// # Errors
+/// See [`run_gateway`].
+pub(crate) fn run_sidecar(args: SidecarArgs) -> anyhow::Result<()> {
+    run(args.proxy, NodeType::Sidecar)
+}
+
+fn run(args: ProxyArgs, node_type: NodeType) -> anyhow::Result<()> {
+    logging::start(&args.log_level)?;
+    let credentials = Credentials::of(&args)?;
+    let node = node(&args, node_type);
+    let state = args.state.as_deref().map(StateDir::open).transpose()?;
+    // Before anything is asynchronous: a proxy has threads of its own, which end where they began.
+    let handle = Arc::new(Proxy::start(options(&args, &node))?);
+    tracing::info!(node = node.id, control_plane = %args.discovery, "started");
+    let options = client::Options {
+        target: args.discovery.clone(),
+        node,
+        tls: None,
+        own: None,
+        state,
+        phase: watch::channel(Phase::Disconnected).0,
+    };
+    crate::block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        let options = credentials.start(options)?;
+        let following = tokio::spawn(client::run(options, shell::apply(handle.clone()), stopped));
+        let signal = wait_for_signal().await?;
+        tracing::info!(signal, "stopping: no new connections, open requests may end");
+        stop.send_replace(true);
+        following.await?;
+        // Whoever applied configurations has ended: this is the last one who holds it.
+        if let Ok(handle) = Arc::try_unwrap(handle) {
+            handle.drain_and_stop(args.drain_time).await;
+        }
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+fn node(args: &ProxyArgs, node_type: NodeType) -> Node {
+    let mut node = Node::new(node_type, &args.name, &args.namespace, args.ip);
+    node.service_account = args.service_account.clone().unwrap_or_else(|| match node_type {
+        NodeType::Router => args.name.clone(),
+        NodeType::Sidecar => "default".to_owned(),
+    });
+    node.labels = args.labels.iter().flat_map(|labels| labels.0.clone()).collect();
+    node.cluster.clone_from(&args.cluster);
+    node.locality.clone_from(&args.locality);
+    node.dns_capture = args.dns_capture;
+    node
+}
+
+fn options(args: &ProxyArgs, node: &Node) -> ProxyOptions {
+    let mut options = ProxyOptions::new(&args.name);
+    if let Some(threads) = args.threads {
+        options.threads = threads.into();
+    }
+    options.address = args.bind();
+    options.admin = Some(args.admin());
+    options.readiness = Some(args.readiness());
+    options.metrics = Some(args.metrics());
+    options.access_log_file.clone_from(&args.access_log);
+    options.drain_time = args.drain_time;
+    options.metric_labels = metric_labels(node);
+    options.config_dump = Arc::new(meridian_xds::config_dump);
+    options
+}
+
+/// Who the proxy is in metrics (Istio's labels).
+fn metric_labels(node: &Node) -> Vec<(String, String)> {
+    let label = |names: &[&str]| names.iter().find_map(|name| node.labels.get(*name)).cloned();
+    let app = label(&["app"]).unwrap_or_else(|| node.name.clone());
+    let canonical = label(&["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"]);
+    [
+        ("source_workload", app.clone()),
+        ("source_workload_namespace", node.namespace.clone()),
+        ("source_app", app.clone()),
+        ("source_canonical_service", canonical.unwrap_or(app)),
+    ]
+    .map(|(label, value)| (label.to_owned(), value))
+    .to_vec()
+}
+
+async fn wait_for_signal() -> anyhow::Result<&'static str> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    })
+}
