@@ -15,8 +15,8 @@ use meridian_ir::{
     ChainMatch, Cluster, Endpoint, Endpoints, FilterChain, HttpConnectionManager, Listener, Name, ProxyConfig,
     RouteConfig, Secret, VirtualHost,
 };
-use prost::Message;
 use proptest::prelude::*;
+use prost::Message;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 

@@ -22,7 +22,7 @@ pub(super) struct Ports {
     /// With mutual TLS.
     pub(super) tls: SocketAddr,
     /// Who answers for certificates.
-    pub(super) certificates: Option<CertificateService>,
+    pub(super) certificates: CertificateService,
     /// Who signs the control plane's own.
     pub(super) authority: MeshAuthority,
 }
@@ -62,10 +62,7 @@ async fn serve(
     let (plain, tls) = (tokio::net::TcpListener::from_std(plain)?, tokio::net::TcpListener::from_std(tls)?);
     let server = Server::new().with(SERVICE, service.handler());
     let plain = server.clone().serve(plain, None, stop.clone());
-    let server = match &ports.certificates {
-        Some(certificates) => server.with(CERTIFICATE_SERVICE, certificates.handler()),
-        None => server,
-    };
+    let server = server.with(CERTIFICATE_SERVICE, ports.certificates.handler());
     let tls = secure(&ports.authority, ports.tls, server, tls, stop);
     tokio::join!(plain, tls);
     Ok(())

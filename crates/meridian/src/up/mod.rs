@@ -15,12 +15,13 @@ use crate::proxy_status::Fleet;
 use anyhow::Context;
 use args::GatewayPlan;
 use gateway::Gateway;
-use meridian_apiserver::{Api, Options, Server};
+use meridian_apiserver::{Api, Options, Server, Tokens};
 use meridian_control::{ConfigDir, ControlPlane, Discovery, ProxyFeed, Registry, standalone};
-use meridian_identity::MeshAuthority;
+use meridian_identity::{CertificateService, MeshAuthority};
 use meridian_store::Store;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -103,7 +104,7 @@ async fn serve(
     let ports = discovery::Ports {
         plain: at(control.xds, 15010),
         tls: at(control.xds_tls, 15012),
-        certificates: None,
+        certificates: CertificateService::new(authority.clone(), Arc::new(Tokens::new(api.clone()))),
         authority,
     };
     let xds = [ports.plain, ports.tls];
