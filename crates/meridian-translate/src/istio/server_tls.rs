@@ -44,25 +44,27 @@ type Refusal = (&'static str, String);
 /// certificate, so that its handshakes fail: its hosts must not be served by another server under other terms.
 pub(crate) fn downstream(server: &Arc<Server>, mesh: &MeshConfig) -> ServerTls {
     let settings = server.tls.clone().unwrap_or_default();
-    let mut reader = Reader { server, settings: &settings, mesh, needs: Vec::new(), findings: Vec::new() };
-    let tls = reader.read().unwrap_or_else(|(field, message)| {
-        let message = format!("{message}; until then, handshakes of this server's hosts fail");
-        reader.say(field, message);
-        reader.needs.clear();
-        DownstreamTls {
-            certificates: Vec::new(),
-            client_auth: ClientAuth::None,
-            alpn: alpn(),
-            min_version: TlsVersion::Tls12,
-            max_version: TlsVersion::Tls13,
-            cipher_suites: Vec::new(),
-        }
-    });
+    let path = format!("{}.tls", server.path());
+    let server = Some(server);
+    let mut reader = Reader { server, path, settings: &settings, mesh, needs: Vec::new(), findings: Vec::new() };
+    let tls = reader.read().unwrap_or_else(|refusal| reader.refuse(refusal, "handshakes of this server's hosts fail"));
     ServerTls { tls, needs: reader.needs, findings: reader.findings }
 }
 
+/// TLS termination by a listener of a Sidecar, whose settings are at `path`, and what is to be said of them. Its
+/// credentials are files, which the proxy reads itself. Settings that are not supported fail every handshake.
+pub(crate) fn of_sidecar(settings: &ServerTlsSettings, path: &str, mesh: &MeshConfig) -> (DownstreamTls, Vec<Finding>) {
+    let path = path.to_owned();
+    let mut reader = Reader { server: None, path, settings, mesh, needs: Vec::new(), findings: Vec::new() };
+    let tls = reader.read().unwrap_or_else(|refusal| reader.refuse(refusal, "handshakes on this port fail"));
+    (tls, reader.findings)
+}
+
 struct Reader<'a> {
-    server: &'a Arc<Server>,
+    /// The server of a Gateway.
+    server: Option<&'a Arc<Server>>,
+    /// Where the settings are.
+    path: String,
     settings: &'a ServerTlsSettings,
     mesh: &'a MeshConfig,
     needs: Vec<Need>,
@@ -76,15 +78,27 @@ fn alpn() -> Vec<Name> {
 
 impl Reader<'_> {
     fn say(&mut self, field: &str, message: impl AsRef<str>) {
-        let path = format!("{}.tls.{field}", self.server.path());
+        let path = format!("{}.{field}", self.path);
         self.findings.push(Finding::at(Topic::Unsupported, &path, message));
     }
 
-    fn need(&mut self, name: Name, is_authority: bool, field: &'static str) -> Name {
-        let need = Need { name: name.clone(), is_authority, server: self.server.clone(), field };
-        if !self.needs.contains(&need) {
-            self.needs.push(need);
+    /// What cannot be served has no certificate.
+    fn refuse(&mut self, (field, message): Refusal, effect: &str) -> DownstreamTls {
+        self.say(field, format!("{message}; until then, {effect}"));
+        self.needs.clear();
+        DownstreamTls {
+            certificates: Vec::new(),
+            client_auth: ClientAuth::None,
+            alpn: alpn(),
+            min_version: TlsVersion::Tls12,
+            max_version: TlsVersion::Tls13,
+            cipher_suites: Vec::new(),
         }
+    }
+
+    fn need(&mut self, name: Name, is_authority: bool, field: &'static str) -> Name {
+        let need = self.server.map(|server| Need { name: name.clone(), is_authority, server: server.clone(), field });
+        self.needs.extend(need.filter(|need| !self.needs.contains(need)));
         name
     }
 

@@ -1,13 +1,15 @@
 //! Sidecars: which of them is about a proxy, and what is to be said of each.
 
 use crate::condition::{Finding, Topic};
+use crate::istio::server_tls;
 use crate::key::{Age, Key};
 use crate::mesh::MeshConfig;
 use crate::proxy::node::{ProxyKind, ProxyNode, selects};
 use crate::resources::Resources;
 use meridian_ir::Name;
 use meridian_resources::Object;
-use meridian_resources::istio::sidecar::EgressListener;
+use meridian_resources::istio::gateway::ServerTlsMode;
+use meridian_resources::istio::sidecar::{EgressListener, IngressListener};
 use meridian_resources::istio::{Protocol, Sidecar};
 use std::sync::Arc;
 
@@ -43,6 +45,22 @@ pub(crate) fn unsupported(listener: &EgressListener) -> Option<(&'static str, St
     None
 }
 
+/// What is to be said of a listener of what comes to the workload.
+fn ingress_findings(listener: &IngressListener, path: &str, mesh: &MeshConfig) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if listener.default_endpoint.starts_with("unix://") {
+        let message = format!(
+            "{:?}: Unix sockets are not supported; connections to this port are closed",
+            listener.default_endpoint
+        );
+        findings.push(Finding::at(Topic::Unsupported, &format!("{path}.defaultEndpoint"), message));
+    }
+    if let Some(tls) = listener.tls.as_ref().filter(|tls| tls.mode != ServerTlsMode::Passthrough) {
+        findings.extend(server_tls::of_sidecar(tls, &format!("{path}.tls"), mesh).1);
+    }
+    findings
+}
+
 /// What is to be said of a Sidecar, with these proxies.
 pub(crate) fn findings<'p>(
     object: &Object<Sidecar>,
@@ -57,6 +75,9 @@ pub(crate) fn findings<'p>(
             Some(Finding::at(Topic::Unsupported, &path, format!("{message}; this listener is left out")))
         })
         .collect();
+    for (index, listener) in object.spec.ingress.iter().enumerate() {
+        findings.extend(ingress_findings(listener, &format!("spec.ingress[{index}]"), mesh));
+    }
     let key = Key::of(&object.meta);
     let mut used = false;
     let mut winners: Vec<Key> = Vec::new();

@@ -13,6 +13,7 @@ mod names;
 mod routing_decisions;
 mod secrets;
 mod shared;
+mod sidecar_ingress;
 mod sidecars;
 mod simulation;
 mod simulation_checks;

@@ -5,7 +5,7 @@ use meridian_ir::filter_chain::{ConnectionView, Selection, TransportProtocol, is
 use meridian_ir::http::RouteSource;
 use meridian_ir::request::PlainRequest;
 use meridian_ir::tls::WORKLOAD_CERTIFICATE;
-use meridian_ir::{Action, FilterChain, Filters, ProxyConfig};
+use meridian_ir::{Action, FilterChain, Filters, Listener, ProxyConfig};
 use meridian_translate::{MeshConfig, ProxyNode, Translator};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,10 +14,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 /// Families, with the numbers of their calls and checks.
-const FAMILIES: [(&str, usize, usize); 2] = [("TestInbound", 69, 3), ("TestPeerAuthenticationPassthrough", 30, 9)];
+const FAMILIES: [(&str, usize, usize); 6] = [
+    ("TestInbound", 69, 3),
+    ("TestInboundClusters", 25, 16),
+    ("TestPeerAuthenticationPassthrough", 30, 9),
+    ("TestPeerAuthenticationWithSidecar", 20, 5),
+    ("TestInboundSidecarTLSModes", 15, 5),
+    ("TestLoop", 2, 1),
+];
 
 /// Cases and checks in which Meridian differs, and why.
-const DIFFERENT: [(&str, &str); 0] = [];
+const DIFFERENT: [(&str, &str); 1] = [(
+    "TestInboundClusters/ingress_to_socket",
+    "Unix sockets are refused, in the Sidecar's own condition; the port's connections are closed",
+)];
 
 #[derive(Deserialize)]
 struct Case {
@@ -183,7 +193,9 @@ fn decide(config: &ProxyConfig, call: &Call) -> Outcome {
 fn decide_into(config: &ProxyConfig, call: &Call, outcome: &mut Outcome) -> Result<(), &'static str> {
     let name = if call.mode.as_deref() == Some("inbound") { "virtualInbound" } else { "virtualOutbound" };
     let at = SocketAddr::new(call.address, call.port);
-    let own = config.listeners.values().find(|listener| call.mode.is_none() && listener.address == at);
+    let any = SocketAddr::from(([0, 0, 0, 0], call.port));
+    let is_at = |listener: &Listener| call.mode.as_deref() != Some("inbound") && [at, any].contains(&listener.address);
+    let own = config.listeners.values().find(|listener| is_at(listener));
     let listener = own.or_else(|| config.listeners.get(name)).ok_or("NoListener")?;
     outcome.fields.insert("listener", listener.name.to_string());
     let inspectors = listener.inspectors(call.port);

@@ -2,6 +2,7 @@
 
 mod chains;
 mod clusters;
+mod ingress;
 mod listener;
 mod port;
 mod targets;
@@ -10,6 +11,7 @@ mod variants;
 use super::Pieces;
 use crate::istio::destination::Scope;
 use crate::istio::destination_rule::Rules;
+use crate::istio::sidecar;
 use crate::proxy::node::ProxyNode;
 use crate::proxy::state::{self, Inputs, Stale};
 use crate::security::authorization::{self, Authorization};
@@ -49,8 +51,7 @@ impl Inbound {
         }
         let targets = targets::of_workload(inputs.resources, inputs.registry, node);
         self.hosts = targets.iter().map(|target| target.service.host.clone()).collect();
-        let pieces = Pieces::default();
-        let before = std::mem::replace(&mut self.pieces, pieces);
+        let before = std::mem::take(&mut self.pieces);
         self.pieces = self.make(inputs, node, targets, &before);
         fresh || !is_same(&before, &self.pieces)
     }
@@ -65,6 +66,7 @@ impl Inbound {
                     .any(|service| !targets::of_service(inputs.resources, service, node).is_empty())
         };
         changes.peer_authentications.iter().any(|key| in_scope(&key.namespace))
+            || !changes.sidecars.is_empty()
             || authorization::may_concern(&changes.authorization_policies, mesh, node)
             || changes.pods.iter().any(|key| key.namespace == node.namespace && key.name == node.name)
             || changes.endpoints.iter().chain(&changes.hosts).any(leads_here)
@@ -81,20 +83,32 @@ impl Inbound {
             inputs.resources.peer_authentications.modes(&inputs.mesh.root_namespace, &node.namespace, &node.labels);
         let authorization = Authorization::of_proxy(inputs.mesh, inputs.resources, node);
         let binds = binds(node);
-        let localhost = inputs.mesh.inbound_to_localhost.then(|| localhost(binds[0]));
-        let mut ports = port::of_targets(targets, binds[0], localhost);
+        let mut ports = ports(inputs, node, targets, binds[0]);
         ports.retain(|port| port.number != PORT);
         let mut scope = state::scope(inputs, node);
         let mut pieces = Pieces::default();
         let mut chains = Chains { scope: &mut scope, modes: &modes, authorization: &authorization };
         let mut all = chains.passthrough(&ports, PORT);
-        all.extend(ports.iter().flat_map(|port| chains.of_port(port)));
+        let mut listeners = Vec::new();
+        for port in &ports {
+            let own = chains.of_port(port);
+            if port.binds {
+                let addresses = vec![SocketAddr::new(port.bind, port.number)];
+                listeners.push(listener::Parts { name: port.name(), addresses, chains: own, captures: false });
+            } else {
+                all.extend(own);
+            }
+        }
         let addresses = binds.iter().map(|bind| SocketAddr::new(*bind, PORT)).collect();
-        let parts = listener::Parts { name: "virtualInbound".into(), addresses, chains: all, captures: true };
-        let made = listener::listener(&scope, parts);
-        self.credentials = made.chains.iter().filter_map(|chain| chain.tls.as_deref()).flat_map(names).collect();
-        let made = share(made, before.listeners.get("virtualInbound"));
-        pieces.listeners.insert(made.name.clone(), made);
+        listeners.push(listener::Parts { name: "virtualInbound".into(), addresses, chains: all, captures: true });
+        self.credentials.clear();
+        for parts in listeners {
+            let made = listener::listener(&scope, parts);
+            self.credentials.extend(made.chains.iter().filter_map(|chain| chain.tls.as_deref()).flat_map(names));
+            let old = before.listeners.get(&made.name);
+            let made = share(made, old);
+            pieces.listeners.insert(made.name.clone(), made);
+        }
         pieces.clusters = clusters(&scope, &ports, binds[0], before);
         pieces
     }
@@ -108,6 +122,20 @@ impl Inbound {
     pub(super) fn credentials(&self) -> impl Iterator<Item = (&Name, bool)> {
         self.credentials.iter().map(|(name, is_authority)| (name, *is_authority))
     }
+}
+
+/// The ports of the workload: those that its Sidecar lists, or else those that services lead to.
+fn ports(inputs: &Inputs<'_>, node: &ProxyNode, targets: Vec<targets::Target>, bind: IpAddr) -> Vec<InboundPort> {
+    let mesh = inputs.mesh;
+    let sidecar = sidecar::for_node(inputs.resources, node, mesh);
+    if let Some(sidecar) = sidecar.filter(|sidecar| !sidecar.spec.ingress.is_empty()) {
+        return ingress::ports(sidecar, node, &targets, bind, mesh);
+    }
+    let localhost = mesh.inbound_to_localhost.then(|| localhost(bind));
+    let mut ports = port::of_targets(targets, bind, localhost);
+    let limits = sidecar.and_then(|sidecar| sidecar.spec.inbound_connection_pool.as_ref());
+    ports.iter_mut().for_each(|port| port.connection_pool = limits.cloned());
+    ports
 }
 
 /// Where the proxy listens: on every address of the families that its workload has.

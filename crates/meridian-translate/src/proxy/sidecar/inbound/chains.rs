@@ -40,7 +40,7 @@ impl Place {
     fn of_port(port: &InboundPort) -> Self {
         let name = port.name();
         Self {
-            port: (!port.binds).then_some(port.number),
+            port: Some(port.number),
             http_stat_prefix: format!("inbound_{name}").into(),
             http_name: name.clone(),
             tcp_name: name,

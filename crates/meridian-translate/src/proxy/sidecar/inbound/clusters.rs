@@ -48,6 +48,7 @@ pub(super) fn of_port(
 ) -> Option<(Cluster, Option<Arc<Endpoints>>)> {
     let name: Name = port.cluster().into();
     let (discovery, lb_policy, endpoints) = match port.towards {
+        Towards::Nowhere => return None,
         Towards::Original => (Discovery::OriginalDst, LbPolicy::ClusterProvided, None),
         Towards::Address(address) => {
             let endpoint = Endpoint::new(Address::Socket(address));

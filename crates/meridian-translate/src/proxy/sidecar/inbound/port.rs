@@ -17,6 +17,8 @@ pub(super) enum Towards {
     Original,
     /// To an address of the workload.
     Address(SocketAddr),
+    /// To nothing that is supported.
+    Nowhere,
 }
 
 /// One port.

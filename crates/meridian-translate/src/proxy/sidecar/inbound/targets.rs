@@ -58,13 +58,10 @@ impl Finder<'_> {
         let key = Key::of(&object.meta);
         let selector = &object.spec.selector;
         let own_endpoint = |endpoint: &endpoint_slice::Endpoint| endpoint.addresses.iter().any(|ip| self.is_own(ip));
-        let mut slices = self.resources.slices_of(&key);
-        if let Some(slice) = slices.find(|slice| slice.spec.endpoints.iter().any(own_endpoint)) {
-            let named = slice.spec.ports.iter().find(|candidate| *candidate.name == *port.name);
-            let number = named.and_then(|named| named.port).and_then(|number| u16::try_from(number).ok());
-            if number.is_some() {
-                return number;
-            }
+        let slices = self.resources.slices_of(&key).filter(|slice| slice.spec.endpoints.iter().any(own_endpoint));
+        let mut ports = slices.flat_map(|slice| &slice.spec.ports).filter(|candidate| *candidate.name == *port.name);
+        if let Some(number) = ports.find_map(|port| u16::try_from(port.port?).ok()) {
+            return Some(number);
         }
         if !selector.is_empty() && selects(selector, &self.node.labels) {
             return self.resolve(&port.target);
