@@ -11,6 +11,7 @@ pub mod service_entry;
 pub mod sidecar;
 pub mod status;
 pub mod string_match;
+pub mod telemetry;
 pub mod virtual_service;
 pub mod workload_entry;
 
@@ -23,6 +24,7 @@ pub use service_entry::ServiceEntry;
 pub use sidecar::Sidecar;
 pub use status::{IstioCondition, IstioStatus, IstioValidationMessage};
 pub use string_match::StringMatch;
+pub use telemetry::Telemetry;
 pub use virtual_service::VirtualService;
 pub use workload_entry::WorkloadEntry;
 

@@ -144,7 +144,7 @@ impl std::fmt::Debug for Column {
     }
 }
 
-static ALL: [&Kind; 18] = [
+static ALL: [&Kind; 19] = [
     &crate::core::namespace::KIND,
     &crate::core::service::KIND,
     &crate::core::endpoints::KIND,
@@ -163,6 +163,7 @@ static ALL: [&Kind; 18] = [
     &crate::istio::sidecar::KIND,
     &crate::istio::peer_authentication::KIND,
     &crate::istio::authorization_policy::KIND,
+    &crate::istio::telemetry::KIND,
 ];
 
 /// All kinds.

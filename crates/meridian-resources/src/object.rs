@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::core::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, Secret, Service, ServiceAccount};
 use crate::error::FieldError;
 use crate::istio::{
-    AuthorizationPolicy, DestinationRule, Gateway, PeerAuthentication, ServiceEntry, Sidecar, VirtualService,
+    AuthorizationPolicy, DestinationRule, Gateway, PeerAuthentication, ServiceEntry, Sidecar, Telemetry,
+    VirtualService,
     WorkloadEntry,
 };
 use crate::kind::{Kind, converted};
@@ -159,6 +160,7 @@ resources!(
     ConfigMap,
     Pod,
     ServiceAccount,
+    Telemetry,
     Ingress,
     IngressClass,
 );

@@ -30,7 +30,10 @@ mod telemetry;
 mod translator;
 
 pub use condition::{CONDITION_TYPES, Condition};
-pub use mesh::{GatewayTopology, IngressControllerMode, MeshConfig, OutboundTrafficPolicy, TlsDefaults};
+pub use mesh::{
+    ExtensionProvider, FileAccessLog, GatewayTopology, IngressControllerMode, MeshConfig, OutboundTrafficPolicy,
+    TlsDefaults,
+};
 pub use proxy::credentials::WorkloadIdentity;
 pub use proxy::node::{ProxyKind, ProxyNode};
 pub use translator::{Output, Translator};

@@ -1,6 +1,9 @@
 //! The part of Istio's MeshConfig that translation reads.
 
+mod provider;
 mod read;
+
+pub use provider::{ExtensionProvider, FileAccessLog};
 
 use meridian_ir::Name;
 use meridian_ir::access_log::{ISTIO_DEFAULT_FORMAT, LogFormat};
@@ -21,6 +24,13 @@ pub struct MeshConfig {
     pub access_log_file: Name,
     /// One line of the access log: text with its newline, or JSON (`accessLogEncoding`).
     pub access_log_format: LogFormat,
+    /// Whether listeners do not log connections that no filter chain takes (`disableEnvoyListenerLog`).
+    pub disable_listener_log: bool,
+    /// Providers that Telemetries and AuthorizationPolicies name (`extensionProviders`), with Istio's own: `envoy`
+    /// writes access logs to standard output.
+    pub extension_providers: BTreeMap<Name, ExtensionProvider>,
+    /// Who writes access logs where no Telemetry says so (`defaultProviders.accessLogging`).
+    pub default_access_log_providers: Vec<Name>,
     /// The namespace of mesh-wide settings and, by default, of gateways.
     pub root_namespace: Name,
     /// The suffix of Kubernetes services: `NAME.NAMESPACE.svc.DOMAIN`. Empty leaves out `.svc` and the domain.
@@ -152,6 +162,9 @@ impl Default for MeshConfig {
         Self {
             access_log_file: "".into(),
             access_log_format: LogFormat::Text(Arc::new(format)),
+            disable_listener_log: false,
+            extension_providers: provider::built_in(),
+            default_access_log_providers: Vec::new(),
             root_namespace: "istio-system".into(),
             cluster_domain: "cluster.local".into(),
             connect_timeout: Duration::from_secs(10),

@@ -3,6 +3,7 @@
 use crate::istio::peer_authentication::PeerAuthentications;
 use crate::key::Key;
 use crate::proxy::node::ProxyNode;
+use crate::telemetry::Telemetries;
 use meridian_ir::Name;
 use meridian_resources::core::endpoint_slice::SERVICE_NAME_LABEL;
 use meridian_resources::core::{ConfigMap, EndpointSlice, Endpoints, Pod, Secret};
@@ -27,6 +28,7 @@ pub(crate) struct Resources {
     /// In order, so that those of a namespace are found.
     pub(crate) authorization_policies: BTreeMap<Key, Arc<Object<AuthorizationPolicy>>>,
     pub(crate) sidecars: Objects<Sidecar>,
+    pub(crate) telemetries: Telemetries,
     pub(crate) secrets: Objects<Secret>,
     pub(crate) config_maps: Objects<ConfigMap>,
     pub(crate) endpoints: Objects<Endpoints>,

@@ -16,11 +16,12 @@ use crate::registry::service::Source;
 use crate::resources::Resources;
 use crate::security::authorization;
 use crate::suggest;
+use crate::telemetry;
 use crate::translator::Changes;
 use meridian_resources::istio::{DestinationRule, VirtualService};
 use meridian_resources::istio::{
     authorization_policy as ap, destination_rule as dr, gateway, peer_authentication as pa, service_entry as se,
-    sidecar, virtual_service,
+    sidecar, telemetry as te, virtual_service,
 };
 use meridian_resources::networking::ingress;
 use meridian_resources::{Kind, Object, ObjectRef, StringMap};
@@ -54,6 +55,12 @@ impl Reports {
         }
         for key in reporter.destination_rules(changes).union(&stale.destination_rules) {
             self.say(&dr::KIND, key, reporter.destination_rule(key), &mut news);
+        }
+        if !changes.telemetries.is_empty() {
+            // Which of several counts depends on all of them.
+            for key in reporter.resources.telemetries.keys().chain(changes.telemetries.iter().cloned()) {
+                self.say(&te::KIND, &key, reporter.telemetry(&key), &mut news);
+            }
         }
         if !changes.sidecars.is_empty() {
             // Which of several counts depends on all of them.
@@ -315,6 +322,10 @@ impl Reporter<'_> {
     fn authorization_policy(&self, key: &Key) -> Option<Vec<Finding>> {
         let object = self.resources.authorization_policies.get(key)?;
         Some(authorization::findings(object, self.mesh, self.proxies.iter().map(AnyProxy::node)))
+    }
+
+    fn telemetry(&self, key: &Key) -> Option<Vec<Finding>> {
+        telemetry::findings(&self.resources.telemetries, key, self.mesh)
     }
 
     fn sidecar(&self, key: &Key) -> Option<Vec<Finding>> {

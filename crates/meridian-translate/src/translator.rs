@@ -20,6 +20,7 @@ use crate::registry::service::{Service, Source};
 use crate::registry::{Maker, Registry};
 use crate::resources::{Put, Resources, put, same_meta};
 use crate::status::{self, Reporter};
+use crate::telemetry::{self, Logs};
 use meridian_ir::{Name, ProxyConfig};
 use meridian_resources::core::Pod;
 use meridian_resources::istio::{AuthorizationPolicy, DestinationRule, ServiceEntry, VirtualService, WorkloadEntry};
@@ -43,6 +44,8 @@ pub struct Translator {
     delegations: Delegations,
     ingresses: Ingresses,
     proxies: Vec<AnyProxy>,
+    /// What proxies log, of those that Telemetries may have been about.
+    logs: HashMap<Name, Logs>,
     pool: Pool,
     changes: Changes,
     reports: status::Reports,
@@ -106,6 +109,7 @@ pub(crate) struct Changes {
     pub(crate) destination_rules: BTreeSet<Key>,
     pub(crate) service_entries: BTreeSet<Key>,
     pub(crate) sidecars: BTreeSet<Key>,
+    pub(crate) telemetries: BTreeSet<Key>,
     pub(crate) peer_authentications: BTreeSet<Key>,
     pub(crate) authorization_policies: BTreeSet<Key>,
     /// Secrets and ConfigMaps.
@@ -130,6 +134,7 @@ impl Translator {
             delegations: Delegations::default(),
             ingresses: Ingresses::default(),
             proxies: Vec::new(),
+            logs: HashMap::new(),
             pool: Pool::default(),
             changes: Changes::default(),
             reports: status::Reports::default(),
@@ -147,6 +152,7 @@ impl Translator {
             self.resolve_again();
         }
         self.proxies.iter_mut().for_each(AnyProxy::start_over);
+        self.changes.telemetries.extend(self.resources.telemetries.keys());
         self.ingresses.all_changed();
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
         self.changes.virtual_services.extend(self.resources.virtual_services.keys().cloned());
@@ -203,6 +209,7 @@ impl Translator {
             self.endpoints_at(&attached.ip_addresses);
         }
         self.proxies.retain(|proxy| *proxy.node().id != *id);
+        self.logs.remove(id);
         self.changes.gateways.extend(self.resources.gateways.keys().cloned());
         self.changes.sidecars.extend(self.resources.sidecars.keys().cloned());
         self.policies_apply_anew();
@@ -255,6 +262,12 @@ impl Translator {
                 let key = Key::of(&object.meta);
                 if put(&mut self.resources.config_maps, object).changed() {
                     self.changes.credentials.insert(Credential::ConfigMap(key));
+                }
+            }
+            Resource::Telemetry(object) => {
+                let key = Key::of(&object.meta);
+                if self.resources.telemetries.put(object) {
+                    self.changes.telemetries.insert(key);
                 }
             }
             Resource::Sidecar(object) => {
@@ -321,6 +334,10 @@ impl Translator {
                     self.endpoints_selected(&key.namespace, &before.meta.labels);
                 }
             }
+            "Telemetry" => {
+                let removed = self.resources.telemetries.remove(&key);
+                self.changes.telemetries.extend(removed.then_some(key));
+            }
             "Sidecar" => {
                 let before = self.resources.sidecars.remove(&key);
                 self.changes.sidecars.extend(before.map(|_| key));
@@ -361,6 +378,7 @@ impl Translator {
         let suggestions = Cell::new(MOST_SUGGESTIONS);
         let mut stale = Stale { ingresses, ..Stale::default() };
         let mut output = Output::default();
+        self.logs_of_proxies(&changes);
         for proxy in &mut self.proxies {
             let mut inputs = Inputs {
                 mesh: &self.mesh,
@@ -394,6 +412,21 @@ impl Translator {
         };
         output.statuses = self.reports.update(&reporter, &stale, &changes);
         output
+    }
+
+    /// Proxies that log something else now make anew what they listen on.
+    fn logs_of_proxies(&mut self, changes: &Changes) {
+        for proxy in &mut self.proxies {
+            let node = proxy.node();
+            if !telemetry::may_concern(&changes.telemetries, &self.mesh, node) {
+                continue;
+            }
+            let logs = Logs::of_proxy(&self.mesh, &self.resources, node);
+            if self.logs.get(&node.id) != Some(&logs) {
+                self.logs.insert(node.id.clone(), logs);
+                proxy.start_over();
+            }
+        }
     }
 
     /// Puts the objects that are made of Ingresses; of which Ingresses something else may be to be said is returned.

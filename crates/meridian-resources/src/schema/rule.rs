@@ -43,6 +43,8 @@ pub(crate) enum Rule {
     PolicyTarget,
     /// `Source`: service accounts, or what they are made of.
     PolicySource,
+    /// `TagOverride`: a value where there is to be one.
+    TagOverride,
     /// The namespace of a reference that must not leave its own.
     OwnNamespace,
 }
@@ -70,6 +72,7 @@ impl Rule {
             "port-level-mtls" => Rule::PortLevelMtls,
             "policy-target" => Rule::PolicyTarget,
             "policy-source" => Rule::PolicySource,
+            "tag-override" => Rule::TagOverride,
             "own-namespace" => Rule::OwnNamespace,
             unknown => panic!("a schema names the rule {unknown:?}, which does not exist"),
         }
@@ -100,6 +103,7 @@ impl Rule {
             Rule::PortLevelMtls => port_level_mtls(value, path, errors),
             Rule::PolicyTarget => policy_target(value, path, errors),
             Rule::PolicySource => policy_source(value, path, errors),
+            Rule::TagOverride => tag_override(value, path, errors),
             Rule::OwnNamespace => {
                 if value != "" {
                     let detail = "cross namespace referencing is not currently supported";
@@ -122,6 +126,19 @@ fn duration(value: &Value, path: &Path<'_>, at_least_1ms: bool, errors: &mut Vec
             errors.push(FieldError::invalid(path, value, detail));
         }
         Err(error) => errors.push(FieldError::invalid(path, value, format!("must be a valid duration: {error}"))),
+    }
+}
+
+fn tag_override(value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    let given = value.get("value").and_then(Value::as_str);
+    match value.get("operation").and_then(Value::as_str) {
+        Some("UPSERT") if given.unwrap_or_default().is_empty() => {
+            errors.push(FieldError::invalid(path, value, "value must be set when operation is UPSERT"));
+        }
+        Some("REMOVE") if given.is_some() => {
+            errors.push(FieldError::invalid(path, value, "value must not be set when operation is REMOVE"));
+        }
+        _ => {}
     }
 }
 

@@ -147,7 +147,7 @@ fn listener(
         http_inspector: false,
         chains: chains.into_iter().map(Arc::new).collect(),
         default_chain: None,
-        access_log: telemetry::access_logs(scope, Side::Client),
+        access_log: telemetry::listener_logs(scope, Side::Client),
         origins,
         proxy_protocol: topology.proxy_protocol,
         ..Listener::default()

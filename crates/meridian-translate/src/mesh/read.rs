@@ -1,6 +1,7 @@
 //! Reading of MeshConfig and ProxyConfig documents: each field by itself, so that one that is not understood is named
 //! and the others count.
 
+use super::{ExtensionProvider, OutboundTrafficPolicy, provider};
 use super::{GatewayTopology, IngressControllerMode, MeshConfig, TlsDefaults};
 use meridian_ir::Name;
 use meridian_ir::access_log::{ISTIO_DEFAULT_FORMAT, JsonFormat, LogFormat};
@@ -77,10 +78,10 @@ pub(super) fn proxy_config_annotation(topology: &mut GatewayTopology, annotation
 
 /// What is not understood, with its field.
 #[derive(Default)]
-struct Problems(Vec<String>);
+pub(super) struct Problems(Vec<String>);
 
 impl Problems {
-    fn add(&mut self, field: &str, problem: &str) {
+    pub(super) fn add(&mut self, field: &str, problem: &str) {
         self.0.push(format!("{field}: {problem}"));
     }
 }
@@ -93,6 +94,12 @@ fn set(mesh: &mut MeshConfig, name: &str, value: &Value, problems: &mut Problems
         "accessLogFormat" | "accessLogEncoding" => {}
         "connectTimeout" => mesh.connect_timeout = duration(value)?,
         "rootNamespace" => mesh.root_namespace = text(value)?.into(),
+        "disableEnvoyListenerLog" => mesh.disable_listener_log = truth(value)?,
+        "extensionProviders" => extension_providers(mesh, value, problems),
+        "defaultProviders" => default_providers(mesh, value, problems),
+        "outboundTrafficPolicy" => outbound_traffic_policy(mesh, value, problems),
+        "enableAutoMtls" => mesh.auto_mtls = truth(value)?,
+        "trustDomainAliases" => trust_domain_aliases(mesh, value, problems),
         "trustDomain" => mesh.trust_domain = trust_domain(text(value)?)?,
         "inboundTrafficPolicy" => mesh.inbound_to_localhost = inbound_to_localhost(value)?,
         "meshMTLS" => mesh_mtls(mesh, value, problems),
@@ -136,12 +143,12 @@ fn access_log_format(mesh: &mut MeshConfig, fields: &Map<String, Value>, problem
 }
 
 /// Istio adds the newline that a format lacks.
-fn text_format(text: &str) -> Result<LogFormat, String> {
+pub(super) fn text_format(text: &str) -> Result<LogFormat, String> {
     let line = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
     Ok(LogFormat::Text(Arc::new(Format::parse(&line).map_err(|error| error.to_string())?)))
 }
 
-fn istio_json_format() -> Result<LogFormat, String> {
+pub(super) fn istio_json_format() -> Result<LogFormat, String> {
     let member = |(name, operator): (&str, &str)| {
         let format = Format::parse(operator).map_err(|error| error.to_string())?;
         Ok((Name::from(name), JsonFormat::String(format)))
@@ -160,7 +167,7 @@ fn json_format(text: &str) -> Result<LogFormat, String> {
     }
 }
 
-fn json_value(value: &Value) -> Result<JsonFormat, String> {
+pub(super) fn json_value(value: &Value) -> Result<JsonFormat, String> {
     Ok(match value {
         Value::Null => JsonFormat::Null,
         Value::Bool(value) => JsonFormat::Bool(*value),
@@ -196,6 +203,75 @@ fn mesh_mtls(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {
             _ => problems.add(&format!("meshMTLS.{name}"), NO_EFFECT),
         }
     }
+}
+
+/// `extensionProviders`: those of the document, over Istio's own of the same name.
+fn extension_providers(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {
+    mesh.extension_providers = provider::built_in();
+    let Some(entries) = value.as_array() else {
+        return problems.add("extensionProviders", &format!("found {value}, allowed: a list"));
+    };
+    for (index, entry) in entries.iter().enumerate() {
+        let name = entry["name"].as_str().unwrap_or_default();
+        if name.is_empty() {
+            problems.add(&format!("extensionProviders[{index}].name"), "found none, allowed: a text");
+            continue;
+        }
+        match ExtensionProvider::read(name, entry) {
+            Ok(provider) => drop(mesh.extension_providers.insert(name.into(), provider)),
+            Err(problem) => {
+                // What names it is to hear of that, rather than of an older provider of the name.
+                mesh.extension_providers.remove(name);
+                problems.add(&format!("extensionProviders[{index}] {name:?}"), &problem);
+            }
+        }
+    }
+}
+
+fn default_providers(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match name.as_str() {
+            "accessLogging" => match names(value) {
+                Ok(names) => mesh.default_access_log_providers = names,
+                Err(problem) => problems.add("defaultProviders.accessLogging", &problem),
+            },
+            // Metrics are always those of Prometheus.
+            "metrics" if value == &serde_json::json!(["prometheus"]) => {}
+            _ => problems.add(&format!("defaultProviders.{name}"), NO_EFFECT),
+        }
+    }
+}
+
+fn outbound_traffic_policy(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {
+    const FIELD: &str = "outboundTrafficPolicy";
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match (name.as_str(), value.as_str()) {
+            ("mode", Some("ALLOW_ANY")) => mesh.outbound_traffic_policy = OutboundTrafficPolicy::AllowAny,
+            ("mode", Some("REGISTRY_ONLY")) => mesh.outbound_traffic_policy = OutboundTrafficPolicy::RegistryOnly,
+            ("mode", _) => {
+                problems.add(&format!("{FIELD}.mode"), &format!("found {value}, allowed: ALLOW_ANY, REGISTRY_ONLY"));
+            }
+            _ => problems.add(&format!("{FIELD}.{name}"), NO_EFFECT),
+        }
+    }
+}
+
+fn trust_domain_aliases(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {
+    const FIELD: &str = "trustDomainAliases";
+    match names(value).and_then(|names| names.iter().map(|name| trust_domain(name)).collect::<Result<_, _>>()) {
+        Ok(aliases) => mesh.trust_domain_aliases = aliases,
+        Err(problem) => problems.add(FIELD, &problem),
+    }
+}
+
+/// A list of texts.
+fn names(value: &Value) -> Result<Vec<Name>, String> {
+    let entries = value.as_array().ok_or_else(|| format!("found {value}, allowed: a list of texts"))?;
+    entries.iter().map(|entry| text(entry).map(Name::from)).collect()
+}
+
+fn truth(value: &Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| format!("found {value}, allowed: true, false"))
 }
 
 fn default_config(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {
@@ -401,7 +477,7 @@ mod tests {
     fn a_setting_that_is_not_is_named_and_the_others_count() {
         let (mesh, problems) = read(&json!({
             "accessLogFile": "/dev/stdout",
-            "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"},
+            "outboundTrafficPolicy": {"mode": "SOMETIMES"},
             "connectTimeout": "soon",
             "accessLogFormat": "%NOPE%",
             "trustDomain": "Not One",
@@ -413,7 +489,7 @@ mod tests {
         assert_eq!(&*mesh.access_log_file, "/dev/stdout");
         assert_eq!(mesh.gateway_topology, GatewayTopology::default());
         for expected in [
-            "outboundTrafficPolicy: not supported yet",
+            "outboundTrafficPolicy.mode: found \"SOMETIMES\", allowed: ALLOW_ANY, REGISTRY_ONLY",
             "connectTimeout:",
             "accessLogFormat: column 1",
             "trustDomain: found \"Not One\", allowed: lowercase",

@@ -20,5 +20,6 @@ mod simulation_checks;
 mod simulation_inbound;
 mod simulation_outbound;
 mod statuses;
+mod telemetry;
 mod traffic_policies;
 mod virtual_services;

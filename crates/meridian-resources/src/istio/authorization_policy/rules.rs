@@ -71,7 +71,7 @@ pub(crate) fn is_bool(text: &str) -> Option<bool> {
     }
 }
 
-fn check_target(findings: &mut Findings, path: &Path<'_>, target: &PolicyTargetReference) {
+pub(crate) fn check_target(findings: &mut Findings, path: &Path<'_>, target: &PolicyTargetReference) {
     let label = |text: &str| {
         let edge = |c: char| c.is_ascii_alphanumeric();
         text.starts_with(edge) && text.ends_with(edge) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')

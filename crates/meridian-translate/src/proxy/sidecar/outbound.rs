@@ -109,7 +109,8 @@ impl Outbound {
             self.imports.clear(clusters);
             self.pieces.clusters = catch_all::clusters(inputs.mesh);
             let logs = telemetry::access_logs(&scope(inputs, node), Side::Client);
-            let listener = catch_all::listener(&self.plan.catch_all, node, logs);
+            let mut listener = catch_all::listener(&self.plan.catch_all, node, logs);
+            listener.access_log = telemetry::listener_logs(&scope(inputs, node), Side::Client);
             self.pieces.listeners.insert(listener.name.clone(), Arc::new(listener));
         }
         let mut dirty: BTreeSet<u16> = if anew { self.ports.keys().copied().collect() } else { BTreeSet::new() };

@@ -48,7 +48,7 @@ pub(super) fn listener(scope: &Scope<'_>, parts: Parts) -> Listener {
         inspect_timeout: Some(Duration::ZERO),
         continue_on_inspect_timeout: true,
         chains: chains.into_iter().map(Arc::new).collect(),
-        access_log: telemetry::access_logs(scope, Side::Server),
+        access_log: telemetry::listener_logs(scope, Side::Server),
         ..Listener::default()
     }
 }

@@ -1,0 +1,33 @@
+//! What Istio's validation refuses in a Telemetry, beyond the schema.
+
+use super::Telemetry;
+use crate::istio::authorization_policy::rules::check_target;
+use crate::object::Object;
+use crate::rules::Findings;
+use crate::schema::path::Path;
+
+pub(super) fn check(object: &Object<Telemetry>, findings: &mut Findings) {
+    let (telemetry, path) = (&object.spec, &Path::Root.field("spec"));
+    if let Some(selector) = &telemetry.selector
+        && selector.match_labels.is_empty()
+    {
+        let detail = "workload selector specified without labels, will be applied to all services in namespace";
+        findings.warn(&path.field("selector"), detail);
+    }
+    if let Some(target) = &telemetry.target_ref {
+        check_target(findings, &path.field("targetRef"), target);
+    }
+    let targets = path.field("targetRefs");
+    for (index, target) in telemetry.target_refs.iter().enumerate() {
+        check_target(findings, &targets.index(index), target);
+    }
+    let tracing = path.field("tracing");
+    if telemetry.tracing.len() > 1 {
+        findings.warn(&tracing, "multiple tracing is not currently supported");
+    }
+    for (index, entry) in telemetry.tracing.iter().enumerate() {
+        if entry.providers.len() > 1 {
+            findings.warn(&tracing.index(index).field("providers"), "multiple providers is not currently supported");
+        }
+    }
+}
