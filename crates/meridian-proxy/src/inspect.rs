@@ -10,5 +10,7 @@ mod peek;
 mod proxy_protocol;
 
 pub use client_hello::ClientHello;
+pub use http::HttpProgress;
+pub(crate) use peek::peek_until;
 pub use peek::{InspectError, Inspection, inspect};
 pub(crate) use proxy_protocol::receive;

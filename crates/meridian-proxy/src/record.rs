@@ -3,6 +3,8 @@
 use crate::outcome::{Details, Flags, TransportFailure};
 use crate::pool::TlsFacts;
 use crate::tls::PeerCertificate;
+use meridian_ir::endpoint::Workload;
+use meridian_ir::listener::Direction;
 use meridian_ir::{Endpoints, Name};
 use meridian_tls::Certificate;
 use std::net::{IpAddr, SocketAddr};
@@ -112,6 +114,10 @@ pub struct Downstream<'a> {
     pub peer: Option<&'a PeerCertificate>,
     /// The certificate that it was shown.
     pub local_certificate: Option<&'a Certificate>,
+    /// Which side of the mesh the listener serves.
+    pub direction: Direction,
+    /// The client's workload, as it told by itself.
+    pub workload: Option<&'a Workload>,
 }
 
 /// The endpoint's side, of the last try.
@@ -129,6 +135,8 @@ pub struct Upstream<'a> {
     pub attempts: u32,
     /// Why the connection could not be made.
     pub failure: Option<TransportFailure>,
+    /// The workload there.
+    pub workload: Option<&'a Workload>,
     /// The cluster's endpoints as configured, for their names.
     pub endpoints: Option<&'a Endpoints>,
     /// The endpoints of all tries.

@@ -6,9 +6,11 @@
 //! nobody calls cost nearly nothing. [`Stats`] adds the workers up when somebody asks, and forgets what went away with
 //! its cluster or listener.
 
+mod blocked;
 mod count;
 mod histogram;
 mod istio;
+mod parties;
 mod plans;
 mod rbac;
 mod registry;
@@ -17,6 +19,7 @@ mod sample;
 mod sets;
 mod worker;
 
+pub use blocked::{BLACK_HOLE, BLOCK_ALL, Blocked};
 pub use count::{Count, Kind};
 pub use histogram::{Histogram, HistogramView};
 pub use rbac::{RbacScope, RbacStats};

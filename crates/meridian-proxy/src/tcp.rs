@@ -1,5 +1,6 @@
 //! TCP forwarding: one connection to one endpoint of one cluster, bytes as they are.
 
+mod blocked;
 mod connect;
 mod pipe;
 pub mod relay;
@@ -7,9 +8,10 @@ pub mod relay;
 use crate::http1::Downstream;
 use crate::listener::{ConnectionInfo, TcpRuntime};
 use crate::outcome::{Ending, Flag, Flags, TransportFailure};
-use crate::pool::{ActiveConnection, Facts, UpstreamStream};
+use crate::pool::{ActiveConnection, Facts, Host, UpstreamStream};
 use crate::rbac;
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
+use crate::stats::BLACK_HOLE;
 use crate::worker::{ConnectionHandle, Selection, Worker, WorkerCluster};
 use connect::{ConnectError, connect};
 use meridian_ir::hash_policy::source_ip;
@@ -42,9 +44,14 @@ struct Progress {
     traffic: Traffic,
     cluster: Option<Rc<WorkerCluster>>,
     host: Option<SocketAddr>,
+    endpoint: Option<Rc<Host>>,
     local: Option<SocketAddr>,
     attempts: u32,
     flags: Flags,
+    /// It is counted as opened.
+    is_counted: bool,
+    /// The name that a connection asked for which is refused, as far as it has said so.
+    refused_name: Option<String>,
     failure: Option<TransportFailure>,
     /// Why access control denied it.
     denied: Option<String>,
@@ -93,30 +100,42 @@ pub async fn serve(start: Start) {
         route_name: "",
         filter_chain_name: &chain_name,
     };
-    let tls = progress.facts.as_ref().and_then(|facts| facts.tls.as_ref());
-    record.upstream = Upstream {
-        cluster: progress.cluster.as_ref().map(|cluster| &cluster.plan.cluster.name),
-        host: progress.host,
-        local: progress.local,
-        attempts: progress.attempts,
-        failure: progress.failure,
-        endpoints: progress.cluster.as_ref().and_then(|cluster| cluster.plan.endpoints.as_deref()),
-        attempted: progress.host.as_slice(),
-        connection_id: progress.facts.as_ref().map(|facts| facts.id),
-        tls_version: tls.and_then(|tls| tls.version),
-        tls_cipher: tls.and_then(|tls| tls.cipher),
-        tls_group: tls.and_then(|tls| tls.group),
-        server_name: tls.and_then(|tls| tls.server_name.as_deref()),
-        tls,
-        local_certificate: tls.and_then(|tls| tls.local.as_deref()),
-        ..Upstream::default()
-    };
+    record.upstream = progress.upstream();
+    record.downstream.server_name = record.downstream.server_name.or(progress.refused_name.as_deref());
     for log in &tcp.logs {
         worker.logs.write(log, &record);
     }
     tcp.stats.closed(&record, progress.idle);
     if let Some(cluster) = &progress.cluster {
+        if !progress.is_counted {
+            cluster.stats.tcp_opened(&record.downstream, &record.upstream);
+        }
         cluster.stats.tcp_closed(&record);
+    }
+}
+
+impl Progress {
+    /// The endpoint's side as it is known now.
+    fn upstream(&self) -> Upstream<'_> {
+        let tls = self.facts.as_ref().and_then(|facts| facts.tls.as_ref());
+        Upstream {
+            cluster: self.cluster.as_ref().map(|cluster| &cluster.plan.cluster.name),
+            host: self.host,
+            local: self.local,
+            attempts: self.attempts,
+            failure: self.failure,
+            workload: self.endpoint.as_ref().and_then(|endpoint| endpoint.workload.as_deref()),
+            endpoints: self.cluster.as_ref().and_then(|cluster| cluster.plan.endpoints.as_deref()),
+            attempted: self.host.as_slice(),
+            connection_id: self.facts.as_ref().map(|facts| facts.id),
+            tls_version: tls.and_then(|tls| tls.version),
+            tls_cipher: tls.and_then(|tls| tls.cipher),
+            tls_group: tls.and_then(|tls| tls.group),
+            server_name: tls.and_then(|tls| tls.server_name.as_deref()),
+            tls,
+            local_certificate: tls.and_then(|tls| tls.local.as_deref()),
+            ..Upstream::default()
+        }
     }
 }
 
@@ -131,7 +150,6 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, info: &Conne
         Ending::ClusterNotFound.add_flags(false, &mut progress.flags);
         return;
     };
-    cluster.stats.tcp_opened();
     progress.cluster = Some(cluster.clone());
     progress.denied = rbac::denial(&tcp.access, info);
     if progress.denied.is_some() {
@@ -142,9 +160,13 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, info: &Conne
     let selection = Selection { hash, destination: info.destination(), ..Selection::default() };
     let Some(host) = cluster.select(|| worker.random(), &selection) else {
         progress.flags.add(Flag::NoHealthyUpstream);
+        if &*cluster.plan.cluster.name == BLACK_HOLE {
+            progress.refused_name = blocked::refuse(worker, &io, info).await;
+        }
         return;
     };
     let address = host.address;
+    progress.endpoint = Some(host.clone());
     let mut active = ActiveConnection::new(host.clone(), &cluster.stats);
     let mut upstream = match connect(&cluster, &host, &info.addresses()).await {
         Ok(upstream) => upstream,
@@ -166,6 +188,11 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, info: &Conne
     (progress.host, progress.attempts) = (Some(address), 1);
     progress.local = upstream.stream.socket().local_addr().ok();
     progress.facts = Some(Facts::of(&upstream.stream));
+    cluster.stats.tcp_opened(&info.record(info.remote), &progress.upstream());
+    progress.is_counted = true;
+    if info.passes_tls && matches!(&upstream.stream, UpstreamStream::Tls(tls) if !tls.is_mesh) {
+        progress.failure = Some(TransportFailure::DoubleTls);
+    }
     let idle = tcp.plan.proxy.idle_timeout;
     let end = tokio::select! {
         end = exchange(io, &mut upstream.stream, idle, &progress.traffic) => end,

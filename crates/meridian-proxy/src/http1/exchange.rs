@@ -6,7 +6,7 @@ use super::connection::Connection;
 use super::leg::Next;
 use super::response::framing_bytes;
 use crate::http2::reset_reason;
-use crate::outcome::ResetReason;
+use crate::outcome::{ResetReason, TransportFailure};
 use crate::pool::UpstreamConnection;
 use meridian_http::{HeadError, HeadLimits, Method, Progress, ResponseHead, ResponseKind, ResponseTo, Version};
 use std::task::{Context, Poll};
@@ -168,7 +168,13 @@ impl Connection {
                     }
                     Ok(Some(_)) => return Poll::Ready(Ok(HeadEvent::Head)),
                     Ok(None) => {}
-                    Err(_) => return Poll::Ready(Ok(HeadEvent::Reset(ResetReason::ProtocolError))),
+                    Err(_) => {
+                        // A TLS record of an alert or a handshake (RFC 8446 section 5.1).
+                        if let [21 | 22, 3, ..] = self.response_input.message() {
+                            self.progress.failure = Some(TransportFailure::SpeaksTls);
+                        }
+                        return Poll::Ready(Ok(HeadEvent::Reset(ResetReason::ProtocolError)));
+                    }
                 }
             }
             match self.response_input.poll_fill(cx, up.stream_mut(), &self.worker.buffers) {

@@ -14,6 +14,7 @@ use crate::worker::{Selection, WorkerCluster};
 use meridian_http::{Framing, HeadLimits, KnownHeader, ResponseKind};
 use meridian_ir::cluster::UpstreamProtocol;
 use meridian_ir::hash_policy::RequestHash;
+use meridian_ir::listener::Direction;
 use meridian_ir::route::{Forward, RetryPolicy};
 use std::rc::Rc;
 use std::task::Poll;
@@ -216,6 +217,7 @@ impl Connection {
         self.progress.tried.push(host.address);
         self.progress.attempts += 1;
         self.progress.host = Some(host.address);
+        self.progress.endpoint = Some(host.clone());
         self.progress.local = None;
         self.progress.facts = None;
         let mut active = ActiveRequest::new(host.clone(), &cluster.stats);
@@ -369,7 +371,6 @@ impl Connection {
     fn start_upload(&mut self, is_http2: bool) {
         if self.progress.attempts > 1 {
             self.client.input.replay();
-            self.request.extra.remove_known(KnownHeader::XEnvoyAttemptCount);
             let received = self.progress.timeline.downstream_rx_end.unwrap_or_default().max(self.progress.delay);
             if let Some(millis) = self.expected_timeout(self.elapsed().saturating_sub(received)) {
                 let name = KnownHeader::XEnvoyExpectedRqTimeoutMs;
@@ -384,7 +385,13 @@ impl Connection {
             self.upload.keep_trailers();
         }
         self.upload_state = Upload::Sending;
-        self.request.extra.add_number(KnownHeader::XEnvoyAttemptCount, u64::from(self.progress.attempts));
+        if self.info.direction == Direction::Outbound {
+            // Towards the workload, the count is that of whoever called it.
+            let name = KnownHeader::XEnvoyAttemptCount;
+            self.request.head.fields_mut().remove_known(name);
+            self.request.extra.remove_known(name);
+            self.request.extra.add_number(name, u64::from(self.progress.attempts));
+        }
         let buf = self.client.input.message();
         let upgrade = self.upgrade.map(|protocol| protocol.of(buf));
         self.request.write(buf, framing, upgrade, &mut self.upload.out);

@@ -3,7 +3,7 @@
 use super::connection::Connection;
 use super::response::framing_bytes;
 use crate::outcome::{Details, Ending, Flag, Flags, TransportFailure};
-use crate::pool::Facts;
+use crate::pool::{Facts, Host};
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::WorkerCluster;
 use meridian_http::Version;
@@ -24,6 +24,8 @@ pub(super) struct Progress {
     pub(super) timeline: Timeline,
     pub(super) cluster: Option<Rc<WorkerCluster>>,
     pub(super) host: Option<SocketAddr>,
+    /// The same with what is known of it.
+    pub(super) endpoint: Option<Rc<Host>>,
     pub(super) local: Option<SocketAddr>,
     /// The last try was made in HTTP/2.
     pub(super) is_http2: bool,
@@ -107,6 +109,7 @@ impl Connection {
                 local: progress.local,
                 protocol: Some(if progress.is_http2 { Protocol::Http2 } else { Protocol::Http11 }),
                 attempts: progress.attempts,
+                workload: progress.endpoint.as_ref().and_then(|endpoint| endpoint.workload.as_deref()),
                 failure: progress.failure,
                 endpoints: progress.cluster.as_ref().and_then(|cluster| cluster.plan.endpoints.as_deref()),
                 attempted: &progress.tried,

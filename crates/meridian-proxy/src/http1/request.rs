@@ -6,21 +6,26 @@ use crate::listener::ConnectionInfo;
 use crate::record::HeaderView;
 use meridian_http::path::{Canonical, Normalization, canonicalize};
 use meridian_http::{Field, FieldName, Framing, HeadError, KnownHeader, RequestHead, TargetForm, Version, write};
+use meridian_ir::listener::Direction;
 use meridian_ir::{HttpConnectionManager, RequestView};
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Instant, SystemTime};
 
-/// Fields by which a client could steer the gateway; taken out of what comes from outside (Envoy's
+/// Fields that only proxies of the mesh tell each other; taken out at the edge (Envoy's
 /// `ConnectionManagerUtility::cleanInternalHeaders` for edge requests).
-const INTERNAL: [KnownHeader; 20] = [
-    KnownHeader::XEnvoyInternal,
+const EDGE: [KnownHeader; 6] = [
     KnownHeader::XEnvoyExternalAddress,
     KnownHeader::XEnvoyDecoratorOperation,
     KnownHeader::XEnvoyDownstreamServiceCluster,
     KnownHeader::XEnvoyDownstreamServiceNode,
     KnownHeader::XEnvoyOriginalHost,
     KnownHeader::XEnvoyOriginalPath,
+];
+
+/// Fields by which a client could steer the proxy; taken out everywhere, because no address is internal.
+const STEERING: [KnownHeader; 14] = [
+    KnownHeader::XEnvoyInternal,
     KnownHeader::XEnvoyRetriableStatusCodes,
     KnownHeader::XEnvoyRetriableHeaderNames,
     KnownHeader::XEnvoyRetryOn,
@@ -177,12 +182,17 @@ impl Request {
         random: impl FnOnce() -> u128,
     ) {
         let fields = self.head.fields_mut();
+        if info.direction == Direction::Inbound {
+            // It was meant for the span of this proxy.
+            fields.remove_known(KnownHeader::XEnvoyDecoratorOperation);
+        }
         let is_set = |known| fields.has(known);
         let keeps_proto =
             is_set(KnownHeader::XForwardedProto) && (!manager.use_remote_address || manager.xff_num_trusted_hops > 0);
         let keeps_id = is_set(KnownHeader::XRequestId) && !manager.use_remote_address;
+        self.remove_steering(buf);
         if manager.use_remote_address {
-            self.remove_internal(buf);
+            self.remove_edge();
             self.extend_forwarded_for(buf, manager, info);
         } else if let Some(client) = self.forwarded_client(buf, manager.xff_num_trusted_hops) {
             self.remote = client;
@@ -215,9 +225,15 @@ impl Request {
         }
     }
 
-    fn remove_internal(&mut self, buf: &[u8]) {
+    fn remove_edge(&mut self) {
+        for known in EDGE {
+            self.head.fields_mut().remove_known(known);
+        }
+    }
+
+    fn remove_steering(&mut self, buf: &[u8]) {
         let fields = self.head.fields_mut();
-        for known in INTERNAL {
+        for known in STEERING {
             fields.remove_known(known);
         }
         let is_other = |field: &Field| {

@@ -8,10 +8,12 @@ use crate::inspect::{self, InspectError, Inspection, inspect};
 use crate::outcome::{Ending, Flags};
 use crate::proxy_protocol::Addresses;
 use crate::record::{Downstream as RecordDownstream, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
+use crate::stats::Blocked;
 use crate::tcp;
 use crate::tls::{self, PeerCertificate, Refused, ServerTls, TlsError, TlsFailure};
 use crate::worker::{ConnectionHandle, Worker};
-use meridian_ir::filter_chain::ConnectionView;
+use meridian_ir::filter_chain::{ConnectionView, TransportProtocol};
+use meridian_ir::listener::Direction;
 use meridian_tls::Certificate;
 use rustls::HandshakeKind;
 use std::net::SocketAddr;
@@ -44,6 +46,10 @@ pub struct ConnectionInfo {
     pub server_name: Option<String>,
     /// What was agreed on when TLS was terminated here.
     pub tls: Option<Box<TlsInfo>>,
+    /// Which side of the mesh its listener serves.
+    pub direction: Direction,
+    /// The client speaks TLS, and not with this proxy.
+    pub passes_tls: bool,
 }
 
 /// The two ends of a connection.
@@ -118,6 +124,8 @@ impl ConnectionInfo {
             handshake: self.tls.as_ref().map(|tls| tls.handshake),
             peer: self.tls.as_ref().and_then(|tls| tls.peer.as_deref()),
             local_certificate: self.tls.as_ref().and_then(|tls| tls.local.as_deref()),
+            direction: self.direction,
+            workload: None,
         }
     }
 }
@@ -134,6 +142,8 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<WorkerListener>, stre
         remote_ip: peer.ip().to_canonical().to_string(),
         server_name: None,
         tls: None,
+        direction: Direction::Outbound,
+        passes_tls: false,
     };
     let plan = listener.chains().plan.clone();
     let (capture, is_proxied) = (&plan.listener.capture, plan.listener.proxy_protocol);
@@ -153,6 +163,7 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<WorkerListener>, stre
         }
     }
     info.id = open.handle.id;
+    info.direction = open.listener.chains().plan.listener.direction;
     let chosen = unless_stopped(&open.handle, choose_chain(&worker, &open.listener, &stream, info)).await;
     if let Some((chain, info)) = chosen.flatten() {
         serve_chain(worker, open, chain, stream, info).await;
@@ -278,9 +289,12 @@ async fn choose_chain(
     let chain = chains.select(&view);
     if chain.is_none() {
         listener.stats.no_filter_chain();
+        worker.stats.blocked(Blocked::NoFilterChain, info.server_name.as_deref(), info.local.ip());
         chains.log_refused(worker, &record(&info, Ending::FilterChainNotFound, None));
     }
-    Some((chain?, info))
+    let chain = chain?;
+    info.passes_tls = inspection.transport == TransportProtocol::Tls && chain.plan.tls.is_none();
+    Some((chain, info))
 }
 
 /// The record of a connection that ends before any filter sees it.

@@ -88,6 +88,10 @@ pub enum TransportFailure {
     Connect(i32),
     /// The TLS handshake with the endpoint.
     Tls(TlsFailure),
+    /// The endpoint answered plain HTTP with TLS.
+    SpeaksTls,
+    /// The client's own TLS went to the endpoint inside of the TLS that the cluster originates.
+    DoubleTls,
 }
 
 impl TransportFailure {
@@ -103,7 +107,8 @@ impl TransportFailure {
         match self {
             // EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM
             Self::Connect(99 | 24 | 23 | 105 | 12) => ResetReason::LocalConnectionFailure,
-            Self::Connect(_) | Self::Tls(_) => ResetReason::RemoteConnectionFailure,
+            Self::SpeaksTls => ResetReason::ProtocolError,
+            Self::Connect(_) | Self::Tls(_) | Self::DoubleTls => ResetReason::RemoteConnectionFailure,
         }
     }
 }
@@ -113,6 +118,11 @@ impl fmt::Display for TransportFailure {
         let number = match self {
             Self::Connect(number) => number,
             Self::Tls(failure) => return failure.fmt(f),
+            Self::SpeaksTls => return f.write_str("TLS_error:_the_endpoint_answers_plain_HTTP_with_TLS"),
+            Self::DoubleTls => {
+                return f
+                    .write_str("TLS_error:_the_client_speaks_TLS_itself_inside_of_the_TLS_that_is_originated_here");
+            }
         };
         let words = match number {
             111 => "Connection_refused",

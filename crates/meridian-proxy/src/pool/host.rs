@@ -21,7 +21,8 @@ pub struct Host {
     pub address: SocketAddr,
     /// Whether mutual TLS of the mesh is spoken there: see [`meridian_ir::Endpoint::mesh_tls`].
     pub mesh_tls: bool,
-    workload: RefCell<Option<Arc<Workload>>>,
+    /// The workload there, as far as it is known.
+    pub workload: Option<Arc<Workload>>,
     active: Cell<u32>,
     idle: RefCell<Vec<UpstreamConnection>>,
     /// Connections that requests share.
@@ -51,11 +52,11 @@ impl Watch {
 impl Host {
     /// An endpoint without connections.
     #[must_use]
-    pub fn new(address: SocketAddr, mesh_tls: bool) -> Self {
+    pub fn new(address: SocketAddr, mesh_tls: bool, workload: Option<Arc<Workload>>) -> Self {
         Self {
             address,
             mesh_tls,
-            workload: RefCell::default(),
+            workload,
             active: Cell::new(0),
             idle: RefCell::default(),
             http2: Http2Connections::default(),
@@ -70,14 +71,10 @@ impl Host {
         self.watch.replace(watch);
     }
 
-    /// `workload` is there from now on.
-    pub fn set_workload(&self, workload: Option<Arc<Workload>>) {
-        self.workload.replace(workload);
-    }
-
-    /// The workload there, as far as it is known.
-    pub fn workload(&self) -> Option<Arc<Workload>> {
-        self.workload.borrow().clone()
+    /// Whether it is what `plan` says is at its address: what was spoken with another workload, or in another way, is not
+    /// used again.
+    pub fn is_of(&self, plan: &HostPlan) -> bool {
+        self.mesh_tls == plan.mesh_tls && self.workload == plan.workload
     }
 
     /// Takes into account how a try went (outlier detection).

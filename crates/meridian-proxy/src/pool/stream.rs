@@ -25,6 +25,8 @@ pub struct OriginatedTls {
     pub stream: TlsStream<TcpStream>,
     /// Where the name that was asked for depends on the request: that name.
     pub server_name: Option<Arc<str>>,
+    /// It is mutual TLS of the mesh, inside of which clients may speak whatever they like.
+    pub is_mesh: bool,
     /// The name that was asked for.
     pub sent_name: Option<Arc<str>>,
     /// The certificate that the endpoint is shown when it asks for one.

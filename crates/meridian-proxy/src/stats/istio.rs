@@ -1,19 +1,22 @@
 //! Istio's standard metrics: one series for each destination, status and set of flags.
 
 use super::Count;
+use super::blocked::BLACK_HOLE;
 use super::histogram::Histogram;
+use super::parties::{KnownParties, Parties, UNKNOWN};
 use crate::outcome::Flags;
 use crate::record::Record;
 use meridian_ir::Cluster;
 
 /// What tells one series of a destination from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SeriesKey {
+pub(super) struct SeriesKey<P = KnownParties> {
     pub(super) protocol: RequestProtocol,
     pub(super) response_code: u16,
     pub(super) flags: Flags,
     /// `grpc-status`; [`None`] for other protocols.
     pub(super) grpc_status: Option<u16>,
+    pub(super) parties: P,
 }
 
 /// `request_protocol`
@@ -34,17 +37,33 @@ impl RequestProtocol {
     }
 }
 
-impl SeriesKey {
+impl<'r> SeriesKey<Parties<'r>> {
     /// The key of a request.
-    pub(super) fn of(record: &Record<'_>) -> Self {
+    pub(super) fn of(record: &Record<'r>) -> Self {
         let protocol = if is_grpc(record) { RequestProtocol::Grpc } else { RequestProtocol::Http };
         let grpc_status = (protocol == RequestProtocol::Grpc).then(|| grpc_status(record)).flatten();
-        Self { protocol, response_code: record.response_code, flags: record.flags, grpc_status }
+        let parties = Parties::of(&record.downstream, &record.upstream);
+        Self { protocol, response_code: record.response_code, flags: record.flags, grpc_status, parties }
     }
 
     /// The key of TCP connections.
-    pub(super) const fn tcp(flags: Flags) -> Self {
-        Self { protocol: RequestProtocol::Tcp, response_code: 0, flags, grpc_status: None }
+    pub(super) const fn tcp(flags: Flags, parties: Parties<'r>) -> Self {
+        Self { protocol: RequestProtocol::Tcp, response_code: 0, flags, grpc_status: None, parties }
+    }
+
+    /// Whether `known` is the same.
+    pub(super) fn is(&self, known: &SeriesKey) -> bool {
+        self.response_code == known.response_code
+            && self.protocol == known.protocol
+            && self.flags == known.flags
+            && self.grpc_status == known.grpc_status
+            && self.parties == known.parties.view()
+    }
+
+    /// The same, to be kept.
+    pub(super) fn to_known(&self) -> SeriesKey {
+        let Self { protocol, response_code, flags, grpc_status, parties } = *self;
+        SeriesKey { protocol, response_code, flags, grpc_status, parties: parties.into() }
     }
 }
 
@@ -117,8 +136,6 @@ pub(super) struct Destination {
     pub(super) service_namespace: String,
 }
 
-const UNKNOWN: &str = "unknown";
-
 impl Destination {
     /// Of requests that found no cluster.
     pub(super) fn unknown() -> Self {
@@ -126,8 +143,20 @@ impl Destination {
         Self { service: unknown(), service_name: unknown(), service_namespace: unknown() }
     }
 
-    /// From the cluster's name and the object that it was made from.
+    /// Of requests that a route refused because nothing in the registry is their destination.
+    pub(super) fn black_hole() -> Self {
+        Self { service_name: BLACK_HOLE.to_owned(), ..Self::unknown() }
+    }
+
+    /// From the service behind it; where that is not said, from the cluster's name and the object that it was made from.
     pub(super) fn of(cluster: &Cluster) -> Self {
+        if let Some(service) = &cluster.service {
+            return Self {
+                service: service.host.to_string(),
+                service_name: service.name.to_string(),
+                service_namespace: service.namespace.to_string(),
+            };
+        }
         let mut fields = cluster.name.splitn(4, '|');
         let (Some(_), Some(_), Some(_), Some(host)) = (fields.next(), fields.next(), fields.next(), fields.next())
         else {
@@ -152,43 +181,36 @@ impl Destination {
     }
 }
 
-/// The source's labels in Istio's order, and what they are when the proxy was not told.
-const SOURCE: [(&str, &str); 8] = [
-    ("source_workload", UNKNOWN),
-    ("source_canonical_service", UNKNOWN),
-    ("source_canonical_revision", "latest"),
-    ("source_workload_namespace", UNKNOWN),
-    ("source_principal", UNKNOWN),
-    ("source_app", UNKNOWN),
-    ("source_version", UNKNOWN),
-    ("source_cluster", "Kubernetes"),
-];
-
 /// All labels of a series, in Istio's order. `own` are those that the proxy was started with.
 pub(super) fn labels(
     own: &[(String, String)],
     destination: &Destination,
     key: &SeriesKey,
 ) -> Vec<(&'static str, String)> {
-    let told = |name: &str| own.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let unknown = || UNKNOWN.to_owned();
+    let parties = key.parties.view();
+    let (from, to) = parties.sides(own);
     let mut labels = Vec::with_capacity(25);
-    labels.push(("reporter", told("reporter").unwrap_or_else(|| "source".to_owned())));
-    for (name, otherwise) in SOURCE {
-        labels.push((name, told(name).unwrap_or_else(|| otherwise.to_owned())));
-    }
     labels.extend([
-        ("destination_workload", unknown()),
-        ("destination_workload_namespace", unknown()),
-        ("destination_principal", unknown()),
-        ("destination_app", unknown()),
-        ("destination_version", unknown()),
+        ("reporter", parties.reporter(own)),
+        ("source_workload", from.label("workload")),
+        ("source_canonical_service", from.label("canonical_service")),
+        ("source_canonical_revision", from.label("canonical_revision")),
+        ("source_workload_namespace", from.label("workload_namespace")),
+        ("source_principal", from.label("principal")),
+        ("source_app", from.label("app")),
+        ("source_version", from.label("version")),
+        ("source_cluster", from.label("cluster")),
+        ("destination_workload", to.label("workload")),
+        ("destination_workload_namespace", to.label("workload_namespace")),
+        ("destination_principal", to.label("principal")),
+        ("destination_app", to.label("app")),
+        ("destination_version", to.label("version")),
         ("destination_service", destination.service.clone()),
-        ("destination_canonical_service", unknown()),
-        ("destination_canonical_revision", "latest".to_owned()),
+        ("destination_canonical_service", to.label("canonical_service")),
+        ("destination_canonical_revision", to.label("canonical_revision")),
         ("destination_service_name", destination.service_name.clone()),
         ("destination_service_namespace", destination.service_namespace.clone()),
-        ("destination_cluster", unknown()),
+        ("destination_cluster", to.label("cluster")),
         ("request_protocol", key.protocol.name().to_owned()),
     ]);
     if key.protocol != RequestProtocol::Tcp {
@@ -196,6 +218,6 @@ pub(super) fn labels(
         labels.push(("grpc_response_status", key.grpc_status.map(|status| status.to_string()).unwrap_or_default()));
     }
     labels.push(("response_flags", key.flags.to_string()));
-    labels.push(("connection_security_policy", unknown()));
+    labels.push(("connection_security_policy", parties.security_policy().to_owned()));
     labels
 }

@@ -1,5 +1,6 @@
 //! All workers' numbers, and their sums.
 
+use super::blocked::{Blocked, BlockedCounts};
 use super::count::{Count, Kind};
 use super::istio::{Destination, RequestSeries, SeriesKey, TcpSeries, labels};
 use super::rbac::{RbacCounts, RbacScope};
@@ -32,6 +33,7 @@ struct Tables {
     clusters: HashMap<Name, Shards<ClusterSet>>,
     tcp: HashMap<Name, Shards<TcpCounts>>,
     rbac: HashMap<RbacScope, Shards<RbacCounts>>,
+    blocked: BlockedCounts,
     hosts: HashMap<(Name, SocketAddr), Shards<HostCounts>>,
     requests: Vec<SeriesOf<RequestSeries>>,
     connections: Vec<SeriesOf<TcpSeries>>,
@@ -133,6 +135,11 @@ impl Stats {
         add(&mut self.tables().rbac, scope.clone(), RbacCounts::default())
     }
 
+    /// Something for `host` was refused.
+    pub(super) fn blocked(&self, reason: Blocked, host: &str) {
+        self.tables().blocked.count(reason, host);
+    }
+
     pub(super) fn add_host(&self, cluster: &Name, address: SocketAddr) -> HostStats {
         HostStats(add(&mut self.tables().hosts, (cluster.clone(), address), HostCounts::default()))
     }
@@ -199,6 +206,7 @@ impl Stats {
         for plan in tables.plans.values().filter_map(Weak::upgrade) {
             super::plans::samples(&plan, &mut samples);
         }
+        tables.blocked.samples(&mut samples);
         tables.response_codes(&mut samples);
         tables.istio_requests(&self.metric_labels, &mut samples);
         tables.istio_connections(&self.metric_labels, &mut samples);

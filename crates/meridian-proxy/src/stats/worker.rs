@@ -1,16 +1,19 @@
 //! A worker's side: what is counted while connections and requests run.
 
+use super::blocked::{BLOCK_ALL, Blocked};
 use super::istio::{Destination, RequestSeries, SeriesKey, TcpSeries};
+use super::parties::Parties;
 use super::rbac::{RbacCounts, RbacScope, RbacStats};
 use super::registry::{HostStats, Stats};
 use super::sets::{ClusterSet, HttpSet, ListenerCounts, TcpCounts};
 use crate::outcome::{Ending, Flag, Flags};
-use crate::record::Record;
+use crate::record::{Downstream, Record, Upstream};
 use crate::tls::{TlsFailure, VerifyFailure};
 use meridian_ir::{Cluster, Name};
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -79,7 +82,16 @@ impl WorkerStats {
             set: self.stats.add_http(stat_prefix),
             stats: self.stats.clone(),
             series: Series::default(),
+            blocked: Series::default(),
         })
+    }
+
+    /// A connection for `host`, or for `address` where no host was named, is refused.
+    pub fn blocked(&self, reason: Blocked, host: Option<&str>, address: IpAddr) {
+        match host {
+            Some(host) => self.stats.blocked(reason, host),
+            None => self.stats.blocked(reason, &address.to_canonical().to_string()),
+        }
     }
 
     /// The counters of a TCP proxy, by its `stat_prefix`.
@@ -125,11 +137,11 @@ impl Series {
         let millis = millis(record);
         let key = SeriesKey::of(record);
         let mut series = self.0.borrow_mut();
-        if let Some(known) = series.iter().find(|known| known.key == key) {
+        if let Some(known) = series.iter().find(|known| key.is(&known.key)) {
             known.record(record, millis);
             return;
         }
-        let new = add(key);
+        let new = add(key.to_known());
         new.record(record, millis);
         series.push(new);
     }
@@ -201,6 +213,8 @@ pub struct HttpStats {
     set: Arc<HttpSet>,
     stats: Arc<Stats>,
     series: Series,
+    /// Those of requests that `block_all` refused.
+    blocked: Series,
 }
 
 impl HttpStats {
@@ -273,7 +287,15 @@ impl HttpStats {
             counts.rq_direct_response.inc();
         }
         self.set.downstream_rq_time.record(millis(record));
-        if record.upstream.cluster.is_none() {
+        if record.upstream.cluster.is_some() {
+            return;
+        }
+        if record.route_name == BLOCK_ALL {
+            let host = record.request.first(":authority").map(String::from_utf8_lossy);
+            let address = || record.downstream.local.ip().to_canonical().to_string();
+            self.stats.blocked(Blocked::RegistryOnly, &host.map_or_else(address, Cow::into_owned));
+            self.blocked.record(record, |key| self.stats.add_series(None, &Destination::black_hole(), key));
+        } else {
             self.series.record(record, |key| self.stats.add_series(None, &Destination::unknown(), key));
         }
     }
@@ -455,9 +477,10 @@ impl ClusterStats {
         self.series.record(record, |key| self.stats.add_series(Some(&self.name), &self.destination, key));
     }
 
-    /// A TCP connection whose chain led here begins.
-    pub fn tcp_opened(&self) {
-        self.tcp_series(SeriesKey::tcp(Flags::default())).connections_opened_total.inc();
+    /// A TCP connection whose chain led here has reached an endpoint, or has failed to.
+    pub fn tcp_opened(&self, downstream: &Downstream<'_>, upstream: &Upstream<'_>) {
+        let parties = Parties::of(downstream, upstream);
+        self.tcp_series(&SeriesKey::tcp(Flags::default(), parties)).connections_opened_total.inc();
     }
 
     /// It is over: once for each connection, whether it reached an endpoint or not.
@@ -468,18 +491,19 @@ impl ClusterStats {
         if record.flags.has(Flag::NoHealthyUpstream) {
             counts.upstream_cx_none_healthy.inc();
         }
-        let series = self.tcp_series(SeriesKey::tcp(record.flags));
+        let parties = Parties::of(&record.downstream, &record.upstream);
+        let series = self.tcp_series(&SeriesKey::tcp(record.flags, parties));
         series.connections_closed_total.inc();
         series.received_bytes_total.add(record.bytes_received);
         series.sent_bytes_total.add(record.bytes_sent);
     }
 
-    fn tcp_series(&self, key: SeriesKey) -> Arc<TcpSeries> {
+    fn tcp_series(&self, key: &SeriesKey<Parties<'_>>) -> Arc<TcpSeries> {
         let mut series = self.tcp_series.borrow_mut();
-        if let Some(known) = series.iter().find(|known| known.key == key) {
+        if let Some(known) = series.iter().find(|known| key.is(&known.key)) {
             return known.clone();
         }
-        let new = self.stats.add_tcp_series(&self.name, &self.destination, key);
+        let new = self.stats.add_tcp_series(&self.name, &self.destination, key.to_known());
         series.push(new.clone());
         new
     }

@@ -55,6 +55,7 @@ impl Application {
 /// One configuration for each [`Application`]; outside of the mesh they are the same.
 #[derive(Debug)]
 struct Configs {
+    is_mesh: bool,
     tcp: Arc<ClientConfig>,
     http1: Arc<ClientConfig>,
     http2: Arc<ClientConfig>,
@@ -65,7 +66,7 @@ impl Configs {
         let is_mesh = config.alpn_protocols.iter().any(|protocol| protocol == MESH_PROTOCOL.as_bytes());
         if !is_mesh {
             let config = Arc::new(config);
-            return Self { tcp: config.clone(), http1: config.clone(), http2: config };
+            return Self { is_mesh, tcp: config.clone(), http1: config.clone(), http2: config };
         }
         let speaking = |application: Application| {
             let mut config = config.clone();
@@ -73,6 +74,7 @@ impl Configs {
             Arc::new(config)
         };
         Self {
+            is_mesh,
             tcp: speaking(Application::Tcp),
             http1: speaking(Application::Http1),
             http2: speaking(Application::Http2),
@@ -166,7 +168,7 @@ impl ClientTls {
         let name = name.unwrap_or_else(|| ServerName::IpAddress(address.ip().into()));
         let connecting = TlsConnector::from(config.speaking(application).clone()).connect(name, stream).await;
         let stream = connecting.map_err(|error| TlsFailure::of(&error).map_or(error, io::Error::from))?;
-        Ok(OriginatedTls { stream, server_name, sent_name, local: self.local.clone() })
+        Ok(OriginatedTls { stream, server_name, is_mesh: config.is_mesh, sent_name, local: self.local.clone() })
     }
 }
 

@@ -8,6 +8,9 @@ use std::io;
 /// Number of the TLS library in BoringSSL's error codes (`ERR_LIB_SSL`).
 const ERR_LIB_SSL: u32 = 16;
 
+/// BoringSSL's code for bytes that are no TLS record.
+const WRONG_VERSION: u16 = 247;
+
 /// What went wrong in a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsFailure {
@@ -46,7 +49,7 @@ impl TlsFailure {
             Error::InvalidCertificate(error) => Self::Verify(VerifyFailure::of(error)),
             Error::NoCertificatesPresented => Self::NoCertificate,
             Error::AlertReceived(alert) => Self::Alert(u8::from(*alert)),
-            Error::InvalidMessage(_) => Self::Protocol(247, "WRONG_VERSION_NUMBER"),
+            Error::InvalidMessage(_) => Self::Protocol(WRONG_VERSION, "WRONG_VERSION_NUMBER"),
             Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
                 Self::Protocol(223, "UNEXPECTED_MESSAGE")
             }
@@ -107,6 +110,7 @@ impl fmt::Display for TlsFailure {
                     f.write_str(word)
                 })?;
             }
+            Self::Protocol(WRONG_VERSION, _) => f.write_str(":the_peer_does_not_speak_TLS")?,
             Self::NoCertificate => f.write_str(":peer_did_not_provide_required_client_certificate")?,
             _ => {}
         }

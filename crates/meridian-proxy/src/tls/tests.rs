@@ -176,7 +176,7 @@ async fn failed_handshakes_have_a_reason_without_blanks() {
     let failure = accept(&config, listener.accept().await.unwrap().0).await.unwrap_err().failure.unwrap();
     assert_eq!(
         failure.to_string(),
-        "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end"
+        "TLS_error:|268435703:SSL_routines:OPENSSL_internal:WRONG_VERSION_NUMBER:the_peer_does_not_speak_TLS:TLS_error_end"
     );
 }
 

@@ -64,19 +64,15 @@ impl WorkerCluster {
             known.drain().for_each(|(_, host)| host.remove());
         }
         let host = |host: &HostPlan| {
-            let before = known.remove(&host.address);
-            // What was spoken there in another way is not used again.
-            let (same, other): (Option<_>, Option<_>) = match before {
-                Some(before) if before.mesh_tls == host.mesh_tls => (Some(before), None),
-                before => (None, before),
+            match known.remove(&host.address) {
+                Some(same) if same.is_of(host) => return same,
+                other => other.inspect(|other| other.remove()),
             };
-            other.inspect(|other: &Rc<Host>| other.remove());
-            same.unwrap_or_else(|| Rc::new(Host::new(host.address, host.mesh_tls)))
+            Rc::new(Host::new(host.address, host.mesh_tls, host.workload.clone()))
         };
         let hosts: Vec<Rc<Host>> = plan.hosts.iter().map(host).collect();
         for (host, plan_host) in hosts.iter().zip(&plan.hosts) {
             host.watch(Watch::new(&plan, plan_host));
-            host.set_workload(plan_host.workload.clone());
         }
         known.values().for_each(|gone| gone.remove());
         let turn = Cell::new(before.map_or(random, |before| before.turn.get()));
@@ -158,7 +154,7 @@ impl WorkerCluster {
                 host.remove();
             }
         }
-        let host = Rc::new(Host::new(address, false));
+        let host = Rc::new(Host::new(address, false, None));
         destinations.insert(address, host.clone());
         host
     }

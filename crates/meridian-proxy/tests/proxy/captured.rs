@@ -72,13 +72,23 @@ impl Sidecar {
         }
     }
 
-    /// The number that is counted under this name.
+    /// The number that is counted under this name; zero where nothing is.
     fn count(&self, name: &str) -> u64 {
         let samples = self.proxy.shared().stats.collect();
         let sample = samples.iter().find(|sample| sample.name == name);
         match sample.map(|sample| &sample.value) {
             Some(meridian_proxy::stats::Value::Counter(value)) => *value,
-            other => panic!("{name} is {other:?}"),
+            Some(other) => panic!("{name} is {other:?}"),
+            None => 0,
+        }
+    }
+
+    /// Waits until so much is counted.
+    fn await_count(&self, name: &str, count: u64) {
+        let begun = Instant::now();
+        while self.count(name) < count {
+            assert!(begun.elapsed() < Duration::from_secs(10), "{name} is {}", self.count(name));
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }

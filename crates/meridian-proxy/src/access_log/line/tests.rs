@@ -46,6 +46,8 @@ fn downstream<'a>() -> Downstream<'a> {
         tls_group: None,
         handshake: None,
         peer: None,
+        direction: meridian_ir::listener::Direction::Outbound,
+        workload: None,
         local_certificate: None,
     }
 }

@@ -24,6 +24,8 @@ fn with_record(bytes_sent: u64, with: impl FnOnce(&Record<'_>)) {
         tls_group: None,
         handshake: None,
         peer: None,
+        direction: meridian_ir::listener::Direction::Outbound,
+        workload: None,
         local_certificate: None,
     };
     with(&Record {

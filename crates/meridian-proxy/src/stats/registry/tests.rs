@@ -2,6 +2,9 @@ use super::*;
 use crate::outcome::{Details, Ending, Flag, Flags};
 use crate::record::{Downstream, HeaderView, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::stats::{Filter, json, prometheus, text};
+use meridian_ir::cluster::ServiceName;
+use meridian_ir::endpoint::Workload;
+use meridian_ir::listener::Direction;
 use meridian_ir::{Cluster, Origin};
 use std::time::{Duration, SystemTime};
 
@@ -56,6 +59,8 @@ fn record<'a>(cluster: Option<&'a Name>, code: u16, millis: u64) -> Record<'a> {
             tls_group: None,
             handshake: None,
             peer: None,
+            direction: meridian_ir::listener::Direction::Outbound,
+            workload: None,
             local_certificate: None,
         },
         upstream: Upstream { cluster, attempts: u32::from(cluster.is_some()), ..Upstream::default() },
@@ -224,9 +229,9 @@ fn connections_are_counted_when_they_open_and_close() {
     let worker = stats.worker();
     let google = cluster("outbound|443||www.google.com");
     let upstream = worker.cluster(&google);
-    upstream.tcp_opened();
-    upstream.tcp_opened();
     let mut record = record(Some(&google.name), 0, 562);
+    upstream.tcp_opened(&record.downstream, &record.upstream);
+    upstream.tcp_opened(&record.downstream, &record.upstream);
     (record.protocol, record.bytes_received, record.bytes_sent) = (Protocol::Tcp, 892, 5_630);
     upstream.tcp_closed(&record);
     let proxy = worker.tcp(&google.name);
@@ -281,4 +286,58 @@ fn endpoints_have_their_own() {
     let numbers = stats.host(&"a".into(), address);
     let get = |name| numbers.iter().find(|(known, ..)| *known == name).unwrap().2;
     assert_eq!((get("cx_total"), get("rq_success"), get("rq_active"), get("rq_error")), (2, 2, 0, 0));
+}
+
+/// Both ends of a request in the mesh, with the labels that Istio's dashboards join them by.
+#[test]
+fn each_side_tells_of_the_other() {
+    let workload = Workload {
+        name: "sleep".into(),
+        namespace: "default".into(),
+        canonical_name: "sleep".into(),
+        canonical_revision: "v2".into(),
+        cluster: "c1".into(),
+    };
+    let mut httpbin = cluster("inbound|80||");
+    httpbin.service = Some(Arc::new(ServiceName {
+        host: "httpbin.shop.svc.cluster.local".into(),
+        name: "httpbin".into(),
+        namespace: "shop".into(),
+    }));
+    let stats = stats();
+    let worker = stats.worker();
+    let clusters = worker.cluster(&httpbin);
+    let mut inbound = record(Some(&httpbin.name), 200, 3);
+    inbound.downstream.direction = Direction::Inbound;
+    inbound.downstream.workload = Some(&workload);
+    clusters.request_finished(&inbound);
+    let mut outbound = record(Some(&httpbin.name), 200, 3);
+    outbound.upstream.workload = Some(&workload);
+    clusters.request_finished(&outbound);
+    let http = worker.http(&"h".into());
+    let mut blocked = record(None, 502, 0);
+    blocked.route_name = "block_all";
+    blocked.request = &Headers(&[(":authority", "edition.cnn.com:80")]);
+    http.request_finished(&blocked);
+    let text = prometheus(&stats.collect(), &Filter::default());
+    let has = |parts: &[&str]| {
+        let is_it = |line: &&str| parts.iter().all(|part| line.contains(part));
+        assert!(text.lines().any(|line| is_it(&line)), "no line with {parts:?} in {text}");
+    };
+    has(&[
+        "istio_requests_total{reporter=\"destination\",source_workload=\"sleep\",source_canonical_service=\"sleep\"",
+        "source_canonical_revision=\"v2\",source_workload_namespace=\"default\"",
+        "source_cluster=\"c1\",destination_workload=\"istio-ingressgateway\"",
+        "destination_service=\"httpbin.shop.svc.cluster.local\"",
+        "connection_security_policy=\"none\"",
+    ]);
+    has(&[
+        "istio_requests_total{reporter=\"source\",source_workload=\"istio-ingressgateway\"",
+        "destination_workload=\"sleep\",destination_workload_namespace=\"default\"",
+        "destination_version=\"v2\"",
+        "destination_cluster=\"c1\"",
+        "connection_security_policy=\"unknown\"",
+    ]);
+    has(&["istio_requests_total{", "destination_service_name=\"BlackHoleCluster\"", "response_code=\"502\""]);
+    has(&["meridian_blocked_total{reason=\"registry_only\",host=\"edition.cnn.com\"} 1"]);
 }

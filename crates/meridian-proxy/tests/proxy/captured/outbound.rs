@@ -119,3 +119,32 @@ fn under_registry_only_strangers_are_refused() {
     assert!(line.ends_with(" - block_all"), "{line}");
     assert!(origin.seen().is_empty());
 }
+
+/// The chain that refuses does not look at the first bytes; the log and the metric tell what was wanted all the same.
+#[test]
+fn what_was_refused_is_told() {
+    let origin = Origin::ok();
+    let sidecar = Sidecar::run(|log| {
+        let outbound = stand_in(virtual_outbound(ANY, "BlackHoleCluster", log));
+        config(vec![outbound], vec![black_hole()])
+    });
+    let name = "www.google.com".try_into().expect("a name");
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider);
+    let tls = builder.with_safe_default_protocol_versions().expect("versions");
+    let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    let mut hello = Vec::new();
+    let mut session = rustls::ClientConnection::new(std::sync::Arc::new(tls), name).expect("a session");
+    session.write_tls(&mut hello).expect("memory");
+    let mut client = sidecar.captured("virtualOutbound", origin.address);
+    client.send(hello);
+    assert!(client.is_closed());
+    let line = sidecar.line();
+    let start = "\"- - -\" 0 UH - - \"-\" 0 0 ";
+    assert!(line.starts_with(start) && line.contains(" \"-\" BlackHoleCluster - "), "{line}");
+    assert!(line.ends_with(&format!(" {} 192.0.2.1:4711 www.google.com -", origin.address)), "{line}");
+    sidecar.captured("virtualOutbound", origin.address).send("GET / HTTP/1.1\r\nHost: plain.test:80\r\n\r\n");
+    for host in ["www.google.com", "plain.test"] {
+        sidecar.await_count(&format!("meridian.blocked.registry_only.{host}"), 1);
+    }
+}
