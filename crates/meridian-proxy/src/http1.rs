@@ -25,6 +25,7 @@ mod rbac;
 mod record;
 mod reply;
 mod request;
+mod resolve;
 mod response;
 mod retry;
 mod routed;

@@ -46,6 +46,7 @@ pub mod admin;
 pub mod control;
 pub mod dns;
 pub mod dns_proxy;
+pub mod dynamic_forward;
 pub mod grpc;
 pub mod http1;
 pub mod http2;

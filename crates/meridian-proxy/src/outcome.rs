@@ -11,6 +11,7 @@ pub use flags::{Flag, Flags};
 pub use reset::{ResetReason, TransportFailure};
 
 use meridian_http::{BodyError, HeadError, reason_phrase};
+use meridian_ir::dynamic_forward::Refusal;
 use meridian_ir::rbac::DenialDetails;
 use std::fmt;
 
@@ -31,6 +32,10 @@ pub enum Ending {
     ClusterNotFound,
     /// The cluster has no endpoint that may be used.
     NoHealthyUpstream,
+    /// The host that the client named has no address.
+    HostNotResolved,
+    /// The host that the client named, or its address, must not be forwarded to.
+    ForwardRefused(ForwardRefusal),
     /// A circuit breaker of the cluster is open.
     Overflow,
     /// The connection to the endpoint, or the response's beginning, failed for this reason.
@@ -72,6 +77,39 @@ pub enum Ending {
     TcpClosed,
     /// The gateway stopped before the request was complete.
     LocalReset,
+}
+
+/// Why a host that a client names is not forwarded to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardRefusal {
+    /// It names none.
+    NoHost,
+    /// The host is not on the list.
+    Host,
+    /// Its address is not of the public internet.
+    Address,
+}
+
+impl ForwardRefusal {
+    /// As `%RESPONSE_CODE_DETAILS%` tells it, and `%CONNECTION_TERMINATION_DETAILS%` of connections.
+    #[must_use]
+    pub const fn details(self) -> &'static str {
+        match self {
+            Self::NoHost => "dynamic_forward_no_host",
+            Self::Host => "dynamic_forward_host_not_allowed",
+            Self::Address => "dynamic_forward_address_not_allowed",
+        }
+    }
+}
+
+impl From<&Refusal> for ForwardRefusal {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::NoHost => Self::NoHost,
+            Refusal::HostNotAllowed => Self::Host,
+            Refusal::AddressNotAllowed(..) => Self::Address,
+        }
+    }
 }
 
 /// What the gateway itself answers.
@@ -131,6 +169,8 @@ impl Ending {
             Self::Misdirected => (421, Empty),
             Self::ClusterNotFound => (503, Empty),
             Self::NoHealthyUpstream => (503, Text("no healthy upstream")),
+            Self::HostNotResolved => (503, Text("DNS resolution failure")),
+            Self::ForwardRefused(_) => (403, Text("forwarding to this host is not allowed")),
             Self::Overflow => (503, LocalBody::UpstreamReset { reason: ResetReason::Overflow, retried }),
             Self::UpstreamReset(reason, _) => (reason.status(), LocalBody::UpstreamReset { reason, retried }),
             Self::ResponseTimeout | Self::PerTryTimeout => (504, Text("upstream request timeout")),
@@ -171,6 +211,7 @@ impl Ending {
             Self::RouteNotFound | Self::FilterChainNotFound => Flag::NoRouteFound,
             Self::ClusterNotFound => Flag::NoClusterFound,
             Self::NoHealthyUpstream => Flag::NoHealthyUpstream,
+            Self::HostNotResolved => Flag::DnsResolutionFailed,
             Self::Overflow => Flag::UpstreamOverflow,
             Self::UpstreamReset(reason, _) | Self::ResponseIncomplete(reason) => reason.flag(),
             Self::ResponseTimeout | Self::PerTryTimeout => Flag::UpstreamRequestTimeout,
@@ -189,6 +230,7 @@ impl Ending {
             | Self::UpgradeFailed
             | Self::RequestHeaderTimeout
             | Self::TlsHandshakeFailed
+            | Self::ForwardRefused(_)
             | Self::TcpClosed => return None,
         })
     }
@@ -213,6 +255,8 @@ impl Ending {
             Self::RouteNotFound => "route_not_found",
             Self::ClusterNotFound => "cluster_not_found",
             Self::NoHealthyUpstream => "no_healthy_upstream",
+            Self::HostNotResolved => "dns_resolution_failure",
+            Self::ForwardRefused(refusal) => refusal.details(),
             Self::Overflow => return Some(Details::BeforeResponse(ResetReason::Overflow, None)),
             Self::UpstreamReset(reason, failure) => return Some(Details::BeforeResponse(reason, failure)),
             Self::ResponseIncomplete(reason) => return Some(Details::AfterResponse(reason)),
@@ -318,6 +362,8 @@ mod tests {
             (Ending::RouteNotFound, 404, "NR", "route_not_found"),
             (Ending::ClusterNotFound, 503, "NC", "cluster_not_found"),
             (Ending::NoHealthyUpstream, 503, "UH", "no_healthy_upstream"),
+            (Ending::HostNotResolved, 503, "DF", "dns_resolution_failure"),
+            (Ending::ForwardRefused(ForwardRefusal::Host), 403, "-", "dynamic_forward_host_not_allowed"),
             (Ending::Overflow, 503, "UO", "upstream_reset_before_response_started{overflow}"),
             (Ending::ResponseTimeout, 504, "UT", "response_timeout"),
             (Ending::UpgradeFailed, 403, "-", "upgrade_failed"),

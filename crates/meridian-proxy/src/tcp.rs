@@ -5,15 +5,17 @@ mod connect;
 mod pipe;
 pub mod relay;
 
+use crate::dynamic_forward::{self, Named, Unreachable};
 use crate::http1::Downstream;
 use crate::listener::{ConnectionInfo, TcpRuntime};
-use crate::outcome::{Ending, Flag, Flags, TransportFailure};
+use crate::outcome::{Ending, Flag, Flags, ForwardRefusal, TransportFailure};
 use crate::pool::{ActiveConnection, Facts, Host, UpstreamStream};
 use crate::rbac;
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::stats::BLACK_HOLE;
 use crate::worker::{ConnectionHandle, Selection, Worker, WorkerCluster};
 use connect::{ConnectError, connect};
+use meridian_ir::dynamic_forward::{DynamicForward, Refusal};
 use meridian_ir::hash_policy::source_ip;
 use relay::{RelayEnd, Traffic};
 use std::net::SocketAddr;
@@ -53,7 +55,7 @@ struct Progress {
     /// The name that a connection asked for which is refused, as far as it has said so.
     refused_name: Option<String>,
     failure: Option<TransportFailure>,
-    /// Why access control denied it.
+    /// Why it was denied, by access control or because it must not go there.
     denied: Option<String>,
     facts: Option<Rc<Facts>>,
     idle: bool,
@@ -157,7 +159,14 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, info: &Conne
     }
     let by_source = tcp.plan.proxy.hash_source_ip && cluster.plan.cluster.lb_policy.is_by_hash();
     let hash = by_source.then(|| source_ip(info.remote.ip()));
-    let selection = Selection { hash, destination: info.destination(), ..Selection::default() };
+    let destination = match &cluster.plan.cluster.dynamic_forward {
+        None => info.destination(),
+        Some(forward) => match resolve(worker, forward, info, progress).await {
+            Some(destination) => Some(destination),
+            None => return,
+        },
+    };
+    let selection = Selection { hash, destination, ..Selection::default() };
     let Some(host) = cluster.select(|| worker.random(), &selection) else {
         progress.flags.add(Flag::NoHealthyUpstream);
         if &*cluster.plan.cluster.name == BLACK_HOLE {
@@ -208,6 +217,28 @@ async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, info: &Conne
         RelayEnd::ClientReset => reset(upstream.stream.socket()),
         RelayEnd::Closed | RelayEnd::Idle => {}
     }
+}
+
+/// Where the server that the client names is; `None`: it cannot or must not be reached, which `progress` tells.
+async fn resolve(
+    worker: &Worker,
+    forward: &DynamicForward,
+    info: &ConnectionInfo,
+    progress: &mut Progress,
+) -> Option<SocketAddr> {
+    let named = Named::of_server_name(info.server_name.as_deref());
+    match dynamic_forward::destination(&worker.shared.resolver, forward, &named, Some(info.local)).await {
+        Ok(destination) => return Some(destination),
+        Err(Unreachable::Unresolved) => progress.flags.add(Flag::DnsResolutionFailed),
+        Err(Unreachable::Refused(refusal)) => {
+            if let Refusal::AddressNotAllowed(_, address) = &refusal {
+                // The log tells which.
+                progress.host = Some(SocketAddr::new(*address, 0));
+            }
+            progress.denied = Some(ForwardRefusal::from(&refusal).details().to_owned());
+        }
+    }
+    None
 }
 
 /// Returns when a connection may not become older.

@@ -6,6 +6,7 @@ pub(crate) mod credential;
 pub(crate) mod delegate;
 pub(crate) mod destination;
 pub(crate) mod destination_rule;
+pub(crate) mod dynamic_forward;
 pub(crate) mod fault;
 pub(crate) mod gateway;
 pub(crate) mod hash_policy;

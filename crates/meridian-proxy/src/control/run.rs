@@ -95,16 +95,16 @@ impl Control {
             // Nobody listens any more when the proxy has stopped.
             let _ = commands.send(Command::Resolved);
         });
-        let resolver = resolver.map_err(|reason| ProxyError::Thread { thread: "dns".into(), reason })?;
+        let resolver = Arc::new(resolver.map_err(|reason| ProxyError::Thread { thread: "dns".into(), reason })?);
         let stats = Stats::new(&options);
-        let shared = Arc::new(Shared::new(options, stats.clone()));
+        let shared = Arc::new(Shared::new(options, stats.clone(), resolver.clone()));
         let mut control = Self {
             shared,
             compiler: Compiler::default(),
             workers: Vec::with_capacity(threads),
             runtime,
             logs: logs.clone(),
-            resolver: Arc::new(resolver),
+            resolver,
             names: HashSet::new(),
             admin: None,
             dns_proxy: None,

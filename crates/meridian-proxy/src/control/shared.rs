@@ -3,6 +3,7 @@
 use super::ListenerError;
 use crate::ProxyOptions;
 use crate::admin::Views;
+use crate::dns::Resolver;
 use crate::stats::Stats;
 use arc_swap::ArcSwap;
 use meridian_ir::{Name, ProxyConfig};
@@ -63,15 +64,18 @@ pub struct Shared {
     pub started_at: SystemTime,
     /// Where the proxy's own endpoints listen, once they do.
     pub endpoints: OnceLock<Views>,
+    /// Who resolves names.
+    pub resolver: Arc<Resolver>,
     /// Where its DNS proxy listens, if it has one.
     pub dns: OnceLock<SocketAddr>,
     state: AtomicU8,
 }
 
 impl Shared {
-    pub(super) fn new(options: ProxyOptions, stats: Arc<Stats>) -> Self {
+    pub(super) fn new(options: ProxyOptions, stats: Arc<Stats>, resolver: Arc<Resolver>) -> Self {
         Self {
             stats,
+            resolver,
             options,
             config: ArcSwap::default(),
             listeners: ArcSwap::default(),

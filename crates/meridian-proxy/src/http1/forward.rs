@@ -190,7 +190,7 @@ impl Connection {
     }
 
     /// The ending for the limit that has passed.
-    fn too_late(&self) -> Ending {
+    pub(super) fn too_late(&self) -> Ending {
         match self.deadlines.passed(Instant::now()) {
             Passed::Stream => Ending::ResponseTimeout,
             Passed::PerTry => Ending::PerTryTimeout,
@@ -200,6 +200,13 @@ impl Connection {
 
     /// One try: an endpoint, a connection to it, the request on it, the head of the response.
     async fn try_once(&mut self, cluster: &Rc<WorkerCluster>, policy: Option<&RetryPolicy>) -> Try {
+        let destination = match &cluster.plan.cluster.dynamic_forward {
+            None => self.info.destination(),
+            Some(forward) => match self.resolve(forward).await {
+                Ok(destination) => Some(destination),
+                Err(ending) => return Try::Interrupted(ending),
+            },
+        };
         let tried = |wanted: fn(&RetryPolicy) -> bool| match policy {
             Some(policy) if wanted(policy) => &self.progress.tried[..],
             _ => &[],
@@ -209,7 +216,7 @@ impl Connection {
             hash: self.progress.hash.as_ref().and_then(|hash| hash.hash),
             avoid: tried(|policy| policy.avoid_previous_hosts),
             avoid_priorities_of: tried(|policy| policy.avoid_previous_priorities),
-            destination: self.info.destination(),
+            destination,
         };
         let Some(host) = cluster.select(|| worker.random(), &selection) else {
             return Try::Interrupted(Ending::NoHealthyUpstream);
@@ -490,7 +497,7 @@ impl Connection {
 
 impl Interrupt {
     /// How a request ends that is interrupted so.
-    fn ending(self) -> Ending {
+    pub(super) fn ending(self) -> Ending {
         match self {
             Self::ClientGone => Ending::ClientDisconnected,
             Self::BadBody(error) => Ending::BadBody(error),

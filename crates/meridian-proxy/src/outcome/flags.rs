@@ -39,6 +39,8 @@ pub enum Flag {
     FaultInjected,
     /// `DT`
     DurationTimeout,
+    /// `DF`
+    DnsResolutionFailed,
 }
 
 impl Flag {
@@ -63,6 +65,7 @@ impl Flag {
             Self::DelayInjected => "DI",
             Self::FaultInjected => "FI",
             Self::DurationTimeout => "DT",
+            Self::DnsResolutionFailed => "DF",
         }
     }
 
@@ -87,6 +90,7 @@ impl Flag {
             Self::DelayInjected => "DelayInjected",
             Self::FaultInjected => "FaultInjected",
             Self::DurationTimeout => "DurationTimeout",
+            Self::DnsResolutionFailed => "DnsResolutionFailed",
         }
     }
 }

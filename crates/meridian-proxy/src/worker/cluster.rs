@@ -45,7 +45,8 @@ pub struct WorkerCluster {
 pub struct Selection<'s> {
     /// Its hash, for clusters that balance by hash; `None`: at random.
     pub hash: Option<u64>,
-    /// Where its client was going, if it was sent here on its way, for clusters of original destinations.
+    /// Where its client was going, if it was sent here on its way, or where what it named is, for clusters of which
+    /// clients say where connections go.
     pub destination: Option<SocketAddr>,
     /// Endpoints that were tried.
     pub avoid: &'s [SocketAddr],
@@ -77,7 +78,7 @@ impl WorkerCluster {
         known.values().for_each(|gone| gone.remove());
         let turn = Cell::new(before.map_or(random, |before| before.turn.get()));
         let mut destinations = before.map(|before| before.destinations.take()).unwrap_or_default();
-        if plan.cluster.discovery != Discovery::OriginalDst || has_other_tls {
+        if !is_of_clients(&plan) || has_other_tls {
             destinations.drain().for_each(|(_, host)| host.remove());
         }
         Self {
@@ -132,7 +133,7 @@ impl WorkerCluster {
     /// The endpoint for one request, by the cluster's policy; `None` when there is none. One that was tried is taken
     /// only when five more draws find no other.
     pub fn select(&self, random: impl FnMut() -> u64, selection: &Selection<'_>) -> Option<Rc<Host>> {
-        if self.plan.cluster.discovery == Discovery::OriginalDst {
+        if is_of_clients(&self.plan) {
             return selection.destination.map(|destination| self.destination(destination));
         }
         self.draw(random, selection).cloned()
@@ -187,6 +188,11 @@ impl WorkerCluster {
         }
         drawn
     }
+}
+
+/// Whether clients say where their connections go.
+fn is_of_clients(plan: &ClusterPlan) -> bool {
+    matches!(plan.cluster.discovery, Discovery::OriginalDst | Discovery::DynamicForward)
 }
 
 impl Drop for WorkerCluster {

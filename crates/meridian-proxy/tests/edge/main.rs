@@ -4,5 +4,6 @@ mod admin;
 mod config;
 mod dns;
 mod dns_proxy;
+mod dynamic_forward;
 mod tcp;
 mod tls;

@@ -13,9 +13,6 @@ pub(crate) fn findings(object: &Object<ServiceEntry>) -> Vec<Finding> {
         findings.push(Finding::at(Topic::Unsupported, path, message));
     };
     let resolution = object.spec.resolution;
-    if resolution == ServiceEntryResolution::DynamicDns {
-        unsupported("spec.resolution", "DYNAMIC_DNS is not supported yet; the service has no endpoints".into());
-    }
     for (index, endpoint) in object.spec.endpoints.iter().enumerate() {
         let path = format!("spec.endpoints[{index}].address");
         if endpoint.address.starts_with("unix://") {
@@ -53,7 +50,7 @@ mod tests {
             (R::Dns, &["host.example.com"], vec![]),
             (R::Static, &["10.0.0.1", "host"], vec!["spec.endpoints[1].address: \"host\" is not an IP address"]),
             (R::Static, &["unix:///a"], vec!["spec.endpoints[0].address: \"unix:///a\": Unix sockets"]),
-            (R::DynamicDns, &[], vec!["spec.resolution: DYNAMIC_DNS is not supported yet"]),
+            (R::DynamicDns, &[], vec![]),
         ] {
             let found = findings(&entry(resolution, addresses));
             assert_eq!(found.len(), expected.len(), "{found:?}");

@@ -2,6 +2,7 @@
 
 use crate::istio::cluster::{self, Built, ClusterId, Parts};
 use crate::istio::destination_rule::{DestinationRules, Policy};
+use crate::istio::dynamic_forward;
 use crate::istio::peer_authentication::Mode;
 use crate::istio::upstream_tls;
 use crate::key::Key;
@@ -213,13 +214,18 @@ fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
     if sources.node.kind == ProxyKind::Sidecar {
         on_sidecar(&mut cluster, service, service.port(id.port)?);
     }
+    if let Some(forward) = dynamic_forward::of(service, service.port(id.port)?, sources.node) {
+        cluster.discovery = Discovery::DynamicForward;
+        cluster.lb_policy = LbPolicy::ClusterProvided;
+        cluster.dynamic_forward = Some(Arc::new(forward));
+    }
     let located = endpoints(sources.resources, sources.mesh, service, service.port(id.port)?, labels);
     if !id.sni_dnat {
         mesh_tls(sources, &mut cluster, id, service, &policy, &located);
     }
     cluster.service = Some(Arc::new(service.name_for_metrics()));
     let endpoints = match cluster.discovery {
-        Discovery::OriginalDst => Endpoints::default(),
+        Discovery::OriginalDst | Discovery::DynamicForward => Endpoints::default(),
         _ => {
             let detects_outliers = cluster.outlier_detection.is_some();
             let preference = Preference::new(policy.load_balancer, detects_outliers, sources.node, sources.mesh);

@@ -156,8 +156,7 @@ impl Service {
             ServiceEntryResolution::None | ServiceEntryResolution::Static => Discovery::Eds,
             ServiceEntryResolution::Dns => Discovery::StrictDns,
             ServiceEntryResolution::DnsRoundRobin => Discovery::LogicalDns,
-            // Refused in the ServiceEntry's status: no endpoints.
-            ServiceEntryResolution::DynamicDns => Discovery::Eds,
+            ServiceEntryResolution::DynamicDns => Discovery::DynamicForward,
         };
         let addresses: Vec<IpNet> = object.spec.addresses.iter().filter_map(|text| virtual_address(text)).collect();
         let of_host = |host: &String| Self {

@@ -2,6 +2,7 @@
 
 mod delegation;
 mod destinations;
+mod dynamic_forward;
 mod gateways;
 mod http_policies;
 mod incremental;
