@@ -16,7 +16,7 @@ spec:
   hosts: ['*.wikipedia.org']
   location: MESH_EXTERNAL
   ports:
-  - {{number: 443, name: https, protocol: HTTPS}}
+  - {{number: 443, name: tls, protocol: TLS}}
   - {{number: 80, name: http, protocol: HTTP, targetPort: 8080}}
   resolution: {resolution}
 "
