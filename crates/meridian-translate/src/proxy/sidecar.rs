@@ -171,6 +171,6 @@ impl SidecarState {
 
     /// What is to be said of a ServiceEntry because of this proxy.
     pub(crate) fn service_entry_findings(&self, key: &Key) -> Vec<Finding> {
-        self.outbound.service_findings("ServiceEntry", key).cloned().collect()
+        self.outbound.service_findings("ServiceEntry", key).collect()
     }
 }

@@ -14,6 +14,7 @@ mod names;
 mod routing_decisions;
 mod secrets;
 mod shared;
+mod sidecar_changes;
 mod sidecar_ingress;
 mod sidecars;
 mod simulation;

@@ -1,8 +1,8 @@
 //! What a sidecar's workload sends: the listener `virtualOutbound`, a listener for each address and port of the services
 //! that the sidecar sees, and the routes of those that carry HTTP.
 //!
-//! Everything is kept by port. A change of one object makes the listeners and routes of the ports that it is about again,
-//! of whose parts those that come out the same stay what they are.
+//! Everything is kept by port. A change of one object makes only those listeners and routes again that hosts have to do
+//! with which it is about, and of these the parts that come out the same stay what they are.
 
 mod catch_all;
 mod chains;
@@ -11,6 +11,7 @@ mod domains;
 mod egress;
 mod entry;
 mod imports;
+mod port;
 mod routes;
 mod rules;
 
@@ -22,20 +23,21 @@ use crate::istio::sidecar;
 use crate::key::Key;
 use crate::mesh::OutboundTrafficPolicy;
 use crate::proxy::clusters::Clusters;
+use crate::proxy::listeners::has_l4_rules;
 use crate::proxy::node::ProxyNode;
 use crate::proxy::state::{Inputs, Stale, scope};
 use crate::registry::service::Service;
 use crate::telemetry::{self, Side};
 use crate::translator::Changes;
 use catch_all::CatchAll;
-use chains::L4;
 use compiled::Cache;
 use egress::Egress;
 use entry::Sources;
 use imports::Imports;
 use meridian_ir::{Listener, Name, RouteConfig};
 use meridian_resources::istio::sidecar::OutboundTrafficPolicyMode;
-use routes::Served;
+use port::Port;
+use routes::Tools;
 use rules::Rules;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -69,24 +71,6 @@ impl Default for Plan {
     }
 }
 
-/// What was made of one port.
-#[derive(Debug, Default)]
-struct Port {
-    listeners: Vec<Name>,
-    routes: Vec<Name>,
-    /// What TLS and TCP rules of VirtualServices came to.
-    l4: BTreeMap<Key, L4>,
-    /// What their HTTP rules came to.
-    served: BTreeMap<Key, Served>,
-    findings: Places,
-}
-
-impl Port {
-    fn clusters(&self) -> impl Iterator<Item = &ClusterId> {
-        self.l4.values().flat_map(|l4| &l4.clusters)
-    }
-}
-
 impl Outbound {
     /// Takes `changes` in; whether [`Self::pieces`] are others now. Clusters of services that are named or no longer
     /// named are acquired from and released to `clusters`.
@@ -113,13 +97,19 @@ impl Outbound {
             listener.access_log = telemetry::listener_logs(&scope(inputs, node), Side::Client);
             self.pieces.listeners.insert(listener.name.clone(), Arc::new(listener));
         }
-        let mut dirty: BTreeSet<u16> = if anew { self.ports.keys().copied().collect() } else { BTreeSet::new() };
+        let mut dirty = Dirty::default();
+        if anew {
+            for (number, port) in &self.ports {
+                dirty.ports.insert(*number, Touched { listeners: port.hosts().cloned().collect(), routes: true });
+            }
+        }
         self.hosts(inputs, node, changes, anew, clusters, &mut dirty);
         self.virtual_services(inputs, node, changes, anew, clusters, &mut dirty, stale);
-        for port in &dirty {
-            self.rebuild(inputs, node, *port, clusters, stale);
+        let is_dirty = !dirty.ports.is_empty();
+        for (number, touched) in dirty.ports {
+            self.rebuild(inputs, node, number, &touched, &dirty.routes, clusters, stale);
         }
-        anew || !dirty.is_empty()
+        anew || is_dirty
     }
 
     /// Services that changed, and those that they are other names for.
@@ -130,7 +120,7 @@ impl Outbound {
         changes: &Changes,
         anew: bool,
         clusters: &mut Clusters,
-        dirty: &mut BTreeSet<u16>,
+        dirty: &mut Dirty,
     ) {
         let mut hosts: BTreeSet<Name> =
             if anew { inputs.registry.all_hosts().cloned().collect() } else { changes.hosts.clone() };
@@ -144,7 +134,10 @@ impl Outbound {
             hosts.iter().partition(|host| inputs.registry.services(host).iter().any(|service| service.alias.is_some()));
         for host in aliases.into_iter().chain(others) {
             let ports = self.imports.refresh(&mut scope(inputs, node), &self.plan.egress, host, clusters);
-            dirty.extend(ports);
+            for port in ports {
+                dirty.listener(port, host);
+            }
+            dirty.routes.insert(host.clone());
         }
         if anew {
             return;
@@ -152,12 +145,14 @@ impl Outbound {
         // Listeners of headless services are at their endpoints' addresses.
         for host in &changes.endpoints {
             if inputs.registry.services(host).iter().any(|service| service.passthrough) {
-                dirty.extend(self.imports.ports_of(host));
+                for port in self.imports.ports_of(host) {
+                    dirty.listener(port, host);
+                }
             }
         }
         for (number, port) in &self.ports {
-            if port.clusters().any(|cluster| changes.hosts.contains(&cluster.host)) {
-                dirty.insert(*number);
+            for host in port.sending_to(&changes.hosts) {
+                dirty.listener(*number, host);
             }
         }
     }
@@ -171,7 +166,7 @@ impl Outbound {
         changes: &Changes,
         anew: bool,
         clusters: &mut Clusters,
-        dirty: &mut BTreeSet<u16>,
+        dirty: &mut Dirty,
         stale: &mut Stale,
     ) {
         let changed: BTreeSet<Key> = match anew {
@@ -186,42 +181,57 @@ impl Outbound {
             outdated.extend(self.cache.unresolved().cloned());
         }
         let mut hosts: BTreeSet<Name> = BTreeSet::new();
+        let mut is_l4 = false;
         for key in &outdated {
             self.cache.forget(key, clusters);
+            let has_l4 = |rules: &Rules| rules.get(key).is_some_and(|rule| has_l4_rules(&rule.object));
+            is_l4 |= changed.contains(key) && has_l4(&self.rules);
             if changed.contains(key) {
                 hosts.extend(self.rules.put(key, inputs.resources.virtual_services.get(key), inputs.mesh, node));
             } else {
                 hosts.extend(self.rules.get(key).into_iter().flat_map(|rule| rule.hosts.iter().cloned()));
             }
+            is_l4 |= changed.contains(key) && has_l4(&self.rules);
         }
         stale.virtual_services.extend(outdated);
         if hosts.is_empty() {
             return;
         }
-        dirty.insert(routes::HTTP_PORT);
-        let wildcards: Vec<&Name> = hosts.iter().filter(|host| host.starts_with('*')).collect();
-        for host in &hosts {
-            dirty.extend(self.imports.ports_of(host));
-        }
-        // A host of a VirtualService may be one of a wildcard service, and the other way round.
-        let of_wildcards: Vec<Name> = (self.imports.hosts())
-            .filter(|known| match known.starts_with('*') {
-                true => hosts.iter().any(|host| host::overlap(host, known)),
-                false => wildcards.iter().any(|wildcard| host::is_subset(known, wildcard)),
-            })
-            .cloned()
-            .collect();
-        for host in &of_wildcards {
-            dirty.extend(self.imports.ports_of(host));
+        dirty.ports.entry(routes::HTTP_PORT).or_default().routes = true;
+        for host in self.concerned(&hosts) {
+            for port in self.imports.ports_of(&host) {
+                dirty.ports.entry(port).or_default().routes = true;
+                if is_l4 {
+                    dirty.listener(port, &host);
+                }
+            }
+            dirty.routes.insert(host);
         }
     }
 
-    /// Makes the listeners and routes of a port again.
+    /// The hosts that are seen among those of VirtualServices; one of these may be a host of a wildcard service, and the
+    /// other way round.
+    fn concerned(&self, hosts: &BTreeSet<Name>) -> BTreeSet<Name> {
+        let mut concerned: BTreeSet<Name> =
+            hosts.iter().filter(|host| self.imports.get(host).is_some()).cloned().collect();
+        let wildcards: Vec<&Name> = hosts.iter().filter(|host| host.starts_with('*')).collect();
+        let overlapping = self.imports.hosts().filter(|known| match known.starts_with('*') {
+            true => hosts.iter().any(|host| host::overlap(host, known)),
+            false => wildcards.iter().any(|wildcard| host::is_subset(known, wildcard)),
+        });
+        concerned.extend(overlapping.cloned());
+        concerned
+    }
+
+    /// Makes what is touched of a port again.
+    #[expect(clippy::too_many_arguments, reason = "all of it is one update's")]
     fn rebuild(
         &mut self,
         inputs: &mut Inputs<'_>,
         node: &ProxyNode,
         number: u16,
+        touched: &Touched,
+        hosts: &BTreeSet<Name>,
         clusters: &mut Clusters,
         stale: &mut Stale,
     ) {
@@ -231,30 +241,25 @@ impl Outbound {
             imports: &self.imports,
             rules: &self.rules,
         };
-        let before = self.ports.remove(&number).unwrap_or_default();
+        let mut port = self.ports.remove(&number).unwrap_or_default();
         let mut scope = scope(inputs, node);
-        let made = entry::of_port(&mut scope, &sources, number);
-        let old = |name: &str| self.pieces.routes.get(name).cloned();
-        let routes = routes::of_port(&mut scope, &sources, &mut self.cache, clusters, number, &made.routes, old);
-        let mut port = Port { l4: made.l4, served: routes.rules, findings: made.findings, ..Port::default() };
-        clusters.acquire(port.clusters());
-        clusters.release(before.clusters());
-        port.listeners.extend(made.listeners.iter().map(|listener| listener.name.clone()));
-        port.routes.extend(made.routes);
-        for name in before.listeners.iter().filter(|name| !port.listeners.contains(name)) {
-            self.pieces.listeners.remove(name);
+        let listeners = port.relisten(&mut scope, &sources, number, &touched.listeners, clusters, stale);
+        let mut tools = Tools { scope: &mut scope, cache: &mut self.cache, clusters };
+        let old = &self.pieces.routes;
+        let routes = port.reroute(&mut tools, &sources, number, touched, hosts, old, stale);
+        for (name, listener) in listeners {
+            match listener {
+                Some(listener) => self.put_listener(listener),
+                None => _ = self.pieces.listeners.remove(&name),
+            }
         }
-        for name in before.routes.iter().filter(|name| !port.routes.contains(name)) {
-            self.pieces.routes.remove(name);
+        for (name, config) in routes {
+            match config {
+                Some(config) => self.put_routes(config),
+                None => _ = self.pieces.routes.remove(&name),
+            }
         }
-        for listener in made.listeners {
-            self.put_listener(listener);
-        }
-        for config in routes.configs {
-            self.put_routes(config);
-        }
-        tell(&before, &port, stale);
-        if !port.listeners.is_empty() {
+        if !port.is_empty() {
             self.ports.insert(number, port);
         }
     }
@@ -300,13 +305,9 @@ impl Outbound {
         let mut findings: Vec<Finding> = self.cache.findings(key).cloned().collect();
         let mut programmed = false;
         for port in self.ports.values() {
-            if let Some(served) = port.served.get(key) {
-                programmed |= served.programmed;
-                findings.extend(served.findings.iter().cloned());
-            }
-            if let Some(l4) = port.l4.get(key) {
-                programmed |= l4.programmed;
-                findings.extend(l4.findings.iter().cloned());
+            for (of_port, serves) in port.rules_of(key) {
+                programmed |= serves;
+                findings.extend(of_port.iter().cloned());
             }
         }
         (findings, programmed)
@@ -315,7 +316,7 @@ impl Outbound {
     /// See [`super::SidecarState::delegate_findings`].
     pub(super) fn delegate_findings(&self, root: &Key, leaf: &Key) -> (Vec<Finding>, bool) {
         let Some(findings) = self.cache.delegate_findings(root, leaf) else { return (Vec::new(), false) };
-        let programmed = self.ports.values().filter_map(|port| port.served.get(root)).any(|served| served.programmed);
+        let programmed = self.ports.values().any(|port| port.serves(root));
         (findings, programmed)
     }
 
@@ -325,23 +326,36 @@ impl Outbound {
     }
 
     /// What is to be said of the object of this kind and name that makes services.
-    pub(super) fn service_findings(&self, kind: &'static str, key: &Key) -> impl Iterator<Item = &Finding> {
+    pub(super) fn service_findings(&self, kind: &'static str, key: &Key) -> impl Iterator<Item = Finding> {
         let place = (kind, key.clone());
-        self.ports.values().filter_map(move |port| port.findings.get(&place)).flatten()
+        self.ports.values().flat_map(move |port| port.findings_of(&place).cloned().collect::<Vec<_>>())
     }
 }
 
-/// Notes of which objects something else is to be said.
-fn tell(before: &Port, after: &Port, stale: &mut Stale) {
-    let l4 = before.l4.keys().chain(after.l4.keys()).filter(|key| before.l4.get(*key) != after.l4.get(*key));
-    stale.virtual_services.extend(l4.cloned());
-    let served = before.served.keys().chain(after.served.keys());
-    let differ = |key: &&Key| before.served.get(*key) != after.served.get(*key);
-    stale.virtual_services.extend(served.filter(differ).cloned());
-    let places = before.findings.keys().chain(after.findings.keys());
-    let differ = |place: &&(&'static str, Key)| before.findings.get(*place) != after.findings.get(*place);
-    let entries = places.filter(differ).filter(|(kind, _)| *kind == "ServiceEntry");
-    stale.service_entries.extend(entries.map(|(_, key)| key.clone()));
+/// What a change leads to.
+#[derive(Debug, Default)]
+struct Dirty {
+    ports: BTreeMap<u16, Touched>,
+    /// Hosts whose routes may be others.
+    routes: BTreeSet<Name>,
+}
+
+/// What is to be made again of a port.
+#[derive(Debug, Default)]
+struct Touched {
+    /// Hosts whose listeners may be others.
+    listeners: BTreeSet<Name>,
+    /// Whether routes may be others.
+    routes: bool,
+}
+
+impl Dirty {
+    /// The listeners of a host on a port, and with them the routes.
+    fn listener(&mut self, port: u16, host: &Name) {
+        let touched = self.ports.entry(port).or_default();
+        touched.listeners.insert(host.clone());
+        touched.routes = true;
+    }
 }
 
 /// What the mesh and the Sidecar for `node` say.

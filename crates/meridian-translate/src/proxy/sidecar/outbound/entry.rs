@@ -1,4 +1,4 @@
-//! The listeners of one port: which services share one, and which of them loses when they cannot.
+//! A listener: which services share it, and which of them loses when they cannot.
 
 use super::catch_all::{CatchAll, wildcards};
 use super::chains::{self, L4, Target};
@@ -20,12 +20,12 @@ use meridian_ir::listener::Direction;
 use meridian_ir::{FilterChain, Listener, Name};
 use meridian_resources::StringMap;
 use meridian_resources::istio::Protocol;
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the listeners of a port are made of.
+/// What listeners and routes are made of.
 pub(super) struct Sources<'a> {
     pub(super) egress: &'a [Egress],
     pub(super) catch_all: &'a CatchAll,
@@ -33,11 +33,12 @@ pub(super) struct Sources<'a> {
     pub(super) rules: &'a Rules,
 }
 
-/// The listeners of a port.
+/// A listener, with what was found while it was made.
 #[derive(Debug, Default)]
 pub(super) struct Made {
-    pub(super) listeners: Vec<Listener>,
-    /// Names of the route configurations that they need.
+    /// `None`: no service wants it after all.
+    pub(super) listener: Option<Listener>,
+    /// Names of the route configurations that it needs.
     pub(super) routes: Vec<Name>,
     /// What TLS and TCP rules came to.
     pub(super) l4: BTreeMap<Key, L4>,
@@ -67,25 +68,37 @@ struct Member<'a> {
     ranges: Vec<IpNet>,
 }
 
-/// Makes the listeners of `port`.
-pub(super) fn of_port(scope: &mut Scope<'_>, sources: &Sources<'_>, port: u16) -> Made {
-    let mut builder = Builder {
-        wildcards: wildcards(scope.node),
-        scope,
-        sources,
-        port,
-        entries: BTreeMap::new(),
-        made: Made::default(),
-    };
+/// The addresses of the listeners that a host's services on `port` want.
+pub(super) fn binds_of(scope: &mut Scope<'_>, sources: &Sources<'_>, port: u16, host: &Name) -> BTreeSet<IpAddr> {
+    let builder = Builder::new(scope, sources, port, Ipv4Addr::UNSPECIFIED.into());
+    let mut binds = BTreeSet::new();
     for (index, part) in sources.egress.iter().enumerate().filter(|(_, part)| part.has_port(port)) {
-        if part.port.is_none() {
-            builder.entries.values_mut().for_each(|entry| entry.locked = true);
+        for service in sources.imports.services(host, index, port) {
+            binds.extend(builder.members(part, service).iter().filter_map(|member| member.binds.first()));
         }
-        let mut services: Vec<&Arc<Service>> = sources.imports.of_port(port, index).collect();
+    }
+    binds
+}
+
+/// Makes the listener at `bind` of `port`, which services of `hosts` want.
+pub(super) fn of_bind(
+    scope: &mut Scope<'_>,
+    sources: &Sources<'_>,
+    port: u16,
+    bind: IpAddr,
+    hosts: &BTreeSet<Name>,
+) -> Made {
+    let mut builder = Builder::new(scope, sources, port, bind);
+    for (index, part) in sources.egress.iter().enumerate().filter(|(_, part)| part.has_port(port)) {
+        if let Some(entry) = builder.entry.as_mut().filter(|_| part.port.is_none()) {
+            entry.locked = true;
+        }
+        let mut services: Vec<&Arc<Service>> =
+            hosts.iter().flat_map(|host| sources.imports.services(host, index, port)).collect();
         services.sort_by_cached_key(|service| egress::Order::of(service));
         for service in services {
-            for member in builder.members(part, service) {
-                builder.add(&member);
+            for member in builder.members(part, service).iter().filter(|member| member.binds.first() == Some(&bind)) {
+                builder.add(member);
             }
         }
     }
@@ -96,9 +109,16 @@ struct Builder<'a, 's> {
     scope: &'a mut Scope<'s>,
     sources: &'a Sources<'a>,
     port: u16,
+    bind: IpAddr,
     wildcards: Vec<IpAddr>,
-    entries: BTreeMap<IpAddr, Entry>,
+    entry: Option<Entry>,
     made: Made,
+}
+
+impl<'a, 's> Builder<'a, 's> {
+    fn new(scope: &'a mut Scope<'s>, sources: &'a Sources<'a>, port: u16, bind: IpAddr) -> Self {
+        Self { wildcards: wildcards(scope.node), scope, sources, port, bind, entry: None, made: Made::default() }
+    }
 }
 
 impl Builder<'_, '_> {
@@ -142,8 +162,8 @@ impl Builder<'_, '_> {
 
     fn loopback(&self) -> Vec<IpAddr> {
         let loopback = |wildcard: &IpAddr| match wildcard {
-            IpAddr::V4(_) => IpAddr::from(std::net::Ipv4Addr::LOCALHOST),
-            IpAddr::V6(_) => IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
+            IpAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
         };
         self.wildcards.iter().map(loopback).collect()
     }
@@ -174,15 +194,18 @@ impl Builder<'_, '_> {
         Some(addresses)
     }
 
-    /// Gives a service its listener: one of its own, a share in one that is there, or none.
+    /// Whether the listener is the one of every address.
+    fn at_wildcard(&self) -> bool {
+        self.wildcards.first() == Some(&self.bind)
+    }
+
+    /// Gives a service the listener: it is the first, has a share in what is there, or loses.
     fn add(&mut self, member: &Member<'_>) {
-        let Some(first) = member.binds.first().copied() else { return };
         let incoming = member.listen.protocol;
         if incoming == Some(Protocol::Udp) {
             return;
         }
-        let current = self.entries.get(&first).map(|entry| (entry.protocol, entry.locked));
-        let at_wildcard = self.wildcards.first() == Some(&first);
+        let current = self.entry.as_ref().map(|entry| (entry.protocol, entry.locked));
         let is_http = incoming.is_some_and(Protocol::is_http);
         match current {
             Some((_, true)) => return,
@@ -194,45 +217,39 @@ impl Builder<'_, '_> {
             && existing != incoming
             && [existing, incoming].iter().any(|one| matches!(one, Some(Protocol::Mongo | Protocol::MySql)))
         {
-            let existing =
-                existing.map_or("a port whose protocol is detected".to_owned(), |protocol| format!("{protocol:?}"));
-            self.conflict(member, first, &format!("speaks {existing}, and servers of MongoDB and MySQL speak first"));
+            self.conflict(
+                member,
+                "is there, and beside servers of MongoDB and MySQL, which speak first, nothing else is",
+            );
             return;
         }
         let (chains, protocol) = if is_http {
             // With another chain beside it for what is not HTTP, the listener looks what comes.
-            let protocol = if at_wildcard { None } else { incoming };
-            (vec![self.http_chain(member, first, at_wildcard)], protocol)
+            let protocol = if self.at_wildcard() { None } else { incoming };
+            (vec![self.http_chain(member, self.at_wildcard())], protocol)
         } else {
             let mut chains = self.tcp_chains(member);
-            let sniffs = incoming.is_none();
             // Beside a listener that sniffs, the HTTP chain is there already.
-            if sniffs && current.is_none_or(|(existing, _)| existing.is_some()) {
-                chains.push(self.http_chain(member, first, true));
+            if incoming.is_none() && current.is_none_or(|(existing, _)| existing.is_some()) {
+                chains.push(self.http_chain(member, true));
             }
             (chains, incoming)
         };
         let replaces = |existing: Option<Protocol>| incoming.is_none() && existing.is_some_and(Protocol::is_http);
         match current {
-            Some((existing, _)) if !replaces(existing) => self.merge(member, first, chains),
+            Some((existing, _)) if !replaces(existing) => self.merge(member, chains),
             _ => {
-                let entry = Entry {
-                    binds: member.binds.clone(),
-                    bind_to_port: member.part.bind_to_port,
-                    protocol,
-                    chains,
-                    locked: false,
-                    first: describe(member.service),
-                };
-                self.entries.insert(first, entry);
+                let (binds, first) = (member.binds.clone(), describe(member.service));
+                let bind_to_port = member.part.bind_to_port;
+                self.entry = Some(Entry { binds, bind_to_port, protocol, chains, locked: false, first });
             }
         }
     }
 
-    /// Adds chains to a listener, as far as they take other connections than those that are there.
-    fn merge(&mut self, member: &Member<'_>, bind: IpAddr, chains: Vec<FilterChain>) {
+    /// Adds chains to the listener, as far as they take other connections than those that are there.
+    fn merge(&mut self, member: &Member<'_>, chains: Vec<FilterChain>) {
         let incoming = member.listen.protocol;
-        let Some(entry) = self.entries.get_mut(&bind) else { return };
+        let Some(entry) = &mut self.entry else { return };
         let mut lost = false;
         for chain in chains {
             let taken = entry.chains.iter().find(|existing| existing.matcher == chain.matcher);
@@ -242,18 +259,16 @@ impl Builder<'_, '_> {
             }
         }
         // HTTP and other things on one port are told apart by looking.
-        if incoming.is_none()
-            || incoming.is_some_and(Protocol::is_http) != entry.protocol.is_some_and(Protocol::is_http)
-        {
+        if incoming.is_none_or(|incoming| incoming.is_http() != entry.protocol.is_some_and(Protocol::is_http)) {
             entry.protocol = None;
         }
         if lost {
-            self.conflict(member, bind, "takes the same connections");
+            self.conflict(member, "takes the same connections");
         }
     }
 
-    fn conflict(&mut self, member: &Member<'_>, bind: IpAddr, why: &str) {
-        let Some(entry) = self.entries.get(&bind) else { return };
+    fn conflict(&mut self, member: &Member<'_>, why: &str) {
+        let Some(entry) = &self.entry else { return };
         let winner = &entry.first;
         if *winner == describe(member.service) {
             return;
@@ -263,7 +278,7 @@ impl Builder<'_, '_> {
              port, or an address of its own (spec.addresses)",
             self.port,
             member.service.host,
-            listener_name(bind, self.port),
+            listener_name(self.bind, self.port),
         );
         let place = (member.service.kind(), Key::of(member.service.meta()));
         let findings = self.made.findings.entry(place).or_default();
@@ -275,7 +290,7 @@ impl Builder<'_, '_> {
 
     fn tcp_chains(&mut self, member: &Member<'_>) -> Vec<FilterChain> {
         let service = member.service;
-        let at_wildcard = member.binds.first() == self.wildcards.first();
+        let at_wildcard = self.at_wildcard();
         let by_name = !member.ranges.is_empty() || service.virtual_addresses(self.scope.node).is_empty() && at_wildcard;
         let mut server_names = Vec::new();
         if by_name {
@@ -291,10 +306,9 @@ impl Builder<'_, '_> {
         chains::of_target(self.scope, &target, &rules, &mut self.made.l4)
     }
 
-    fn http_chain(&mut self, member: &Member<'_>, bind: IpAddr, looked_for: bool) -> FilterChain {
-        let at_wildcard = self.wildcards.first() == Some(&bind);
+    fn http_chain(&mut self, member: &Member<'_>, looked_for: bool) -> FilterChain {
         let routes: Name = match member.listen.protocol {
-            None if !at_wildcard => format!("{}:{}", member.service.host, self.port).into(),
+            None if !self.at_wildcard() => format!("{}:{}", member.service.host, self.port).into(),
             _ => self.port.to_string().into(),
         };
         if !self.made.routes.contains(&routes) {
@@ -302,7 +316,7 @@ impl Builder<'_, '_> {
         }
         let mesh = self.scope.mesh;
         let manager = HttpConnectionManager {
-            stat_prefix: self.scope.pool.name(&format!("outbound_{}", listener_name(bind, self.port))),
+            stat_prefix: self.scope.pool.name(&format!("outbound_{}", listener_name(self.bind, self.port))),
             routes: RouteSource::Named(routes),
             server_header: ServerHeader::Overwrite(self.scope.pool.name("envoy")),
             use_remote_address: false,
@@ -322,8 +336,7 @@ impl Builder<'_, '_> {
     }
 
     fn finish(mut self) -> Made {
-        let logs = telemetry::access_logs(self.scope, Side::Client);
-        for (bind, entry) in std::mem::take(&mut self.entries) {
+        if let Some(entry) = self.entry.take() {
             let tls_inspector = entry.chains.iter().any(|chain| !chain.matcher.server_names.is_empty());
             let http_inspector = entry.chains.iter().any(|chain| !chain.matcher.application_protocols.is_empty());
             let (mut everything, mut chains): (Vec<_>, Vec<_>) =
@@ -335,12 +348,15 @@ impl Builder<'_, '_> {
             // What matches no chain in the end is unknown, unless one chain takes everything.
             let takes_all = chains.iter().any(|chain| chain.matcher == ChainMatch::default());
             if default_chain.is_none() && !takes_all {
-                let chain = self.sources.catch_all.chain("PassthroughFilterChain", logs.clone());
+                let chain = self
+                    .sources
+                    .catch_all
+                    .chain("PassthroughFilterChain", telemetry::access_logs(self.scope, Side::Client));
                 default_chain = Some(Arc::new(chain));
             }
-            self.made.listeners.push(Listener {
-                name: listener_name(bind, self.port).into(),
-                address: SocketAddr::new(bind, self.port),
+            self.made.listener = Some(Listener {
+                name: listener_name(self.bind, self.port).into(),
+                address: SocketAddr::new(self.bind, self.port),
                 additional_addresses: entry.binds.iter().skip(1).map(|ip| SocketAddr::new(*ip, self.port)).collect(),
                 bind_to_port: entry.bind_to_port,
                 direction: Direction::Outbound,

@@ -140,10 +140,15 @@ impl Imports {
         hosts.filter_map(|host| Some((host, self.hosts.get(host)?)))
     }
 
-    /// The services of a part that have `port`, in no order.
-    pub(super) fn of_port(&self, port: u16, part: usize) -> impl Iterator<Item = &Arc<Service>> {
-        let services = self.on_port(port).filter_map(move |(_, import)| import.services.get(part)).flatten();
+    /// The services of a host that a part has and that have `port`, in order.
+    pub(super) fn services(&self, host: &Name, part: usize, port: u16) -> impl Iterator<Item = &Arc<Service>> {
+        let services = self.hosts.get(host).and_then(|import| import.services.get(part)).into_iter().flatten();
         services.filter(move |service| service.port(port).is_some())
+    }
+
+    /// One host.
+    pub(super) fn get(&self, host: &Name) -> Option<(&Name, &Import)> {
+        self.hosts.get_key_value(host)
     }
 
     /// Lets go of everything.

@@ -23,10 +23,10 @@ use std::sync::Arc;
 /// The port on which a VirtualService also holds for hosts that no service has.
 pub(super) const HTTP_PORT: u16 = 80;
 
-/// The route configurations of a port, and what came of VirtualServices there.
+/// A route configuration, and what came of VirtualServices there.
 #[derive(Debug, Default)]
 pub(super) struct Made {
-    pub(super) configs: Vec<RouteConfig>,
+    pub(super) config: Option<RouteConfig>,
     /// VirtualServices by whether they serve a host, with what is to be said of them.
     pub(super) rules: BTreeMap<Key, Served>,
 }
@@ -60,39 +60,53 @@ pub(super) fn to_service(scope: &mut Scope<'_>, service: &Service, port: u16) ->
     }
 }
 
-/// Makes the route configurations `names` of `port`; `before` has virtual hosts that may be used again.
+/// What route configurations are made with.
+pub(super) struct Tools<'a, 's> {
+    pub(super) scope: &'a mut Scope<'s>,
+    pub(super) cache: &'a mut Cache,
+    pub(super) clusters: &'a mut Clusters,
+}
+
+/// Makes the route configuration of `port`, which all services share whose listener is not their own; `before` has
+/// virtual hosts that may be used again.
 pub(super) fn of_port(
-    scope: &mut Scope<'_>,
+    tools: &mut Tools<'_, '_>,
     sources: &Sources<'_>,
-    cache: &mut Cache,
-    clusters: &mut Clusters,
     port: u16,
-    names: &[Name],
-    before: impl Fn(&str) -> Option<Arc<RouteConfig>>,
+    before: Option<&RouteConfig>,
 ) -> Made {
     let Some(part) = sources.egress.iter().position(|part| part.has_port(port)) else { return Made::default() };
-    if names.is_empty() {
-        return Made::default();
-    }
-    let mut builder = Builder {
-        scope,
-        sources,
-        part,
-        port,
-        services: BTreeMap::new(),
-        names: HashSet::new(),
-        domains: HashSet::new(),
-        hosts: Vec::new(),
-        made: Made::default(),
-    };
+    let mut builder = Builder::new(tools.scope, sources, part, port);
     for (host, import) in sources.imports.on_port(port) {
         if let Some(service) = import.service(part, port) {
             builder.services.insert(host, (service, import));
         }
     }
-    builder.virtual_services(cache, clusters);
+    let candidates = builder.candidates();
+    builder.virtual_services(candidates, tools.cache, tools.clusters, true);
     builder.services_without();
-    builder.finish(names, before)
+    builder.shared(before)
+}
+
+/// Makes the route configuration of `host` on `port`, whose listener is its own: whatever the name that a request is for,
+/// it is meant.
+pub(super) fn of_host(
+    tools: &mut Tools<'_, '_>,
+    sources: &Sources<'_>,
+    port: u16,
+    host: &Name,
+    before: Option<&RouteConfig>,
+) -> Made {
+    let Some(part) = sources.egress.iter().position(|part| part.has_port(port)) else { return Made::default() };
+    let mut builder = Builder::new(tools.scope, sources, part, port);
+    if let Some((host, import)) = sources.imports.get(host)
+        && let Some(service) = import.service(part, port)
+    {
+        builder.services.insert(host, (service, import));
+    }
+    builder.virtual_services(sources.rules.overlapping(host), tools.cache, tools.clusters, false);
+    builder.services_without();
+    builder.own(host, before)
 }
 
 struct Builder<'a, 's> {
@@ -116,26 +130,47 @@ struct Host<'a> {
     routes: Arc<[Arc<Route>]>,
 }
 
-impl<'a> Builder<'a, '_> {
-    /// The virtual hosts of VirtualServices, in their order: of several for one host the first counts.
-    fn virtual_services(&mut self, cache: &mut Cache, clusters: &mut Clusters) {
+impl<'a, 's> Builder<'a, 's> {
+    fn new(scope: &'a mut Scope<'s>, sources: &'a Sources<'a>, part: usize, port: u16) -> Self {
+        Self {
+            scope,
+            sources,
+            part,
+            port,
+            services: BTreeMap::new(),
+            names: HashSet::new(),
+            domains: HashSet::new(),
+            hosts: Vec::new(),
+            made: Made::default(),
+        }
+    }
+
+    /// The virtual hosts of VirtualServices, in their order: of several for one host the first counts. `with_others`:
+    /// also those of hosts that no service has.
+    fn virtual_services(
+        &mut self,
+        candidates: Vec<&'a Rule>,
+        cache: &mut Cache,
+        clusters: &mut Clusters,
+        with_others: bool,
+    ) {
         let imported = {
             let part = &self.sources.egress[self.part];
             move |rule: &Rule| part.hosts.imports_rule(&rule.key.namespace, &rule.hosts)
         };
-        let candidates: Vec<&'a Rule> = self.candidates().into_iter().filter(|rule| imported(rule)).collect();
-        for rule in candidates.into_iter().filter(|rule| !rule.object.spec.http.is_empty()) {
+        let with_http = |rule: &&Rule| imported(rule) && !rule.object.spec.http.is_empty();
+        for rule in candidates.into_iter().filter(with_http) {
             let compiled: Arc<Compiled> = cache.get(self.scope, &rule.object, self.port, clusters);
             if compiled.routes.is_empty() {
                 continue;
             }
             let (others, services) = self.claims(rule, &imported);
-            if services.is_empty() && self.port != HTTP_PORT {
+            if services.is_empty() && (self.port != HTTP_PORT || !with_others) {
                 continue;
             }
             let mut lost: Vec<&Name> = Vec::new();
             let mut served = false;
-            for host in others {
+            for host in others.into_iter().filter(|_| with_others) {
                 let domains = vec![(host.clone(), false)];
                 match self.add(host, &domains, &compiled.routes) {
                     true => served = true,
@@ -239,45 +274,51 @@ impl<'a> Builder<'a, '_> {
         is_there
     }
 
-    fn finish(mut self, names: &[Name], before: impl Fn(&str) -> Option<Arc<RouteConfig>>) -> Made {
+    /// The route configuration with all virtual hosts, by name, and that of what nothing else takes.
+    fn shared(mut self, before: Option<&RouteConfig>) -> Made {
         self.hosts.sort_by(|a, b| a.host.cmp(b.host));
-        let shared: Name = self.port.to_string().into();
-        for name in names {
-            let old = before(name);
-            let known: HashMap<&Name, &Arc<VirtualHost>> =
-                old.iter().flat_map(|old| &old.virtual_hosts).map(|host| (&host.name, host)).collect();
-            let reuse = |made: VirtualHost| match known.get(&made.name) {
-                Some(old) if is_same(old, &made) => (*old).clone(),
-                _ => Arc::new(made),
-            };
-            let made = |host: &Host<'_>, domains: &[Name]| VirtualHost {
-                name: format!("{}:{}", host.host, self.port).into(),
-                domains: domains.to_vec(),
-                routes: host.routes.to_vec(),
-                require_tls: false,
-            };
-            let mut hosts: Vec<Arc<VirtualHost>> = Vec::new();
-            if *name == shared {
-                hosts.extend(self.hosts.iter().map(|host| reuse(made(host, &host.domains))));
-                let catch_all = self.sources.catch_all.virtual_host(self.scope.pool);
-                hosts.push(match known.get(&catch_all.name) {
-                    Some(old) if ***old == catch_all => (*old).clone(),
-                    _ => Arc::new(catch_all),
-                });
-            } else {
-                // A listener of one service: whatever the name that was asked for, it is meant.
-                let own = name.rsplit_once(':').map_or("", |(host, _)| host);
-                let of_service = self.hosts.iter().find(|host| host.domains.iter().any(|domain| **domain == *own));
-                let everything = [self.scope.pool.name("*")];
-                hosts.extend(of_service.map(|host| reuse(made(host, &everything))));
-            }
-            let config = match &old {
-                Some(old) => old.with_virtual_hosts(hosts),
-                None => RouteConfig::new(name.clone(), hosts),
-            };
-            self.made.configs.push(config);
-        }
+        let known: HashMap<&Name, &Arc<VirtualHost>> =
+            before.iter().flat_map(|before| &before.virtual_hosts).map(|host| (&host.name, host)).collect();
+        let mut hosts: Vec<Arc<VirtualHost>> =
+            self.hosts.iter().map(|host| reuse(&known, self.virtual_host(host, host.domains.clone()))).collect();
+        let catch_all = self.sources.catch_all.virtual_host(self.scope.pool);
+        hosts.push(match known.get(&catch_all.name) {
+            Some(old) if ***old == catch_all => (*old).clone(),
+            _ => Arc::new(catch_all),
+        });
+        let name = self.port.to_string().into();
+        self.configured(name, hosts, before)
+    }
+
+    /// The route configuration of one host, which takes every request.
+    fn own(self, host: &Name, before: Option<&RouteConfig>) -> Made {
+        let known = before.iter().flat_map(|before| &before.virtual_hosts).map(|host| (&host.name, host)).collect();
+        let everything = vec![self.scope.pool.name("*")];
+        let own = self.hosts.iter().find(|one| one.host == host);
+        let hosts = own.map(|own| reuse(&known, self.virtual_host(own, everything))).into_iter().collect();
+        let name = format!("{host}:{}", self.port).into();
+        self.configured(name, hosts, before)
+    }
+
+    fn virtual_host(&self, host: &Host<'_>, domains: Vec<Name>) -> VirtualHost {
+        let name = format!("{}:{}", host.host, self.port).into();
+        VirtualHost { name, domains, routes: host.routes.to_vec(), require_tls: false }
+    }
+
+    fn configured(mut self, name: Name, hosts: Vec<Arc<VirtualHost>>, before: Option<&RouteConfig>) -> Made {
+        self.made.config = Some(match before {
+            Some(before) => before.with_virtual_hosts(hosts),
+            None => RouteConfig::new(name, hosts),
+        });
         self.made
+    }
+}
+
+/// `made`, or what was there before when it is the same.
+fn reuse(known: &HashMap<&Name, &Arc<VirtualHost>>, made: VirtualHost) -> Arc<VirtualHost> {
+    match known.get(&made.name) {
+        Some(old) if is_same(old, &made) => (*old).clone(),
+        _ => Arc::new(made),
     }
 }
 
