@@ -173,6 +173,7 @@ pub(crate) fn translated(node: &Node, labels: Option<BTreeMap<String, String>>) 
         service_account: node.service_account.as_str().into(),
         ip_addresses: node.addresses.clone(),
         locality,
+        dns_capture: node.dns_capture,
         ..made
     }
 }

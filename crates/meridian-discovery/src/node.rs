@@ -87,6 +87,12 @@ impl Node {
         format!("{}.{}", self.name, self.namespace)
     }
 
+    /// Its search domain, `default.svc.cluster.local`: the last part of its id.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.id.rsplit('~').next().unwrap_or_default()
+    }
+
     /// Reads what a request says.
     ///
     /// # Errors

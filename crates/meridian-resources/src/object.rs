@@ -13,8 +13,7 @@ use crate::core::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, Secret, S
 use crate::error::FieldError;
 use crate::istio::{
     AuthorizationPolicy, DestinationRule, Gateway, PeerAuthentication, ServiceEntry, Sidecar, Telemetry,
-    VirtualService,
-    WorkloadEntry,
+    VirtualService, WorkloadEntry,
 };
 use crate::kind::{Kind, converted};
 use crate::meta::Meta;

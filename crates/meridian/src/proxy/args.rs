@@ -100,9 +100,13 @@ pub(crate) struct ProxyArgs {
     #[arg(long, value_name = "LOCALITY", default_value = "")]
     pub(super) locality: String,
 
-    /// Ask for the mesh's names, to answer for them
+    /// Answer for the mesh's names on the address of --dns
     #[arg(long, env = "ISTIO_META_DNS_CAPTURE", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) dns_capture: bool,
+
+    /// Where questions for names are answered, over UDP and TCP; other names are asked for as /etc/resolv.conf says
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:15053")]
+    pub(super) dns: SocketAddr,
 
     /// How long open requests may take to end when the process stops, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]

@@ -12,6 +12,8 @@ use args::ProxyArgs;
 use credentials::Credentials;
 use meridian_discovery::client::{self, Phase, StateDir};
 use meridian_discovery::{Node, NodeType};
+use meridian_ir::name_table::SearchDomain;
+use meridian_proxy::dns_proxy::DnsOptions;
 use meridian_proxy::{Proxy, ProxyOptions};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -88,6 +90,11 @@ fn options(args: &ProxyArgs, node: &Node) -> ProxyOptions {
     options.admin = Some(args.admin());
     options.readiness = Some(args.readiness());
     options.metrics = Some(args.metrics());
+    options.dns = args.dns_capture.then(|| DnsOptions {
+        listen: args.dns,
+        search: SearchDomain::parse(node.domain()),
+        name_servers: None,
+    });
     options.access_log_file.clone_from(&args.access_log);
     options.drain_time = args.drain_time;
     options.metric_labels = metric_labels(node);
