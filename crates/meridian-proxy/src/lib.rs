@@ -54,6 +54,7 @@ pub mod inspect;
 pub mod listener;
 pub mod options;
 pub mod outcome;
+pub mod peer_metadata;
 pub mod pool;
 pub mod proxy_protocol;
 pub mod rbac;

@@ -34,6 +34,9 @@ pub struct ProxyOptions {
     /// How long a listener that went away lets its connections finish (Istio's `terminationDrainDuration`: 5 s for the
     /// proxy, 45 s for a listener).
     pub drain_time: Duration,
+    /// The proxy's id in the mesh, such as `sidecar~10.0.0.1~sleep.default~default.svc.cluster.local`; with it, and with
+    /// `metric_labels`, it tells proxies of the mesh who it is (`x-envoy-peer-metadata`). `None`: it tells nobody.
+    pub node_id: Option<String>,
     /// Labels that every Istio metric carries: `source_workload`, `source_workload_namespace`, `source_app`, ...
     pub metric_labels: Vec<(String, String)>,
     /// See [`ConfigDump`].
@@ -55,6 +58,7 @@ impl ProxyOptions {
             dns: None,
             access_log_file: None,
             drain_time: Duration::from_secs(45),
+            node_id: None,
             metric_labels: Vec::new(),
             config_dump: Arc::new(|config| serde_json::json!({ "version_info": config.version.to_string() })),
         }
@@ -85,6 +89,7 @@ impl fmt::Debug for ProxyOptions {
             .field("dns", &self.dns)
             .field("access_log_file", &self.access_log_file)
             .field("drain_time", &self.drain_time)
+            .field("node_id", &self.node_id)
             .field("metric_labels", &self.metric_labels)
             .finish_non_exhaustive()
     }

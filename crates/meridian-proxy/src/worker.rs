@@ -21,6 +21,7 @@ use crate::access_log::WorkerLogs;
 use crate::control::Shared;
 use crate::http1;
 use crate::listener::WorkerListener;
+use crate::peer_metadata::PeerMetadata;
 use crate::snapshot::RouteTable;
 use crate::stats::WorkerStats;
 use meridian_ir::Name;
@@ -45,6 +46,8 @@ pub struct Worker {
     pub buffers: Buffers,
     /// Memory for the requests of HTTP/2.
     pub memory: http1::Memory,
+    /// What it tells other proxies of itself.
+    pub(crate) peer: Option<PeerMetadata>,
     /// The value of `date`.
     pub date: RefCell<DateHeader>,
     wall_clock: Cell<(Instant, SystemTime)>,
@@ -77,6 +80,7 @@ impl Worker {
             next_connection: Cell::new(index as u64),
             buffers: Buffers::default(),
             memory: http1::Memory::default(),
+            peer: PeerMetadata::new(&shared.options),
             date: RefCell::default(),
             wall_clock: Cell::new((Instant::now(), SystemTime::now())),
             random: RefCell::new(fastrand::Rng::new()),

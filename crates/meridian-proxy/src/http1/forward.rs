@@ -398,6 +398,7 @@ impl Connection {
             self.request.head.fields_mut().remove_known(name);
             self.request.extra.remove_known(name);
             self.request.extra.add_number(name, u64::from(self.progress.attempts));
+            self.tell_peer();
         }
         let buf = self.client.input.message();
         let upgrade = self.upgrade.map(|protocol| protocol.of(buf));
@@ -407,6 +408,27 @@ impl Connection {
         if self.progress.timeline.upstream_tx_begin.is_none() && !self.upload.has_ended() {
             // Without a body the end is at hand: the clock is read once for both.
             self.progress.timeline.upstream_tx_begin = Some(self.elapsed());
+        }
+    }
+
+    /// Tells endpoints of the mesh who asks. Others learn nothing.
+    fn tell_peer(&mut self) {
+        let Some(own) = &self.worker.peer else { return };
+        let endpoint = self.progress.endpoint.as_ref();
+        let is_in_mesh = endpoint.is_some_and(|endpoint| endpoint.mesh_tls || endpoint.workload.is_some());
+        self.request.set_peer(is_in_mesh.then_some(own));
+    }
+
+    /// The same with responses: what the endpoint's proxy told is for this one only, and a client's proxy that has told
+    /// who it is learns the same of this side.
+    fn tell_peer_in_response(&mut self) {
+        let Some(own) = &self.worker.peer else { return };
+        let fields = self.response.head.fields_mut();
+        fields.remove_known(KnownHeader::XEnvoyPeerMetadataId);
+        fields.remove_known(KnownHeader::XEnvoyPeerMetadata);
+        if self.request.has_peer() {
+            self.response.extra.add(KnownHeader::XEnvoyPeerMetadataId, own.id.as_bytes());
+            self.response.extra.add(KnownHeader::XEnvoyPeerMetadata, own.metadata.as_bytes());
         }
     }
 
@@ -464,6 +486,7 @@ impl Connection {
             self.response.extra.add(KnownHeader::SetCookie, cookie.as_bytes());
         }
         self.finish_response_fields(routed);
+        self.tell_peer_in_response();
         let client = self.client_version();
         let is_stream = self.client.is_stream();
         let (from, to) = (self.response.head.framing(), self.response.framing_downstream(client, is_stream));

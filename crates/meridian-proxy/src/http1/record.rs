@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::response::framing_bytes;
 use crate::outcome::{Details, Ending, Flag, Flags, TransportFailure};
 use crate::pool::{Facts, Host};
-use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
+use crate::record::{Downstream, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
 use crate::worker::WorkerCluster;
 use meridian_http::Version;
 use meridian_ir::Name;
@@ -102,7 +102,7 @@ impl Connection {
             request_head_bytes: self.request.head_bytes as u64,
             response_head_bytes: self.response.head_bytes as u64,
             wire: self.wire_bytes(),
-            downstream: self.info.record(self.request.remote),
+            downstream: Downstream { workload: self.request.peer(), ..self.info.record(self.request.remote) },
             upstream: Upstream {
                 cluster: progress.cluster.as_ref().map(|cluster| &cluster.plan.cluster.name),
                 host: progress.host,

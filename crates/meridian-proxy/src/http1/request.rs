@@ -3,9 +3,11 @@
 use super::client_cert;
 use super::fields::{Extra, FieldsView, Wanted};
 use crate::listener::ConnectionInfo;
+use crate::peer_metadata::{KnownPeer, PeerMetadata};
 use crate::record::HeaderView;
 use meridian_http::path::{Canonical, Normalization, canonicalize};
 use meridian_http::{Field, FieldName, Framing, HeadError, KnownHeader, RequestHead, TargetForm, Version, write};
+use meridian_ir::endpoint::Workload;
 use meridian_ir::listener::Direction;
 use meridian_ir::{HttpConnectionManager, RequestView};
 use smallvec::SmallVec;
@@ -57,6 +59,9 @@ pub(super) struct Request {
     host_rewrite: Option<meridian_ir::Name>,
     /// The head was refused: nothing of it is shown or relied on, as in Envoy.
     is_refused: bool,
+    /// What the peer tells of itself, and whether it did so in this request.
+    peer: KnownPeer,
+    has_peer: bool,
     /// The client as trusted headers tell it.
     pub(super) remote: SocketAddr,
     /// Whether the client speaks TLS: to the gateway, or to a trusted proxy in front of it, as that one says.
@@ -77,6 +82,8 @@ impl Request {
             spare: Vec::new(),
             host_rewrite: None,
             is_refused: false,
+            peer: KnownPeer::default(),
+            has_peer: false,
             remote: info.remote,
             is_tls: info.tls.is_some(),
             started: Instant::now(),
@@ -95,6 +102,7 @@ impl Request {
         }
         self.host_rewrite = None;
         self.is_refused = false;
+        self.has_peer = false;
         self.remote = info.remote;
         self.is_tls = info.tls.is_some();
     }
@@ -185,7 +193,9 @@ impl Request {
         if info.direction == Direction::Inbound {
             // It was meant for the span of this proxy.
             fields.remove_known(KnownHeader::XEnvoyDecoratorOperation);
+            self.take_peer(buf, info);
         }
+        let fields = self.head.fields_mut();
         let is_set = |known| fields.has(known);
         let keeps_proto =
             is_set(KnownHeader::XForwardedProto) && (!manager.use_remote_address || manager.xff_num_trusted_hops > 0);
@@ -222,6 +232,43 @@ impl Request {
             self.head.fields_mut().remove_known(KnownHeader::XRequestId);
             let id = random();
             self.extra.add_with(KnownHeader::XRequestId, KnownHeader::XRequestId.name(), |out| write_uuid(id, out));
+        }
+    }
+
+    /// Takes out what the peer tells of itself: it is for this proxy, and not for the workload. It is believed from whoever
+    /// has shown a certificate of the mesh.
+    fn take_peer(&mut self, buf: &[u8], info: &ConnectionInfo) {
+        let fields = self.head.fields_mut();
+        if let Some(value) = fields.get(KnownHeader::XEnvoyPeerMetadata, buf) {
+            let peer = info.tls.as_ref().and_then(|tls| tls.peer.as_ref());
+            if peer.is_some_and(|peer| peer.is_validated) {
+                self.has_peer = true;
+                self.peer.read(value);
+            }
+            fields.remove_known(KnownHeader::XEnvoyPeerMetadata);
+        }
+        fields.remove_known(KnownHeader::XEnvoyPeerMetadataId);
+    }
+
+    /// The client's workload, as it told in this request.
+    pub(super) fn peer(&self) -> Option<&Workload> {
+        self.peer.workload().filter(|_| self.has_peer)
+    }
+
+    /// Whether the client has told who it is, so that it wants to know the same of this side.
+    pub(super) fn has_peer(&self) -> bool {
+        self.has_peer
+    }
+
+    /// Tells the endpoint who sends this, or takes out what somebody else told.
+    pub(super) fn set_peer(&mut self, own: Option<&PeerMetadata>) {
+        for name in [KnownHeader::XEnvoyPeerMetadataId, KnownHeader::XEnvoyPeerMetadata] {
+            self.head.fields_mut().remove_known(name);
+            self.extra.remove_known(name);
+        }
+        if let Some(own) = own {
+            self.extra.add(KnownHeader::XEnvoyPeerMetadataId, own.id.as_bytes());
+            self.extra.add(KnownHeader::XEnvoyPeerMetadata, own.metadata.as_bytes());
         }
     }
 

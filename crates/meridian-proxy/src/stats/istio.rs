@@ -51,6 +51,11 @@ impl<'r> SeriesKey<Parties<'r>> {
         Self { protocol: RequestProtocol::Tcp, response_code: 0, flags, grpc_status: None, parties }
     }
 
+    /// The same without the other sides, of which there are too many.
+    pub(super) fn without_peers(&self) -> Self {
+        Self { parties: self.parties.without_peers(), ..*self }
+    }
+
     /// Whether `known` is the same.
     pub(super) fn is(&self, known: &SeriesKey) -> bool {
         self.response_code == known.response_code

@@ -68,6 +68,11 @@ impl<'r> Parties<'r> {
         }
     }
 
+    /// Without what the other side tells of itself.
+    pub(super) const fn without_peers(self) -> Self {
+        Self { source: None, destination: None, source_principal: None, destination_principal: None, ..self }
+    }
+
     /// Source and destination; `own` are the labels that the proxy was started with.
     pub(super) fn sides<'s>(&'s self, own: &'s [(String, String)]) -> (Side<'s>, Side<'s>) {
         let is_inbound = self.direction == Direction::Inbound;

@@ -128,6 +128,9 @@ impl WorkerStats {
     }
 }
 
+/// With how many peers, statuses and flags the series of one destination are told apart.
+const MAX_SERIES: usize = 512;
+
 /// The series of one destination that one worker has counted; a handful.
 #[derive(Debug, Default)]
 struct Series(RefCell<Vec<Arc<RequestSeries>>>);
@@ -141,7 +144,15 @@ impl Series {
             known.record(record, millis);
             return;
         }
-        let new = add(key.to_known());
+        if series.len() >= MAX_SERIES {
+            // Somebody changes who they are all the time: who they are is not told any more.
+            let key = key.without_peers();
+            if let Some(known) = series.iter().find(|known| key.is(&known.key)) {
+                known.record(record, millis);
+                return;
+            }
+        }
+        let new = add(if series.len() >= MAX_SERIES { key.without_peers() } else { key }.to_known());
         new.record(record, millis);
         series.push(new);
     }

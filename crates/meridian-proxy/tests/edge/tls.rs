@@ -5,6 +5,7 @@ mod downstream;
 mod files;
 mod lab;
 mod many;
+mod mesh;
 mod pki;
 mod sessions;
 mod upstream;

@@ -98,6 +98,7 @@ fn options(args: &ProxyArgs, node: &Node) -> ProxyOptions {
     options.access_log_file.clone_from(&args.access_log);
     options.drain_time = args.drain_time;
     options.metric_labels = metric_labels(node);
+    options.node_id = Some(node.id.clone());
     options.config_dump = Arc::new(meridian_xds::config_dump);
     options
 }
