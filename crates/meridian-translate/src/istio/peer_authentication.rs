@@ -134,10 +134,12 @@ impl PeerAuthentications {
         };
         let own = labels(object);
         let older = self.in_namespace(&key.namespace).take_while(|older| older.meta.name != object.meta.name);
-        let rival = older.into_iter().find(|older| labels(older) == own);
+        // What an older one selects with fewer labels, it selects too.
+        let covers = |older: &StringMap| older.is_empty() == own.is_empty() && selects(older, &own);
+        let rival = older.into_iter().find(|older| covers(&labels(older)));
         let conflict = rival.map(|rival| {
             let scope = match (own.is_empty(), *key.namespace == *root_namespace) {
-                (false, _) => "the same workloads",
+                (false, _) => "all of these workloads",
                 (true, true) => "the mesh",
                 (true, false) => "the namespace",
             };

@@ -102,6 +102,7 @@ fn set(mesh: &mut MeshConfig, name: &str, value: &Value, problems: &mut Problems
         "trustDomainAliases" => trust_domain_aliases(mesh, value, problems),
         "trustDomain" => mesh.trust_domain = trust_domain(text(value)?)?,
         "inboundTrafficPolicy" => mesh.inbound_to_localhost = inbound_to_localhost(value)?,
+        "trustDomainAliases" => mesh.trust_domain_aliases = trust_domains(value)?,
         "meshMTLS" => mesh_mtls(mesh, value, problems),
         "h2UpgradePolicy" => mesh.h2_upgrade = h2_upgrade(value)?,
         "tcpKeepalive" => mesh.tcp_keepalive = Some(typed(value)?),
@@ -189,6 +190,11 @@ fn inbound_to_localhost(value: &Value) -> Result<bool, String> {
         Some("LOCALHOST") => Ok(true),
         Some(other) => Err(format!("mode: found {other:?}, allowed: PASSTHROUGH, LOCALHOST")),
     }
+}
+
+fn trust_domains(value: &Value) -> Result<Vec<Name>, String> {
+    let list = value.as_array().ok_or_else(|| format!("found {value}, allowed: a list of trust domains"))?;
+    list.iter().map(|domain| trust_domain(text(domain)?)).collect()
 }
 
 fn mesh_mtls(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {
@@ -503,6 +509,29 @@ mod tests {
             assert!(problems.iter().any(|problem| problem.starts_with(expected)), "{expected}: {problems:?}");
         }
         assert_eq!(problems.len(), 10, "{problems:?}");
+    }
+
+    #[test]
+    fn mutual_tls_of_the_mesh_is_configured() {
+        let (mesh, problems) = read(&json!({
+            "trustDomainAliases": ["old.example", "older.example"],
+            "meshMTLS": {"minProtocolVersion": "TLSV1_3"},
+            "inboundTrafficPolicy": {"mode": "LOCALHOST"},
+        }));
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(mesh.trust_domain_aliases, ["old.example".into(), "older.example".into()]);
+        assert!(mesh.mesh_mtls_min_version == TlsVersion::Tls13 && mesh.inbound_to_localhost);
+        for (document, expected) in [
+            (json!({"trustDomainAliases": ["Not One"]}), "trustDomainAliases: found \"Not One\", allowed: lowercase"),
+            (json!({"trustDomainAliases": "a"}), "trustDomainAliases: found \"a\", allowed: a list"),
+            (json!({"meshMTLS": {"minProtocolVersion": "TLSV1_1"}}), "meshMTLS.minProtocolVersion: found \"TLSV1_1\""),
+            (json!({"meshMTLS": {"ecdhCurves": []}}), "meshMTLS.ecdhCurves: not supported yet"),
+            (json!({"inboundTrafficPolicy": {"mode": "X"}}), "inboundTrafficPolicy: mode: found \"X\", allowed: PASS"),
+        ] {
+            let (mesh, problems) = read(&document);
+            assert!(problems.len() == 1 && problems[0].starts_with(expected), "{problems:?}");
+            assert_eq!(mesh, MeshConfig::default());
+        }
     }
 
     #[test]

@@ -47,7 +47,8 @@ pub(crate) enum Described<'r> {
     Address(&'r Name),
 }
 
-/// One workload.
+/// One workload. What objects say of it goes before what a sidecar says that is connected for its address: who may write
+/// objects is the cluster's to decide.
 pub(crate) struct Known<'r> {
     described: Described<'r>,
     /// The sidecar that is beside it.
@@ -62,31 +63,30 @@ impl<'r> Known<'r> {
     }
 
     fn namespace(&self) -> &'r Name {
-        match (self.sidecar, self.described) {
-            (Some(node), _) => &node.namespace,
-            (None, Described::Pod(pod)) => &pod.meta.namespace,
-            (None, Described::Entry(_, _, namespace) | Described::Address(namespace)) => namespace,
+        match (self.described, self.sidecar) {
+            (Described::Pod(pod), _) => &pod.meta.namespace,
+            (Described::Entry(_, _, namespace), _) => namespace,
+            (Described::Address(_), Some(node)) => &node.namespace,
+            (Described::Address(namespace), None) => namespace,
         }
     }
 
     fn labels(&self) -> Option<&'r StringMap> {
-        match (self.sidecar, self.described) {
-            (_, Described::Pod(pod)) => Some(&pod.meta.labels),
-            (_, Described::Entry(entry, ..)) => Some(&entry.labels),
-            (Some(node), Described::Address(_)) => Some(&node.labels),
-            (None, Described::Address(_)) => None,
+        match self.described {
+            Described::Pod(pod) => Some(&pod.meta.labels),
+            Described::Entry(entry, ..) => Some(&entry.labels),
+            Described::Address(_) => self.sidecar.map(|node| &node.labels),
         }
     }
 
     fn account(&self) -> Option<&'r str> {
-        let account = match (self.sidecar, self.described) {
-            (Some(node), _) => &*node.service_account,
-            (None, Described::Pod(pod)) if pod.spec.service_account_name.is_empty() => "default",
-            (None, Described::Pod(pod)) => &pod.spec.service_account_name,
-            (None, Described::Entry(entry, ..)) => &entry.service_account,
-            (None, Described::Address(_)) => "",
-        };
-        Some(account).filter(|account| !account.is_empty())
+        let connected = || self.sidecar.map(|node| &*node.service_account);
+        match self.described {
+            Described::Pod(pod) if pod.spec.service_account_name.is_empty() => Some("default"),
+            Described::Pod(pod) => Some(&pod.spec.service_account_name),
+            Described::Entry(entry, ..) if !entry.service_account.is_empty() => Some(&entry.service_account),
+            Described::Entry(..) | Described::Address(_) => connected(),
+        }
     }
 
     /// Its identities in the mesh, one for each of the mesh's trust domains.
@@ -102,14 +102,9 @@ impl<'r> Known<'r> {
     /// Whether mutual TLS of the mesh is spoken on its port: a sidecar is there, and no PeerAuthentication switched it
     /// off.
     pub(crate) fn has_mesh_tls(&self, resources: &Resources, mesh: &MeshConfig, port: u16) -> bool {
-        self.has_sidecar() && {
-            let labels = match self.sidecar {
-                Some(node) => Some(&node.labels),
-                None => self.labels(),
-            };
-            let objects = &resources.peer_authentications;
-            objects.mode(&mesh.root_namespace, self.namespace(), labels, port) != Mode::Disable
-        }
+        let policies = &resources.peer_authentications;
+        let mode = || policies.mode(&mesh.root_namespace, self.namespace(), self.labels(), port);
+        self.has_sidecar() && mode() != Mode::Disable
     }
 
     fn has_sidecar(&self) -> bool {
