@@ -38,7 +38,7 @@ mod retry_on;
 pub mod route;
 pub mod route_config;
 pub mod route_index;
-pub mod route_match;
+mod route_match;
 pub mod secret;
 pub mod string_match;
 pub mod tcp;

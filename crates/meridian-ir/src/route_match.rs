@@ -89,7 +89,7 @@ const JOINED: [&str; 35] = [
 ];
 
 /// Whether repeated headers of this name count as one value, joined with commas.
-pub fn is_joined(name: &str) -> bool {
+pub(crate) fn is_joined(name: &str) -> bool {
     JOINED.binary_search(&name).is_ok()
 }
 

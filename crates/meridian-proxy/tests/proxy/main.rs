@@ -1,5 +1,6 @@
 //! The proxy as a whole, over real sockets.
 
+mod access;
 mod allocations;
 mod balancing;
 mod captured;

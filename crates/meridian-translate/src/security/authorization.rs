@@ -122,10 +122,10 @@ fn filter(mesh: &MeshConfig, policies: &[&Object<AuthorizationPolicy>], action: 
         is_any.then(|| Rules::new(effect, made))
     };
     let (enforced, shadow) = (rules(false), rules(true));
+    // As in Istio, also where there is nothing to count.
     let shadow_prefix = match (&shadow, action) {
-        (None, _) => "",
-        (Some(_), Action::Allow) => "istio_dry_run_allow_",
-        (Some(_), _) => "istio_dry_run_deny_",
+        (Some(_), Action::Deny) => "istio_dry_run_deny_",
+        _ => "istio_dry_run_allow_",
     };
     Some(Rbac {
         rules: enforced,

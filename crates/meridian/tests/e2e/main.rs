@@ -1,6 +1,7 @@
 //! The real program, run as a user runs it: kubectl and curl's view of `meridian up`.
 #![allow(clippy::unwrap_used)]
 
+mod authorization;
 mod bad_input;
 mod certificates;
 mod churn;

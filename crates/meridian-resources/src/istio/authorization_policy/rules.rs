@@ -76,8 +76,8 @@ pub(crate) fn check_target(findings: &mut Findings, path: &Path<'_>, target: &Po
         let edge = |c: char| c.is_ascii_alphanumeric();
         text.starts_with(edge) && text.ends_with(edge) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    let lowercase = !target.group.bytes().any(|byte| byte.is_ascii_uppercase());
-    if !target.group.is_empty() && !(lowercase && target.group.split('.').all(label)) {
+    let is_group = |group: &str| !group.bytes().any(|byte| byte.is_ascii_uppercase()) && group.split('.').all(label);
+    if !target.group.is_empty() && !is_group(&target.group) {
         findings.invalid(&path.field("group"), target.group.as_str(), "is not the name of an API group");
     }
     if !(label(&target.kind) && target.kind.starts_with(|c: char| c.is_ascii_alphabetic())) {

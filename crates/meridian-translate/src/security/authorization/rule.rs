@@ -4,7 +4,7 @@ use super::text::{self, Unusable};
 use super::trust_domain;
 use crate::mesh::MeshConfig;
 use meridian_ir::rbac::{MetadataMatch, Permission, Principal, ValueMatch};
-use meridian_ir::{Name, PortMatch, route_match};
+use meridian_ir::{Name, PortMatch};
 use meridian_resources::istio::authorization_policy::{Condition, Operation, Rule, SourceMatch, values};
 
 /// The filter that checks tokens, where it notes them.
@@ -259,7 +259,7 @@ impl Maker<'_> {
     fn header(&self, name: &str, value: &str, wide: bool) -> Result<Principal, Unusable> {
         self.of_request()?;
         let as_written = Principal::Header(text::header(name, value)?);
-        if !wide || value == "*" || !route_match::is_joined(&name.to_ascii_lowercase()) {
+        if !wide || value == "*" {
             return Ok(as_written);
         }
         Ok(Principal::Or(vec![as_written, Principal::Header(text::header_element(name, value)?)]))

@@ -295,6 +295,9 @@ fn what_is_written_in_another_way_is_denied_all_the_same() {
         assert!(!passes(&header, &Seen::get("h", "/").header("user-agent", value)), "{value}");
     }
     assert!(passes(&header, &Seen::get("h", "/").header("user-agent", "badger")));
+    let role = policy("DENY", "[{when: [{key: 'request.headers[x-role]', values: [intruder]}]}]");
+    assert!(!passes(&role, &Seen::get("h", "/").header("x-role", "guest").header("x-role", "intruder")));
+    assert!(!passes(&role, &Seen::get("h", "/").header("x-role", "guest, intruder")));
     let sni = policy("DENY", "[{when: [{key: connection.sni, values: [a.example.com]}]}]");
     for name in ["a.example.com", "A.example.com", "a.example.com."] {
         assert!(!passes(&sni, &Seen { server_name: name.into(), ..Seen::tcp(443) }), "{name}");

@@ -42,7 +42,8 @@ pub(super) fn header(name: &str, value: &str) -> Result<route::HeaderMatch, Unus
     Ok(route::HeaderMatch { name: name.to_ascii_lowercase().into(), value, invert: false })
 }
 
-/// A condition that one element of a header's value fulfils, where Envoy joins what is repeated to one value.
+/// A condition that one element of a header's value fulfils: a list in one line means the same as several lines
+/// (RFC 9110 section 5.3).
 pub(super) fn header_element(name: &str, value: &str) -> Result<route::HeaderMatch, Unusable> {
     let element = match (value.strip_prefix('*'), value.strip_suffix('*')) {
         (Some(suffix), _) => format!("[^,]*{}", quoted(suffix)),
