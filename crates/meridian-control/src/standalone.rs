@@ -18,6 +18,21 @@ pub const ADMIN_ANNOTATION: &str = "meridian.dev/admin-address";
 /// The annotation of a gateway's Pod that says where the control plane that drives it tells how far the gateway is.
 pub const CONTROL_PLANE_ANNOTATION: &str = "meridian.dev/control-plane-address";
 
+/// The ConfigMap in `istio-system` that says where the control plane's debug endpoint is (key `debugAddress`).
+pub const CONTROL_PLANE_MAP: &str = "meridian";
+
+/// Says where the control plane's debug endpoint is.
+///
+/// # Errors
+/// The store cannot be written.
+pub async fn announce(api: &Api, debug: SocketAddr) -> Result<(), ApiError> {
+    let map = json!({
+        "metadata": {"name": CONTROL_PLANE_MAP, "namespace": NAMESPACE},
+        "data": {"debugAddress": debug.to_string()},
+    });
+    replace(api, "", "ConfigMap", map).await
+}
+
 /// A gateway that runs in this process.
 #[derive(Debug, Clone)]
 pub struct Gateway {

@@ -11,6 +11,10 @@ pub enum Kind {
     Endpoints,
     /// LDS
     Listener,
+    /// VHDS: the virtual hosts of route configurations, under names `ROUTES/HOST`, for clients that ask for all of them
+    /// (`*`). Such clients get route configurations without virtual hosts, so that a change to one service of a
+    /// thousand does not send the routes of all.
+    VirtualHost,
     /// RDS
     Route,
     /// SDS
@@ -22,7 +26,8 @@ pub enum Kind {
 impl Kind {
     /// All, in the order in which they are sent: nothing refers to what comes after it, but for secrets and routes,
     /// which a proxy waits for.
-    pub const ALL: [Kind; 6] = [Kind::Cluster, Kind::Endpoints, Kind::Listener, Kind::Route, Kind::Secret, Kind::Names];
+    pub const ALL: [Kind; 7] =
+        [Kind::Cluster, Kind::Endpoints, Kind::Listener, Kind::VirtualHost, Kind::Route, Kind::Secret, Kind::Names];
 
     /// The name of the type.
     #[must_use]
@@ -31,6 +36,7 @@ impl Kind {
             Kind::Cluster => type_url::CLUSTER,
             Kind::Endpoints => type_url::CLUSTER_LOAD_ASSIGNMENT,
             Kind::Listener => type_url::LISTENER,
+            Kind::VirtualHost => type_url::VIRTUAL_HOST,
             Kind::Route => type_url::ROUTE_CONFIGURATION,
             Kind::Secret => type_url::SECRET,
             Kind::Names => type_url::NAME_TABLE,
@@ -50,6 +56,7 @@ impl Kind {
             Kind::Cluster => "CDS",
             Kind::Endpoints => "EDS",
             Kind::Listener => "LDS",
+            Kind::VirtualHost => "VHDS",
             Kind::Route => "RDS",
             Kind::Secret => "SDS",
             Kind::Names => "NDS",
@@ -61,11 +68,17 @@ impl Kind {
     pub fn is_wildcard(self) -> bool {
         matches!(self, Kind::Cluster | Kind::Listener | Kind::Names)
     }
+
+    /// Whether our own proxies ask for all resources of the type.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self.is_wildcard() || self == Kind::VirtualHost
+    }
 }
 
 /// One value for each type.
 #[derive(Debug, Clone, Default)]
-pub struct PerKind<T>([T; 6]);
+pub struct PerKind<T>([T; 7]);
 
 impl<T> std::ops::Index<Kind> for PerKind<T> {
     type Output = T;

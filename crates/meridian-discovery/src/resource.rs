@@ -4,7 +4,7 @@ use crate::Kind;
 use bytes::Bytes;
 use meridian_ir::cluster::Discovery;
 use meridian_ir::name_table::Names;
-use meridian_ir::{Cluster, Endpoints, Name, Origin, ProxyConfig};
+use meridian_ir::{Cluster, Endpoints, Name, Origin, ProxyConfig, RouteConfig, VirtualHost};
 use meridian_xds::wire::WireError;
 use meridian_xds::{cluster, listener, load_assignment, name_table, route_configuration, secret, wire};
 use serde_json::Value;
@@ -45,8 +45,8 @@ pub(crate) struct Changes {
 /// Compares two configurations by what they share; nothing is looked into.
 pub(crate) fn changes(kind: Kind, old: &ProxyConfig, new: &ProxyConfig) -> Changes {
     let mut changes = Changes {
-        updated: names(kind, new).filter(|name| !is_shared(kind, name, old, new)).cloned().collect(),
-        removed: names(kind, old).filter(|name| !exists(kind, name, new)).cloned().collect(),
+        updated: names(kind, new, Some(old)).filter(|name| !is_shared(kind, name, old, new)).collect(),
+        removed: names(kind, old, Some(new)).filter(|name| !exists(kind, name, new)).collect(),
     };
     changes.updated.sort_unstable();
     changes.updated.dedup();
@@ -55,18 +55,32 @@ pub(crate) fn changes(kind: Kind, old: &ProxyConfig, new: &ProxyConfig) -> Chang
     changes
 }
 
-/// The names of all resources of a type.
-pub(crate) fn names(kind: Kind, config: &ProxyConfig) -> Box<dyn Iterator<Item = &Name> + '_> {
+/// The names of all resources of a type; without virtual hosts of route configurations that are the same in `other`.
+pub(crate) fn names<'c>(
+    kind: Kind,
+    config: &'c ProxyConfig,
+    other: Option<&'c ProxyConfig>,
+) -> Box<dyn Iterator<Item = Name> + 'c> {
     match kind {
-        Kind::Cluster => Box::new(config.clusters.keys()),
+        Kind::Cluster => Box::new(config.clusters.keys().cloned()),
         Kind::Endpoints => {
             let own = config.clusters.iter().filter(|(_, cluster)| cluster.discovery == Discovery::Eds);
-            Box::new(own.map(|(name, _)| name))
+            Box::new(own.map(|(name, _)| name.clone()))
         }
-        Kind::Listener => Box::new(config.listeners.keys()),
-        Kind::Route => Box::new(config.routes.keys()),
-        Kind::Secret => Box::new(config.secrets.keys().chain(config.authorities.keys())),
-        Kind::Names => Box::new(config.names.keys()),
+        Kind::Listener => Box::new(config.listeners.keys().cloned()),
+        Kind::VirtualHost => {
+            let is_other = move |(name, table): &(&'c Name, &'c Arc<RouteConfig>)| {
+                let other = other.and_then(|other| other.routes.get(*name));
+                other.is_none_or(|other| !Arc::ptr_eq(table, other))
+            };
+            let tables = config.routes.iter().filter(is_other);
+            Box::new(tables.flat_map(|(table, routes)| {
+                routes.virtual_hosts.iter().map(move |host| format!("{table}/{}", host.name).into())
+            }))
+        }
+        Kind::Route => Box::new(config.routes.keys().cloned()),
+        Kind::Secret => Box::new(config.secrets.keys().chain(config.authorities.keys()).cloned()),
+        Kind::Names => Box::new(config.names.keys().cloned()),
     }
 }
 
@@ -76,6 +90,7 @@ pub(crate) fn exists(kind: Kind, name: &str, config: &ProxyConfig) -> bool {
         Kind::Cluster => config.clusters.contains_key(name),
         Kind::Endpoints => config.clusters.get(name).is_some_and(|cluster| cluster.discovery == Discovery::Eds),
         Kind::Listener => config.listeners.contains_key(name),
+        Kind::VirtualHost => virtual_host(name, config).is_some(),
         Kind::Route => config.routes.contains_key(name),
         Kind::Secret => config.secrets.contains_key(name) || config.authorities.contains_key(name),
         Kind::Names => config.names.contains_key(name),
@@ -98,6 +113,7 @@ fn is_shared(kind: Kind, name: &str, old: &ProxyConfig, new: &ProxyConfig) -> bo
         }
         Kind::Endpoints => exists(kind, name, old) && endpoints(),
         Kind::Listener => both(old.listeners.get(name), new.listeners.get(name)),
+        Kind::VirtualHost => both(virtual_host(name, old), virtual_host(name, new)),
         Kind::Route => both(old.routes.get(name), new.routes.get(name)),
         Kind::Secret => {
             both(old.secrets.get(name), new.secrets.get(name))
@@ -120,6 +136,7 @@ fn json(kind: Kind, name: &str, config: &ProxyConfig) -> Option<Value> {
             load_assignment::load_assignment(name, endpoints.map_or(&none, |endpoints| &**endpoints))
         }
         Kind::Listener => listener::listener(config.listeners.get(name)?),
+        Kind::VirtualHost => route_configuration::virtual_host(virtual_host(name, config)?),
         Kind::Route => route_configuration::route_configuration(config.routes.get(name)?),
         Kind::Secret => match (config.secrets.get(name), config.authorities.get(name)) {
             (Some(certificate), _) => secret::secret(certificate),
@@ -128,6 +145,25 @@ fn json(kind: Kind, name: &str, config: &ProxyConfig) -> Option<Value> {
         },
         Kind::Names => name_table::name_table(&Names::from([(name.into(), config.names.get(name)?.clone())])),
     })
+}
+
+/// The virtual host `ROUTES/HOST`.
+fn virtual_host<'c>(name: &str, config: &'c ProxyConfig) -> Option<&'c Arc<VirtualHost>> {
+    let (table, host) = name.split_once('/')?;
+    let hosts = &config.routes.get(table)?.virtual_hosts;
+    // Most tables are sorted.
+    let sorted = hosts.binary_search_by(|one| (*one.name).cmp(host)).ok().and_then(|position| hosts.get(position));
+    sorted.or_else(|| hosts.iter().find(|one| *one.name == *host))
+}
+
+/// A route configuration as bytes, whose virtual hosts are resources of their own; `None`: there is none of that name.
+///
+/// # Errors
+/// See [`encode`].
+pub(crate) fn encode_without_hosts(name: &str, config: &ProxyConfig) -> Option<Result<Bytes, WireError>> {
+    let mut value = route_configuration::without_virtual_hosts(config.routes.get(name)?);
+    value["@type"] = Kind::Route.type_url().into();
+    Some(wire::encode(&value))
 }
 
 /// A resource as bytes; `None`: there is none of that name.
@@ -150,6 +186,10 @@ pub(crate) fn origins(kind: Kind, name: &str, config: &ProxyConfig) -> Vec<Origi
             let chains = listener.chains.iter().chain(&listener.default_chain);
             listener.origins.iter().chain(chains.filter_map(|chain| chain.origin.as_ref())).cloned().collect()
         }),
+        Kind::VirtualHost => {
+            let routes = virtual_host(name, config).into_iter().flat_map(|host| &host.routes);
+            routes.filter_map(|route| route.origin.clone()).collect()
+        }
         Kind::Route => config.routes.get(name).map_or_else(Vec::new, |routes| {
             let routes = routes.virtual_hosts.iter().flat_map(|host| &host.routes);
             routes.filter_map(|route| route.origin.clone()).collect()

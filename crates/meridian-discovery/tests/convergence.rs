@@ -10,7 +10,7 @@ use meridian_ir::cluster::Discovery;
 use meridian_ir::endpoint::Address;
 use meridian_ir::filter_chain::Filters;
 use meridian_ir::http::RouteSource;
-use meridian_ir::tls::DownstreamTls;
+use meridian_ir::tls::{ClientAuth, DownstreamTls, TlsVersion};
 use meridian_ir::{
     ChainMatch, Cluster, Endpoint, Endpoints, FilterChain, HttpConnectionManager, Listener, Name, ProxyConfig,
     RouteConfig, Secret, VirtualHost,
@@ -53,7 +53,14 @@ fn listener(index: usize, state: u16) -> Listener {
     };
     let tls = (state == 3).then(|| {
         let certificates = vec![format!("kubernetes://secret-{index}").into()];
-        Arc::new(DownstreamTls { certificates, ..DownstreamTls::default() })
+        Arc::new(DownstreamTls {
+            certificates,
+            client_auth: ClientAuth::None,
+            alpn: vec!["h2".into(), "http/1.1".into()],
+            min_version: TlsVersion::Tls12,
+            max_version: TlsVersion::Tls13,
+            cipher_suites: Vec::new(),
+        })
     });
     let chain = FilterChain {
         name: Name::from(""),
@@ -254,6 +261,14 @@ fn a_change_to_one_of_a_thousand_services_is_small() {
         before.endpoints.insert(one.name.clone(), Arc::new(endpoints(index, 1)));
         before.clusters.insert(one.name.clone(), Arc::new(one));
     }
+    let host = |index: usize, require_tls: bool| {
+        let name: Name = format!("service-{index:03}.example.com:80").into();
+        let domains = vec![format!("service-{index:03}.example.com").into()];
+        Arc::new(VirtualHost { name, domains, routes: Vec::new(), require_tls })
+    };
+    let table = RouteConfig::new("http.0", (0..1000).map(|index| host(index, false)).collect());
+    before.routes.insert(table.name.clone(), Arc::new(table));
+    before.listeners.insert("0.0.0.0_0".into(), Arc::new(listener(0, 1)));
     let mut pair = Pair::connect(Arc::new(before.clone()), Machine::new(None), Arc::default());
     let bytes = |pair: &Pair| pair.sent.iter().map(Message::encoded_len).sum::<usize>();
     let whole = bytes(&pair);
@@ -263,6 +278,10 @@ fn a_change_to_one_of_a_thousand_services_is_small() {
     let changed = Cluster { max_requests_per_connection: 1, ..(*after.clusters[&name]).clone() };
     after.clusters.insert(name.clone(), Arc::new(changed));
     after.endpoints.insert(name, Arc::new(endpoints(7, 7)));
+    let mut hosts = after.routes["http.0"].virtual_hosts.clone();
+    hosts[500] = host(500, true);
+    let table = after.routes["http.0"].with_virtual_hosts(hosts);
+    after.routes.insert("http.0".into(), Arc::new(table));
     pair.change(Arc::new(after.clone()));
     assert_eq!(effect(&pair.running), effect(&after));
     let small = bytes(&pair);

@@ -1,6 +1,6 @@
 //! `envoy.config.route.v3.RouteConfiguration` and `VirtualHost`
 
-use crate::message::Message;
+use crate::message::{Message, ads};
 use crate::read::{Node, Read, ReadError, label, resource};
 use crate::route::{self, route};
 use meridian_ir::{RouteConfig, VirtualHost};
@@ -19,6 +19,22 @@ pub fn route_configuration(config: &RouteConfig) -> Value {
         .with("maxDirectResponseBodySizeBytes", MAX_DIRECT_RESPONSE_BODY_SIZE)
         .with("ignorePortInHostMatching", true)
         .into()
+}
+
+/// The same without its virtual hosts, which come by themselves (VHDS).
+pub fn without_virtual_hosts(config: &RouteConfig) -> Value {
+    let mut value = route_configuration(&RouteConfig::new(config.name.clone(), Vec::new()));
+    value["vhds"] = vhds();
+    value
+}
+
+/// Whether the virtual hosts of a message come by themselves.
+pub fn has_virtual_hosts_elsewhere(value: &Value) -> bool {
+    value.get("vhds").is_some()
+}
+
+fn vhds() -> Value {
+    json!({"configSource": Value::from(ads())})
 }
 
 /// One virtual host.
@@ -44,6 +60,7 @@ pub fn read(value: &Value) -> Result<Read<RouteConfig>, ReadError> {
 pub(crate) fn read_node(node: &Node<'_>) -> Result<RouteConfig, ReadError> {
     node.message(|fields| {
         fields.known("validateClusters", &json!(false));
+        fields.known("vhds", &vhds());
         fields.known("maxDirectResponseBodySizeBytes", &json!(MAX_DIRECT_RESPONSE_BODY_SIZE));
         let hosts = fields.each("virtualHosts", |host| read_virtual_host(host).map(Arc::new))?;
         // Ports are always ignored, which nobody notices where every host matches.
@@ -54,6 +71,14 @@ pub(crate) fn read_node(node: &Node<'_>) -> Result<RouteConfig, ReadError> {
         }
         Ok(RouteConfig::new(fields.name("name")?, hosts))
     })
+}
+
+/// Reads one virtual host.
+///
+/// # Errors
+/// See [`crate::read`].
+pub fn read_host(value: &Value) -> Result<Read<VirtualHost>, ReadError> {
+    resource(value, &label("virtual host", value), read_virtual_host)
 }
 
 fn read_virtual_host(node: &Node<'_>) -> Result<VirtualHost, ReadError> {

@@ -4,6 +4,8 @@
 pub const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 /// `envoy.config.route.v3.RouteConfiguration`
 pub const ROUTE_CONFIGURATION: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+/// `envoy.config.route.v3.VirtualHost`
+pub const VIRTUAL_HOST: &str = "type.googleapis.com/envoy.config.route.v3.VirtualHost";
 /// `envoy.config.cluster.v3.Cluster`
 pub const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 /// `envoy.config.endpoint.v3.ClusterLoadAssignment`

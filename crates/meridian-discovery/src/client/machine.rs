@@ -6,7 +6,7 @@ use crate::message::{Any, DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resourc
 use bytes::Bytes;
 use meridian_ir::cluster::Discovery;
 use meridian_ir::tls::{FILE_AUTHORITY, FILE_CERTIFICATE, MESH_AUTHORITY, WORKLOAD_CERTIFICATE};
-use meridian_ir::{Authority, Name, ProxyConfig, Secret};
+use meridian_ir::{Authority, Name, ProxyConfig, RouteConfig, Secret, VirtualHost};
 use meridian_xds::read::{ReadError, Unsupported};
 use meridian_xds::secret::SecretKind;
 use meridian_xds::{cluster, listener, load_assignment, name_table, references, route_configuration, secret, wire};
@@ -16,6 +16,9 @@ use std::sync::Arc;
 
 /// Code of a rejection (gRPC's INVALID_ARGUMENT), as Envoy gives it.
 const INVALID: i32 = 3;
+
+/// Asks for a whole type.
+const WILDCARD: &str = "*";
 
 /// Who the proxy is in the mesh: what it does not ask the control plane for.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +52,12 @@ pub struct Machine {
     kinds: PerKind<OfKind>,
     /// What the resources say; parts that did not change are shared with what was handed out before.
     draft: ProxyConfig,
+    /// Virtual hosts that have come by themselves, by route configuration.
+    hosts: BTreeMap<Name, BTreeMap<Name, Arc<VirtualHost>>>,
+    /// Route configurations that are made of these.
+    split: BTreeSet<Name>,
+    /// Those of them that are to be made again.
+    unmade: BTreeSet<Name>,
     own: Option<Own>,
     /// The draft differs from what was handed out last.
     is_dirty: bool,
@@ -120,13 +129,17 @@ impl Machine {
             let own = &mut self.kinds[kind];
             // The control plane may know better now.
             own.absent.clear();
-            if !kind.is_wildcard() && own.wanted.is_empty() {
+            if !kind.is_whole() && own.wanted.is_empty() {
                 continue;
+            }
+            let mut names: Vec<String> = own.wanted.iter().map(ToString::to_string).collect();
+            if kind.is_whole() && !kind.is_wildcard() {
+                names.push(WILDCARD.to_owned());
             }
             let versions = own.held.iter().map(|(name, held)| (name.to_string(), held.version.clone()));
             requests.push(DeltaDiscoveryRequest {
                 type_url: kind.type_url().to_owned(),
-                resource_names_subscribe: own.wanted.iter().map(ToString::to_string).collect(),
+                resource_names_subscribe: names,
                 initial_resource_versions: versions.collect(),
                 ..DeltaDiscoveryRequest::default()
             });
@@ -201,7 +214,9 @@ impl Machine {
     /// Whether something is missing that was asked for.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.has_begun() && Kind::ALL.iter().any(|kind| self.kinds[*kind].is_waiting())
+        // Nobody but who splits route configurations sends virtual hosts.
+        let hosts = !self.split.is_empty() && !self.kinds[Kind::VirtualHost].has_answered;
+        self.has_begun() && (hosts || Kind::ALL.iter().any(|kind| self.kinds[*kind].is_waiting()))
     }
 
     /// Clusters and listeners have come: without either there is nothing to run.
@@ -215,9 +230,26 @@ impl Machine {
             return None;
         }
         self.is_dirty = false;
+        self.make_routes();
         self.version += 1;
         self.draft.version = self.version;
         Some(Applicable(Arc::new(self.draft.clone())))
+    }
+
+    /// Makes route configurations of the virtual hosts that have come. They are sorted, which is as good as any other
+    /// order: no domain is in two of them.
+    fn make_routes(&mut self) {
+        for name in std::mem::take(&mut self.unmade) {
+            if !self.split.contains(&name) {
+                continue;
+            }
+            let hosts = self.hosts.get(&name).map(|hosts| hosts.values().cloned().collect()).unwrap_or_default();
+            let made = match self.draft.routes.get(&name) {
+                Some(before) => before.with_virtual_hosts(hosts),
+                None => RouteConfig::new(name.clone(), hosts),
+            };
+            self.draft.routes.insert(name, Arc::new(made));
+        }
     }
 
     fn remove(&mut self, kind: Kind, name: &str) {
@@ -234,9 +266,23 @@ impl Machine {
                 self.draft.clusters.remove(name);
                 self.draft.endpoints.remove(name);
             }
-            Kind::Endpoints => drop(self.draft.endpoints.remove(name)),
+            Kind::Endpoints => {
+                // A cluster that is another kind now has brought its own.
+                if self.draft.clusters.get(name).is_none_or(|cluster| cluster.discovery == Discovery::Eds) {
+                    self.draft.endpoints.remove(name);
+                }
+            }
             Kind::Listener => drop(self.draft.listeners.remove(name)),
-            Kind::Route => drop(self.draft.routes.remove(name)),
+            Kind::VirtualHost => {
+                if let Some((table, host)) = name.split_once('/') {
+                    self.hosts.get_mut(table).map(|hosts| hosts.remove(host));
+                    self.unmade.insert(table.into());
+                }
+            }
+            Kind::Route => {
+                self.draft.routes.remove(name);
+                self.split.remove(name);
+            }
             Kind::Secret => {
                 self.draft.secrets.remove(name);
                 self.draft.authorities.remove(name);
@@ -254,7 +300,7 @@ impl Machine {
         }
         let name: Name = name.into();
         let own = &self.kinds[kind];
-        if !kind.is_wildcard() && !own.wanted.contains(&name) {
+        if !kind.is_whole() && !own.wanted.contains(&name) {
             // Not wanted any more, while it was on its way.
             return Ok(());
         }
@@ -277,8 +323,12 @@ impl Machine {
             fields.remove("@type");
         }
         let said = crate::resource::name_of(&value);
-        if said != &**name {
-            return Err(format!("{} {name}: found the name {said:?} in it, allowed: {name:?}", kind.short()));
+        let expected = match kind {
+            Kind::VirtualHost => name.split_once('/').map_or("", |(_, host)| host),
+            _ => name,
+        };
+        if said != expected {
+            return Err(format!("{} {name}: found the name {said:?} in it, allowed: {expected:?}", kind.short()));
         }
         let refused = |error: ReadError| error.to_string();
         let (draft, name) = (&mut self.draft, name.clone());
@@ -299,7 +349,22 @@ impl Machine {
                 unsupported.extend(read.unsupported);
                 draft.listeners.insert(name, Arc::new(read.value));
             }
+            Kind::VirtualHost => {
+                let read = route_configuration::read_host(&value).map_err(refused)?;
+                unsupported.extend(read.unsupported);
+                let table: Name = name.split_once('/').map_or("", |(table, _)| table).into();
+                let hosts = self.hosts.entry(table.clone()).or_default();
+                hosts.insert(read.value.name.clone(), Arc::new(read.value));
+                self.unmade.insert(table);
+            }
+            Kind::Route if route_configuration::has_virtual_hosts_elsewhere(&value) => {
+                let read = route_configuration::read(&value).map_err(refused)?;
+                unsupported.extend(read.unsupported);
+                self.split.insert(name.clone());
+                self.unmade.insert(name);
+            }
             Kind::Route => {
+                self.split.remove(&name);
                 let read = route_configuration::read(&value).map_err(refused)?;
                 unsupported.extend(read.unsupported);
                 draft.routes.insert(name, Arc::new(read.value));
@@ -387,7 +452,7 @@ impl Machine {
                 };
                 references::secrets(&self.draft).into_iter().filter(is_sent).map(Name::from).collect()
             }
-            Kind::Cluster | Kind::Listener | Kind::Names => BTreeSet::new(),
+            Kind::Cluster | Kind::Listener | Kind::Names | Kind::VirtualHost => BTreeSet::new(),
         }
     }
 
@@ -406,7 +471,8 @@ impl Machine {
             ..DeltaDiscoveryResponse::default()
         };
         // Listeners and clusters first: they say what is wanted of the others.
-        let order = [Kind::Cluster, Kind::Listener, Kind::Endpoints, Kind::Route, Kind::Secret, Kind::Names];
+        let order =
+            [Kind::Cluster, Kind::Listener, Kind::Endpoints, Kind::VirtualHost, Kind::Route, Kind::Secret, Kind::Names];
         order.map(of_kind).to_vec()
     }
 

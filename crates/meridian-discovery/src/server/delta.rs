@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Order of what is gone: whatever refers to something goes before it. Listeners are not among them: what is gone is
 /// said together with what is new, because a new one may want the address of an old one.
-const REMOVAL: [Kind; 5] = [Kind::Route, Kind::Cluster, Kind::Endpoints, Kind::Secret, Kind::Names];
+const REMOVAL: [Kind; 6] = [Kind::VirtualHost, Kind::Route, Kind::Cluster, Kind::Endpoints, Kind::Secret, Kind::Names];
 
 /// Names the whole type.
 const WILDCARD: &str = "*";
@@ -34,6 +34,8 @@ struct OfKind {
     names: BTreeSet<Name>,
     /// What the client has, or was sent.
     known: HashMap<Name, Version>,
+    /// Of route configurations: their virtual hosts are sent by themselves.
+    is_split: bool,
 }
 
 impl OfKind {
@@ -75,6 +77,7 @@ impl DeltaSession {
             let error = request.error_detail.as_ref().map(|status| status.message.as_str());
             self.rejections_changed |= self.outcome.answered(kind, &request.response_nonce, error);
         }
+        self.kinds[Kind::Route].is_split |= kind == Kind::VirtualHost;
         let own = &mut self.kinds[kind];
         let is_first = !std::mem::replace(&mut own.is_open, true);
         let mut asked: BTreeSet<Name> = BTreeSet::new();
@@ -117,7 +120,7 @@ impl DeltaSession {
         draft.removed.extend(asked.iter().filter(missing).cloned());
         if everything {
             draft.removed.extend(own.known.keys().filter(missing).cloned());
-            asked.extend(resource::names(kind, &config).cloned());
+            asked.extend(resource::names(kind, &config, None));
         }
         draft.removed.sort_unstable();
         draft.removed.dedup();
@@ -200,7 +203,11 @@ impl Draft {
 
     /// Adds a resource, unless the client has it or there is none. Whether it was added.
     fn add(&mut self, kind: Kind, name: &Name, config: &ProxyConfig, own: &mut OfKind) -> bool {
-        let value = match resource::encode(kind, name, config) {
+        let encoded = match own.is_split {
+            true => resource::encode_without_hosts(name, config),
+            false => resource::encode(kind, name, config),
+        };
+        let value = match encoded {
             None => return false,
             Some(Err(error)) => {
                 tracing::error!(kind = kind.short(), %name, %error, "a resource cannot be sent");

@@ -5,7 +5,7 @@ use crate::client::http::{self, Answer};
 use crate::client::kubeconfig::Server;
 use anyhow::{Context, bail};
 use hyper::StatusCode;
-use meridian_control::standalone::ADMIN_ANNOTATION;
+use meridian_control::standalone::{ADMIN_ANNOTATION, CONTROL_PLANE_ANNOTATION, CONTROL_PLANE_MAP};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -37,12 +37,18 @@ impl PodName {
     }
 }
 
-/// Where the admin endpoint of `pod` is, by the API at `server` that the kubeconfig `file` names.
-///
-/// # Errors
-/// The API does not answer, or knows no such proxy; the message names those that it knows.
-pub(crate) async fn admin_address(server: &Server, file: &str, pod: &PodName) -> anyhow::Result<String> {
-    annotation(&pods(server, file).await?, pod, ADMIN_ANNOTATION)
+/// Where control planes tell of their proxies: the one that keeps the API at `server`, and those that Pods name.
+pub(crate) async fn control_planes(server: &Server, pods: &Value) -> BTreeSet<String> {
+    let mut all: BTreeSet<String> =
+        annotations(pods, CONTROL_PLANE_ANNOTATION).into_iter().map(str::to_owned).collect();
+    let path = format!("{}/api/v1/namespaces/istio-system/configmaps/{CONTROL_PLANE_MAP}", server.prefix);
+    // An API without it, which another control plane reads, has told all with its Pods.
+    if let Ok(Answer { status: StatusCode::OK, body }) = http::get(&server.authority, &path).await
+        && let Ok(map) = serde_json::from_str::<Value>(&body)
+    {
+        all.extend(Some(text(&map, "/data/debugAddress").to_owned()).filter(|address| !address.is_empty()));
+    }
+    all
 }
 
 /// The Pods that the API at `server` has, which the kubeconfig `file` names.

@@ -6,6 +6,8 @@ use super::dump::Dump;
 use crate::client::{http, kubeconfig};
 use anyhow::{Context, bail};
 use hyper::StatusCode;
+use meridian_control::standalone::ADMIN_ANNOTATION;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -33,12 +35,16 @@ pub(super) struct SourceArgs {
     data: Option<PathBuf>,
 }
 
-/// An admin endpoint.
+/// Who is asked for a configuration.
 struct Endpoint {
     /// `host:port`
     address: String,
-    /// What it belongs to, for messages.
-    owner: String,
+    /// What it is, for messages.
+    what: String,
+    /// Where it answers with a config dump.
+    config_dump: String,
+    /// Whether it is the proxy's own, which can tell more.
+    is_admin: bool,
 }
 
 impl SourceArgs {
@@ -51,13 +57,13 @@ impl SourceArgs {
             return Dump::parse(&read(file)?, &file.display().to_string());
         }
         let endpoint = self.endpoint().await?;
-        if let Some(path) = preferred
+        if let Some(path) = preferred.filter(|_| endpoint.is_admin)
             && let Ok(answer) = endpoint.ask(path).await
             && let Ok(dump) = Dump::parse(&answer, &endpoint.url(path))
         {
             return Ok(dump);
         }
-        Dump::parse(&endpoint.ask(CONFIG_DUMP).await?, &endpoint.url(CONFIG_DUMP))
+        Dump::parse(&endpoint.ask(&endpoint.config_dump).await?, &endpoint.url(&endpoint.config_dump))
     }
 
     /// The config dump as it was answered, and where that was.
@@ -69,7 +75,7 @@ impl SourceArgs {
             return Ok((read(file)?, file.display().to_string()));
         }
         let endpoint = self.endpoint().await?;
-        Ok((endpoint.ask(CONFIG_DUMP).await?, endpoint.url(CONFIG_DUMP)))
+        Ok((endpoint.ask(&endpoint.config_dump).await?, endpoint.url(&endpoint.config_dump)))
     }
 
     async fn endpoint(&self) -> anyhow::Result<Endpoint> {
@@ -79,26 +85,53 @@ impl SourceArgs {
             if !has_port {
                 bail!("--admin: found {address:?}, allowed: ADDR:PORT, such as 127.0.0.1:15000");
             }
-            return Ok(Endpoint { address: address.clone(), owner: String::new() });
+            return Ok(Endpoint::admin(address.clone(), ""));
         }
         let pod = PodName::parse(self.proxy.as_deref().unwrap_or_default(), &self.namespace)?;
         let file = kubeconfig::of_command(self.kubeconfig.as_deref(), self.data.as_deref())?;
         let server = kubeconfig::server(&file)?;
-        let address = api::admin_address(&server, &file.display().to_string(), &pod).await?;
-        Ok(Endpoint { address, owner: format!(" of {}.{}", pod.name, pod.namespace) })
+        let file = file.display().to_string();
+        let pods = api::pods(&server, &file).await?;
+        let (admin, control_planes) =
+            (api::annotation(&pods, &pod, ADMIN_ANNOTATION), api::control_planes(&server, &pods).await);
+        match admin {
+            Ok(address) => Ok(Endpoint::admin(address, &format!(" of {}.{}", pod.name, pod.namespace))),
+            Err(error) => find(&control_planes, &pod).await.ok_or(error),
+        }
     }
 }
 
+/// The control plane that a proxy is connected to. It knows what is wanted of it, wherever the proxy is.
+async fn find(control_planes: &BTreeSet<String>, pod: &PodName) -> Option<Endpoint> {
+    let config_dump = format!("/debug/config_dump?proxyID={}.{}", pod.name, pod.namespace);
+    for address in control_planes {
+        if http::get(address, &config_dump).await.is_ok_and(|answer| answer.status == StatusCode::OK) {
+            let what = "control plane".to_owned();
+            return Some(Endpoint { address: address.clone(), what, config_dump, is_admin: false });
+        }
+    }
+    None
+}
+
 impl Endpoint {
+    fn admin(address: String, owner: &str) -> Endpoint {
+        Endpoint {
+            address,
+            what: format!("admin endpoint{owner}"),
+            config_dump: CONFIG_DUMP.to_owned(),
+            is_admin: true,
+        }
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     async fn ask(&self, path: &str) -> anyhow::Result<String> {
-        let Self { address, owner } = self;
-        let answer = http::get(address, path).await.with_context(|| {
-            format!("cannot reach the admin endpoint{owner} at {address}: is the proxy running there?")
-        })?;
+        let Self { address, what, .. } = self;
+        let answer = http::get(address, path)
+            .await
+            .with_context(|| format!("cannot reach the {what} at {address}: is the proxy running there?"))?;
         match answer.status {
             StatusCode::OK => Ok(answer.body),
             status => bail!("{} answers {status}; is that the admin endpoint of a proxy?", self.url(path)),

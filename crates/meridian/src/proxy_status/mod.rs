@@ -20,6 +20,7 @@ use anyhow::{Context, bail};
 use hyper::StatusCode;
 use meridian_control::standalone::{ADMIN_ANNOTATION, CONTROL_PLANE_ANNOTATION};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Options of `meridian proxy-status`
@@ -56,24 +57,30 @@ pub(crate) async fn run(args: ProxyStatusArgs) -> anyhow::Result<()> {
 
 async fn text(args: &ProxyStatusArgs) -> anyhow::Result<String> {
     let file = kubeconfig::of_command(args.kubeconfig.as_deref(), args.data.as_deref())?;
-    let pods = api::pods(&kubeconfig::server(&file)?, &file.display().to_string()).await?;
+    let server = kubeconfig::server(&file)?;
+    let pods = api::pods(&server, &file.display().to_string()).await?;
+    let control_planes = api::control_planes(&server, &pods).await;
     match &args.proxy {
-        Some(proxy) => difference(&pods, &PodName::parse(proxy, &args.namespace)?).await,
-        None => list(&pods, args.output).await,
+        Some(proxy) => difference(&pods, &control_planes, &PodName::parse(proxy, &args.namespace)?).await,
+        None => list(&control_planes, args.output).await,
     }
 }
 
-async fn difference(pods: &Value, pod: &PodName) -> anyhow::Result<String> {
-    let control_plane = api::annotation(pods, pod, CONTROL_PLANE_ANNOTATION)?;
+async fn difference(pods: &Value, control_planes: &BTreeSet<String>, pod: &PodName) -> anyhow::Result<String> {
+    let control_plane = match (api::annotation(pods, pod, CONTROL_PLANE_ANNOTATION), control_planes.first()) {
+        (Ok(address), _) => address,
+        (Err(_), Some(first)) => first.clone(),
+        (Err(error), None) => return Err(error),
+    };
     let admin = api::annotation(pods, pod, ADMIN_ANNOTATION)?;
     let path = format!("/debug/config_dump?proxyID={}.{}", pod.name, pod.namespace);
     let wanted = dump("control plane", &control_plane, &path).await?;
     Ok(compare::compare(&wanted, &dump("proxy", &admin, CONFIG_DUMP).await?))
 }
 
-async fn list(pods: &Value, format: OutputFormat) -> anyhow::Result<String> {
+async fn list(control_planes: &BTreeSet<String>, format: OutputFormat) -> anyhow::Result<String> {
     let mut proxies = Vec::new();
-    for control_plane in api::annotations(pods, CONTROL_PLANE_ANNOTATION) {
+    for control_plane in control_planes {
         let answer = ask("control plane", control_plane, "/debug/syncz").await?;
         let list: Vec<Value> = serde_json::from_str(&answer)
             .with_context(|| format!("http://{control_plane}/debug/syncz is no list of proxies"))?;

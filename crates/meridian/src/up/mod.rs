@@ -92,6 +92,7 @@ async fn serve(
     let plans: Vec<GatewayPlan> = gateways.iter().map(|gateway| gateway.plan.clone()).collect();
     let identities: Vec<standalone::Gateway> = plans.iter().map(GatewayPlan::identity).collect();
     standalone::prepare(&api, &identities).await?;
+    standalone::announce(&api, debug).await?;
     let mut config_dir = open_config_dir(control.config.as_deref(), &api)?;
     if let Some(dir) = &mut config_dir {
         dir.sync().await;

@@ -9,6 +9,7 @@ mod crash;
 mod first_light;
 mod mesh_identity;
 mod policies;
+mod processes;
 mod routing_decisions;
 mod status;
 mod support;
