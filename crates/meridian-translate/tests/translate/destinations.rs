@@ -225,7 +225,8 @@ fn service_entries_have_endpoints_of_their_own() {
             vec!["a.example.com:8080", "10.1.0.1:8080"],
         ),
         ("resolution: DNS_ROUND_ROBIN", Discovery::LogicalDns, vec!["ext.example.com:8080"]),
-        ("resolution: NONE", Discovery::Eds, vec![]),
+        // A gateway goes where the request says.
+        ("resolution: NONE", Discovery::DynamicForward, vec![]),
         ("resolution: STATIC, workloadSelector: {labels: {app: ext}}", Discovery::Eds, vec!["10.2.0.1:7"]),
     ] {
         let mut lab = lab("host: ext.example.com");

@@ -15,6 +15,7 @@ mod routing_decisions;
 mod secrets;
 mod shared;
 mod sidecar_changes;
+mod sidecar_conflicts;
 mod sidecar_ingress;
 mod sidecars;
 mod simulation;

@@ -341,3 +341,93 @@ fn virtual_services_of_the_mesh_route_by_sni_host_and_address() {
     mesh.delete("VirtualService default/tcp");
     assert_eq!(mesh.send("10.1.0.2:3306", Bytes), "outbound|3306||db.other.svc.cluster.local");
 }
+
+#[test]
+fn several_entries_for_one_host_are_one_service() {
+    use Kind::{Http, Tls};
+    let entry = |name: &str, port: u16, protocol: &str, address: &str| {
+        format!(
+            "{{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {{name: {name}}}, spec: {{hosts: \
+             [many.test], resolution: STATIC, ports: [{{number: {port}, name: {name}, protocol: {protocol}}}], endpoints: \
+             [{{address: {address}}}]}}}}"
+        )
+    };
+    let mut mesh = Mesh::with(&entry("http", 80, "HTTP", "10.0.0.1"));
+    mesh.apply(&entry("https", 443, "HTTPS", "10.0.0.2"));
+    mesh.apply(&entry("more", 80, "HTTP", "10.0.0.3"));
+    assert_eq!(mesh.send("198.51.100.1:80", Http("many.test")), "http:outbound|80||many.test");
+    assert_eq!(mesh.send("198.51.100.1:443", Tls("many.test")), "outbound|443||many.test");
+    let endpoints = |mesh: &Mesh, port: u16| {
+        let name = format!("outbound|{port}||many.test");
+        mesh.config.endpoints[&*name].endpoints.iter().map(|e| format!("{:?}", e.address)).collect::<Vec<_>>()
+    };
+    assert_eq!(endpoints(&mesh, 80), ["Socket(10.0.0.1:80)", "Socket(10.0.0.3:80)"]);
+    assert_eq!(endpoints(&mesh, 443), ["Socket(10.0.0.2:443)"]);
+    mesh.delete("ServiceEntry default/http");
+    assert_eq!(endpoints(&mesh, 80), ["Socket(10.0.0.3:80)"]);
+}
+
+#[test]
+fn a_workload_whose_health_is_probed_takes_traffic_while_it_is_good() {
+    let workload = |annotations: &str, status: &str| {
+        format!(
+            "{{apiVersion: networking.istio.io/v1, kind: WorkloadEntry, metadata: {{name: vm, annotations: \
+             {{{annotations}}}}}, spec: {{address: 10.0.0.1, labels: {{app: vm}}}}, status: {{conditions: [{status}]}}}}"
+        )
+    };
+    let mut mesh = Mesh::with(
+        "{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: vm}, spec: {hosts: [vm.test], \
+         resolution: STATIC, location: MESH_INTERNAL, ports: [{number: 80, name: http, protocol: HTTP}], \
+         workloadSelector: {labels: {app: vm}}}}",
+    );
+    let probed = "proxy.istio.io/health-checks-enabled: 'true'";
+    for (annotations, status, count) in [
+        ("", "", 1),
+        (probed, "", 0),
+        (probed, "{type: Healthy, status: 'True'}", 1),
+        (probed, "{type: Healthy, status: 'False'}", 0),
+        ("", "{type: Healthy, status: 'False'}", 1),
+    ] {
+        mesh.apply(&workload(annotations, status));
+        let endpoints = &mesh.config.endpoints["outbound|80||vm.test"].endpoints;
+        assert_eq!(endpoints.len(), count, "{annotations:?} {status:?}");
+    }
+}
+
+#[test]
+fn ranges_addresses_and_both_families_are_told_apart() {
+    use Kind::Bytes;
+    let node = ProxyNode::sidecar(
+        "client",
+        "default",
+        BTreeMap::new(),
+        vec![IpAddr::from([10, 9, 0, 1]), "2001:db8::9".parse().expect("an address")],
+    );
+    let entry = |name: &str, addresses: &str| {
+        format!(
+            "{{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {{name: {name}}}, spec: {{hosts: \
+             [{name}.test], addresses: {addresses}, resolution: NONE, ports: [{{number: 5000, name: tcp, protocol: TCP}}]}}}}"
+        )
+    };
+    let mut mesh = Mesh::of(node, &entry("wide", "[10.0.0.0/8, '2001:db8::/32']"));
+    mesh.apply(&entry("narrow", "[10.1.0.0/16]"));
+    mesh.apply(&entry("single", "[10.1.0.7, '2001:db8::7']"));
+    mesh.apply(
+        "{apiVersion: v1, kind: Service, metadata: {name: both}, spec: {clusterIP: 10.96.0.1, clusterIPs: [10.96.0.1, \
+         'fd00::1'], ports: [{name: tcp, port: 5000}]}}",
+    );
+    for (destination, host) in [
+        ("10.2.0.1:5000", "wide.test"),
+        ("[2001:db8::1]:5000", "wide.test"),
+        ("10.1.0.1:5000", "narrow.test"),
+        ("10.1.0.7:5000", "single.test"),
+        ("[2001:db8::7]:5000", "single.test"),
+        ("10.96.0.1:5000", "both.default.svc.cluster.local"),
+        ("[fd00::1]:5000", "both.default.svc.cluster.local"),
+    ] {
+        assert_eq!(mesh.send(destination, Bytes), format!("outbound|5000||{host}"), "{destination}");
+    }
+    for unknown in ["192.0.2.1:5000", "[2001:db9::1]:5000", "[2001:db9::1]:5001"] {
+        assert_eq!(mesh.send(unknown, Bytes), "PassthroughCluster", "{unknown}");
+    }
+}

@@ -210,8 +210,15 @@ impl Port {
 fn tell(before: &Built, after: &Built, stale: &mut Stale) {
     let differs = |key: &&Key| before.l4.get(*key) != after.l4.get(*key);
     stale.virtual_services.extend(before.l4.keys().chain(after.l4.keys()).filter(differs).cloned());
-    let places = before.findings.keys().chain(after.findings.keys());
     let differs = |place: &&(&'static str, Key)| before.findings.get(*place) != after.findings.get(*place);
-    let entries = places.filter(differs).filter(|(kind, _)| *kind == "ServiceEntry");
-    stale.service_entries.extend(entries.map(|(_, key)| key.clone()));
+    for (kind, key) in before.findings.keys().chain(after.findings.keys()).filter(differs) {
+        if *kind == "ServiceEntry" {
+            stale.service_entries.insert(key.clone());
+        }
+    }
+    // Services of Kubernetes have no conditions of ours.
+    let of_services = after.findings.iter().filter(|(place, _)| place.0 == "Service" && differs(place));
+    for ((kind, key), findings) in of_services {
+        stale.notes.extend(findings.iter().map(|finding| format!("{kind} {key}: {}", finding.message)));
+    }
 }
