@@ -20,6 +20,7 @@ use crate::program::{self, Running};
 use crate::{certificates, stale, tool};
 
 mod diagnosis;
+mod envoy;
 mod proxies;
 
 /// How long a server of the lab may take until it listens, and Meridian until all gateways are ready.

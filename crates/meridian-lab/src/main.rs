@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use meridian_lab::error::Error;
 use meridian_lab::interrupt::Interrupt;
 use meridian_lab::prerequisites;
@@ -29,6 +29,12 @@ struct Arguments {
     /// Make every gateway a process of its own, also where there is no sidecar.
     #[arg(long)]
     apart: bool,
+    /// What gateways are: Meridian's own proxies, or stock Envoys that its control plane drives.
+    #[arg(long, value_enum, default_value_t = ProxyKind::Meridian, value_name = "KIND")]
+    proxy: ProxyKind,
+    /// The Envoy of `--proxy envoy` [default: the one that `cargo xtask setup` fetches]
+    #[arg(long, env = "ENVOY", value_name = "FILE")]
+    envoy: Option<PathBuf>,
     /// How many scenarios run at the same time.
     #[arg(long, default_value_t = 1, value_name = "N")]
     jobs: usize,
@@ -38,6 +44,15 @@ struct Arguments {
     /// Where a failed run leaves its logs.
     #[arg(long, default_value = "target/scenario-logs", value_name = "DIR")]
     logs: PathBuf,
+}
+
+/// What gateways are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProxyKind {
+    /// Meridian's own.
+    Meridian,
+    /// Stock Envoys.
+    Envoy,
 }
 
 fn main() -> ExitCode {
@@ -65,7 +80,11 @@ fn run(arguments: &Arguments) -> Result<bool, Error> {
         return Err(Error::Prerequisite(hint));
     }
     let mode = Mode { shell: arguments.shell, keep: arguments.keep, apart: arguments.apart };
-    let settings = Settings { meridian, logs: arguments.logs.clone(), mode };
+    let envoy = match arguments.proxy {
+        ProxyKind::Meridian => None,
+        ProxyKind::Envoy => Some(prerequisites::envoy(arguments.envoy.clone())?),
+    };
+    let settings = Settings { meridian, envoy, logs: arguments.logs.clone(), mode };
     let interrupt = Interrupt::on_signals().map_err(doing("cannot follow signals"))?;
     let outcomes = run_all(&scenarios, &settings, arguments.jobs, &interrupt);
     if mode.shell && outcomes.iter().all(Outcome::passed) {

@@ -10,6 +10,7 @@ use crate::error::Error;
 use proxies::{Proxy, Role};
 
 pub mod dns;
+mod envoy;
 pub mod network;
 pub mod nginx;
 pub mod objects;

@@ -1,5 +1,8 @@
 //! What the machine must have before a lab can be built.
 
+use std::env;
+use std::path::PathBuf;
+
 use crate::error::Error;
 use crate::tool;
 
@@ -16,6 +19,23 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("python3", "python3"),
     ("setpriv", "util-linux"),
 ];
+
+/// Where `cargo xtask setup` puts Envoy, in the folder of a user's caches.
+const ENVOY: &str = "meridian/envoy-1.40.0";
+
+/// The Envoy that labs run: the one that is `named`, else the one that `cargo xtask setup` fetches.
+///
+/// # Errors
+/// [`Error::Prerequisite`] when it is not there.
+pub fn envoy(named: Option<PathBuf>) -> Result<PathBuf, Error> {
+    let caches = env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
+    let program = named.or_else(|| Some(caches?.join(ENVOY)));
+    program.filter(|program| program.is_file()).ok_or_else(|| {
+        Error::Prerequisite("there is no Envoy: `cargo xtask setup` fetches it, or name it in ENVOY".to_owned())
+    })
+}
 
 /// Checks that labs can be built here.
 ///

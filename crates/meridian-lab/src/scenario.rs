@@ -46,6 +46,8 @@ pub struct Mode {
 pub struct Settings {
     /// The `meridian` binary.
     pub meridian: PathBuf,
+    /// Gateways are this Envoy, each a process of its own, and have to take everything that they are sent.
+    pub envoy: Option<PathBuf>,
     /// Where the folder of every run is made. It stays when the run fails.
     pub logs: PathBuf,
     /// What to do beside running the check.
@@ -114,13 +116,14 @@ impl Scenario {
     fn try_run(&self, settings: &Settings, interrupt: &Interrupt, prefix: String, folder: &Path) -> Result<(), Error> {
         let definition = self.folder.join("lab.yaml");
         let text = fs::read_to_string(&definition).doing("read", &definition)?;
-        let least = if settings.mode.apart { Shape::Apart } else { Shape::Together };
+        let least = if settings.mode.apart || settings.envoy.is_some() { Shape::Apart } else { Shape::Together };
         let plan = Plan::new(&definition::Lab::from_str(&text)?, least)?;
         fs::create_dir_all(folder).doing("create", folder)?;
         // Programs of the lab run in other folders than the runner.
         let folder = fs::canonicalize(folder).doing("find", folder)?;
         let meridian = fs::canonicalize(&settings.meridian).doing("find", &settings.meridian)?;
-        let site = Site { prefix, folder, meridian, scenarios: self.helpers.clone() };
+        let envoy = settings.envoy.clone();
+        let site = Site { prefix, folder, meridian, envoy, scenarios: self.helpers.clone() };
         let mut lab = Lab::new(plan, site, interrupt);
         let verdict = self.build_and_check(&mut lab, settings.mode, interrupt);
         if !matches!(verdict, Ok(()) | Err(Error::Interrupted)) {
@@ -160,7 +163,11 @@ impl Scenario {
         let _ = child.wait();
         let status =
             ended?.ok_or_else(|| Error::Check(format!("check.sh did not end within {} s", CHECK_LIMIT.as_secs())))?;
-        if status.success() { lab.check_programs() } else { Err(Error::Check(reason(status, &err))) }
+        if !status.success() {
+            return Err(Error::Check(reason(status, &err)));
+        }
+        lab.check_programs()?;
+        lab.check_envoys()
     }
 }
 

@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use meridian_lab::interrupt::Interrupt;
+use meridian_lab::prerequisites;
 use meridian_lab::scenario::{Outcome, Scenario, Settings};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -30,6 +31,9 @@ const SCENARIOS: &[&str] = &[
     "08-ingress-split-and-mirror",
 ];
 
+/// Those of them that pass with stock Envoys as gateways too, which have to take every resource.
+const WITH_ENVOY: &[&str] = SCENARIOS.split_at(8).0;
+
 fn main() -> ExitCode {
     let settings = match support::settings() {
         Ok(settings) => settings,
@@ -41,20 +45,34 @@ fn main() -> ExitCode {
         own("a failing check says why and leaves nothing behind", &settings, a_failing_check_says_why),
         own("an interrupt ends the check and leaves nothing behind", &settings, an_interrupt_ends_the_check),
     ];
+    let own = trials.len();
     let shared = support::shared("scenarios");
     for name in SCENARIOS {
         let (settings, shared) = (settings.clone(), shared.clone());
         trials.push(Trial::new(*name, move || passes(&shared?.join(name), &settings)));
     }
+    match prerequisites::envoy(std::env::var_os("ENVOY").map(PathBuf::from)) {
+        Ok(envoy) => trials.extend(WITH_ENVOY.iter().map(|name| with_envoy(name, &envoy, &settings, &shared))),
+        Err(reason) if std::env::var_os("CI").is_some() => {
+            trials.push(Trial::new("gateways that are Envoys", move || Err(reason.to_string())));
+        }
+        Err(reason) => eprintln!("\n#### SKIPPED: the scenarios with stock Envoys as gateways: {reason}\n"),
+    }
     match shared {
         Err(reason) if std::env::var_os("CI").is_none() => {
-            trials.truncate(trials.len() - SCENARIOS.len());
-            let own = trial::run(trials);
+            trials.truncate(own);
+            let verdict = trial::run(trials);
             support::skip("the acceptance scenarios", reason);
-            own
+            verdict
         }
         _ => trial::run(trials),
     }
+}
+
+/// A scenario whose gateways are stock Envoys.
+fn with_envoy(name: &'static str, envoy: &Path, settings: &Settings, shared: &Result<PathBuf, String>) -> Trial {
+    let (settings, shared) = (Settings { envoy: Some(envoy.to_owned()), ..settings.clone() }, shared.clone());
+    Trial::new(format!("{name} with Envoy"), move || passes(&shared?.join(name), &settings))
 }
 
 fn own(name: &str, settings: &Settings, run: fn(&Settings) -> Result<(), String>) -> Trial {

@@ -7,7 +7,7 @@ use crate::plan::{MESH, Shape};
 use crate::tool;
 
 /// Where a proxy answers about itself.
-const ADMIN: &str = "http://127.0.0.1:15000";
+pub(super) const ADMIN: &str = "http://127.0.0.1:15000";
 
 impl Lab {
     /// Writes down what helps to understand a failure, as far as it can be had.

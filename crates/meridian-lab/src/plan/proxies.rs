@@ -80,9 +80,12 @@ impl Site {
         }
     }
 
-    /// The process of a proxy: Meridian's own.
+    /// The process of a proxy: Meridian's own, or a stock Envoy for a gateway where the site has one.
     #[must_use]
     pub fn proxy(&self, proxy: &Proxy) -> Program {
+        if let (Some(envoy), Role::Gateway) = (&self.envoy, proxy.role) {
+            return self.envoy(proxy, envoy);
+        }
         let files = self.proxy_files(&proxy.name);
         let labels: Vec<_> = proxy.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let word = match proxy.role {

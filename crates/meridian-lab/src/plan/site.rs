@@ -16,6 +16,8 @@ pub struct Site {
     pub folder: PathBuf,
     /// The `meridian` binary.
     pub meridian: PathBuf,
+    /// The Envoy that gateways are, instead of Meridian's own proxies.
+    pub envoy: Option<PathBuf>,
     /// The folder that holds `lib.sh`.
     pub scenarios: PathBuf,
 }

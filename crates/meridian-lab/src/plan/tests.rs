@@ -34,6 +34,7 @@ fn site() -> Site {
         prefix: "p1".to_owned(),
         folder: PathBuf::from("/run/lab"),
         meridian: PathBuf::from("/bin/meridian"),
+        envoy: None,
         scenarios: PathBuf::from("/scenarios"),
     }
 }
@@ -321,4 +322,22 @@ fn proxies_run_as_a_user_whose_traffic_is_not_captured() {
         assert_eq!(variables.get(name).map(String::as_str), Some(value), "{name}");
     }
     assert!(!variables.contains_key("LOG_ECHO"));
+}
+
+#[test]
+fn gateways_can_be_envoys_and_sidecars_stay_ours() {
+    let lab = "workloads: {client: {}, app: {sidecar: true}}\ngateways: [ingressgateway]\n".parse().unwrap();
+    let plan = Plan::new(&lab, Shape::Apart).unwrap();
+    let site = Site { envoy: Some("/bin/envoy".into()), ..site() };
+    let words = |name: &str| {
+        let proxy = plan.proxies.iter().find(|proxy| proxy.name == name).unwrap();
+        site.proxy(proxy).command.join(" ")
+    };
+    let gateway = words("ingressgateway");
+    assert!(gateway.starts_with("/bin/meridian envoy-bootstrap --name ingressgateway "), "{gateway}");
+    assert!(
+        gateway.contains(" --discovery 10.10.0.2:15012 ") && gateway.contains(" --run /bin/envoy -- "),
+        "{gateway}"
+    );
+    assert!(words("app").starts_with("/bin/meridian sidecar "));
 }

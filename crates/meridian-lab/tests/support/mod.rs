@@ -37,7 +37,7 @@ pub(crate) fn skip(what: &str, reason: impl Display) -> ExitCode {
 pub(crate) fn settings() -> Result<Settings, String> {
     prerequisites::check().map_err(|e| e.to_string())?;
     let logs = workspace().join("target/scenario-logs");
-    Ok(Settings { meridian: meridian()?, logs, mode: Mode::default() })
+    Ok(Settings { meridian: meridian()?, envoy: None, logs, mode: Mode::default() })
 }
 
 /// The folder of the workspace.
