@@ -6,8 +6,9 @@ use super::proxies::{Proxy, USER};
 use super::site::{Program, Site, User};
 use super::{API_ADDRESS, DISCOVERY_PORT};
 
-/// One worker, no files in common with other labs, and no chatter.
-const OPTIONS: [&str; 5] = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"];
+/// One worker, no chatter, access logs that are written before a check reads them, and no waiting for old listeners.
+const OPTIONS: [&str; 8] =
+    ["--concurrency", "1", "--log-level", "warning", "--file-flush-interval-msec", "50", "--drain-time-s", "1"];
 
 impl Site {
     /// The process of a gateway: `envoy`, with what `meridian envoy-bootstrap` writes and serves beside it.

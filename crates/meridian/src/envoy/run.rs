@@ -70,10 +70,28 @@ async fn keep(folder: PathBuf, mut certificates: watch::Receiver<Option<Arc<Work
     }
 }
 
+/// What Istio's agent starts Envoy with, where the user does not say: nothing is shared with other Envoys of the machine,
+/// connections of listeners that go away have so many seconds, and access logs are not kept back for long.
+const OPTIONS: [(&str, Option<&str>); 4] = [
+    ("--disable-hot-restart", None),
+    ("--drain-strategy", Some("immediate")),
+    ("--drain-time-s", Some("45")),
+    ("--file-flush-interval-msec", Some("1000")),
+];
+
+/// Those of them that `arguments` do not name.
+fn options(arguments: &[String]) -> impl Iterator<Item = &'static str> {
+    let is_named = |option: &str| {
+        arguments.iter().any(|argument| argument.split_once('=').map_or(&**argument, |(name, _)| name) == option)
+    };
+    let missing: Vec<_> = OPTIONS.into_iter().filter(|(option, _)| !is_named(option)).collect();
+    missing.into_iter().flat_map(|(option, value)| std::iter::once(option).chain(value))
+}
+
 /// Starts Envoy and waits for its end. A request to end is passed on to it.
 async fn follow(envoy: &Path, bootstrap: &Path, arguments: &[String]) -> anyhow::Result<()> {
     let mut command = Command::new(envoy);
-    command.arg("-c").arg(bootstrap).args(arguments).kill_on_drop(true);
+    command.arg("-c").arg(bootstrap).args(options(arguments)).args(arguments).kill_on_drop(true);
     let mut child = command.spawn().with_context(|| format!("{} cannot be run", envoy.display()))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let status = tokio::select! {
@@ -94,4 +112,17 @@ async fn end(child: &mut Child) -> anyhow::Result<ExitStatus> {
         rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
     }
     Ok(child.wait().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::options;
+
+    #[test]
+    fn options_of_the_user_come_instead_of_the_agents() {
+        let given = ["--drain-time-s", "1", "--file-flush-interval-msec=50", "-l", "info"].map(str::to_owned);
+        let added: Vec<&str> = options(&given).collect();
+        assert_eq!(added, ["--disable-hot-restart", "--drain-strategy", "immediate"]);
+        assert_eq!(options(&[]).count(), 7);
+    }
 }
