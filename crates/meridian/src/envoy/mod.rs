@@ -4,13 +4,15 @@ mod bootstrap;
 mod run;
 mod secrets;
 
-use anyhow::Context;
+use crate::logging;
+use anyhow::{Context, bail};
 use bootstrap::{Bootstrap, Tls};
 use clap::{Args, ValueEnum};
 use meridian_discovery::{Node, NodeType};
 use meridian_grpc::Target;
+use meridian_grpc::tls::CONTROL_PLANE;
+use meridian_identity::WorkloadCertificate;
 use meridian_identity::client::{Discovery, Source, fetch};
-use meridian_identity::{CONTROL_PLANE_NAMES, WorkloadCertificate};
 use meridian_ir::tls::{MESH_AUTHORITY, WORKLOAD_CERTIFICATE};
 use meridian_ir::{Authority, Secret};
 use meridian_xds::{secret, type_url, wire};
@@ -46,23 +48,17 @@ pub(crate) struct EnvoyBootstrapArgs {
     /// Labels of its pod, by which Gateways select it
     #[arg(long, value_delimiter = ',', value_parser = label, value_name = "KEY=VALUE")]
     labels: Vec<(String, String)>,
-    /// The control plane
-    #[arg(long, default_value = "istiod.istio-system.svc:15012", value_name = "HOST:PORT")]
+    /// The control plane: 15010 in plaintext on this machine, 15012 with mutual TLS
+    #[arg(long, default_value = "127.0.0.1:15010", value_name = "HOST:PORT")]
     discovery: Target,
-    /// The name in the control plane's certificate
-    #[arg(long, default_value = CONTROL_PLANE_NAMES[0], value_name = "NAME")]
-    discovery_name: String,
-    /// Speak to the control plane without TLS, as its port 15010 does; the proxy has no identity then
-    #[arg(long, conflicts_with_all = ["token_file", "root_cert", "discovery_name"])]
-    plaintext: bool,
-    /// The token of the service account, for the audience istio-ca
-    #[arg(long, required_unless_present = "plaintext", value_name = "FILE")]
+    /// Service-account token that the certificate is asked for with, for the audience istio-ca
+    #[arg(long, value_name = "FILE", requires = "root_cert")]
     token_file: Option<PathBuf>,
-    /// The root certificate of the mesh (ConfigMap istio-ca-root-cert)
-    #[arg(long, required_unless_present = "plaintext", value_name = "FILE")]
+    /// Root certificate of the mesh: key root-cert.pem of ConfigMap istio-ca-root-cert
+    #[arg(long, value_name = "FILE", requires = "token_file")]
     root_cert: Option<PathBuf>,
-    /// The folder for bootstrap.json and the certificate; the bootstrap goes to standard output without one
-    #[arg(short, long, value_name = "DIR", required_unless_present = "plaintext")]
+    /// The folder for bootstrap.json and the certificate; without one, the bootstrap goes to standard output
+    #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Run this Envoy and stay beside it
     #[arg(long, value_name = "ENVOY", requires = "out")]
@@ -91,8 +87,10 @@ fn label(text: &str) -> Result<(String, String), String> {
 /// # Errors
 /// The control plane gives no certificate, a file cannot be written, or Envoy cannot be run.
 pub(crate) async fn run(args: EnvoyBootstrapArgs) -> anyhow::Result<()> {
+    logging::start("info")?;
+    args.check()?;
     let Some(folder) = args.out.clone() else {
-        return print(&args.bootstrap(Path::new("."), None)?);
+        return print(&args.bootstrap(Path::new("sds.sock"), None)?);
     };
     let folder = prepare(&folder)?;
     let certificate = match args.identity() {
@@ -101,11 +99,12 @@ pub(crate) async fn run(args: EnvoyBootstrapArgs) -> anyhow::Result<()> {
     };
     let files = certificate.as_ref().map(|certificate| Files::write(&folder, certificate)).transpose()?;
     let bootstrap = folder.join("bootstrap.json");
-    let text = serde_json::to_string_pretty(&args.bootstrap(&folder, files.as_ref())?)?;
+    let socket = run::Socket::place(&folder)?;
+    let text = serde_json::to_string_pretty(&args.bootstrap(&socket.path, files.as_ref())?)?;
     write(&bootstrap, text.as_bytes())?;
     match &args.run {
         Some(envoy) => {
-            let beside = run::Beside { folder: &folder, identity: args.identity(), certificate };
+            let beside = run::Beside { folder: &folder, socket: &socket, identity: args.identity(), certificate };
             run::run(envoy, &bootstrap, &args.arguments, beside).await
         }
         None => Ok(writeln!(std::io::stdout(), "envoy -c {}", bootstrap.display())?),
@@ -117,26 +116,43 @@ fn print(bootstrap: &Value) -> anyhow::Result<()> {
 }
 
 impl EnvoyBootstrapArgs {
+    /// Refuses a control plane that cannot be known, and a certificate that has no place.
+    fn check(&self) -> anyhow::Result<()> {
+        let host = &self.discovery.host;
+        let is_here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        if self.root_cert.is_none() && !is_here {
+            bail!(
+                "--discovery {}: a control plane elsewhere is spoken to with TLS; name the mesh's root certificate with \
+                 --root-cert (key root-cert.pem of ConfigMap istio-ca-root-cert) and a token with --token-file",
+                self.discovery
+            );
+        }
+        if self.root_cert.is_some() && self.out.is_none() {
+            bail!("--root-cert needs --out, the folder for the certificate that the control plane gives");
+        }
+        Ok(())
+    }
+
     /// Where the proxy's certificate comes from; `None` without TLS.
     fn identity(&self) -> Option<Discovery> {
         Some(Discovery {
             target: self.discovery.clone(),
-            server_name: self.discovery_name.clone(),
+            server_name: CONTROL_PLANE.to_owned(),
             roots: Source::File(self.root_cert.clone()?),
             token: Some(Source::File(self.token_file.clone()?)),
         })
     }
 
-    fn bootstrap(&self, folder: &Path, files: Option<&Files>) -> anyhow::Result<Value> {
+    fn bootstrap(&self, socket: &Path, files: Option<&Files>) -> anyhow::Result<Value> {
         let bootstrap = Bootstrap {
             node: self.node()?,
             discovery: &self.discovery,
             tls: files.map(|files| Tls {
-                server_name: &self.discovery_name,
+                server_name: CONTROL_PLANE,
                 certificate: &files.certificate,
                 roots: &files.roots,
             }),
-            socket: &run::socket(folder),
+            socket,
         };
         Ok(bootstrap.json())
     }

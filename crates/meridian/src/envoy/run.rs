@@ -5,6 +5,7 @@ use anyhow::{Context, bail};
 use meridian_grpc::Server;
 use meridian_identity::WorkloadCertificate;
 use meridian_identity::client::{Discovery, renew};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -17,15 +18,47 @@ use tokio::sync::watch;
 pub(super) struct Beside<'b> {
     /// Where its files are.
     pub(super) folder: &'b Path,
+    /// Where it asks for secrets.
+    pub(super) socket: &'b Socket,
     /// Where its certificates come from; `None`: it has none.
     pub(super) identity: Option<Discovery>,
     /// The first one.
     pub(super) certificate: Option<WorkloadCertificate>,
 }
 
+/// The longest path that a socket can have: 108 bytes with the zero at its end, by `unix(7)`.
+const LONGEST_PATH: usize = 107;
+
 /// The socket of the secret discovery service.
-pub(super) fn socket(folder: &Path) -> PathBuf {
-    folder.join("sds.sock")
+pub(super) struct Socket {
+    pub(super) path: PathBuf,
+    /// A folder that was made for it.
+    own_folder: Option<PathBuf>,
+}
+
+impl Socket {
+    /// In `folder`; where its path would be too long, in a new folder that, like that one, is its owner's only.
+    pub(super) fn place(folder: &Path) -> anyhow::Result<Self> {
+        const NAME: &str = "sds.sock";
+        let path = folder.join(NAME);
+        if path.as_os_str().len() <= LONGEST_PATH {
+            return Ok(Self { path, own_folder: None });
+        }
+        let own = std::env::temp_dir().join(format!("meridian-envoy-{}", std::process::id()));
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&own)
+            .with_context(|| format!("{} cannot be created; choose a shorter --out", own.display()))?;
+        Ok(Self { path: own.join(NAME), own_folder: Some(own) })
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // What cannot be removed is in nobody's way.
+        let _ = std::fs::remove_file(&self.path);
+        let _ = self.own_folder.as_ref().map(std::fs::remove_dir);
+    }
 }
 
 /// Runs Envoy until it ends, or until this process is asked to end.
@@ -37,7 +70,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<()> {
     let (sender, certificates) = watch::channel(beside.certificate.map(Arc::new));
     let (_stop, stopped) = watch::channel(false);
-    let listener = listen(&socket(beside.folder))?;
+    let listener = listen(&beside.socket.path)?;
     let service = Server::new().with(secrets::SERVICE, secrets::handler(certificates.clone()));
     tokio::spawn(service.serve_unix(listener, stopped));
     if let Some(identity) = beside.identity {
@@ -116,7 +149,19 @@ async fn end(child: &mut Child) -> anyhow::Result<ExitStatus> {
 
 #[cfg(test)]
 mod tests {
-    use super::options;
+    use super::{LONGEST_PATH, Socket, options};
+    use std::path::Path;
+
+    #[test]
+    fn a_socket_has_a_place_however_long_the_folder_is() {
+        assert_eq!(Socket::place(Path::new("/d")).unwrap().path, Path::new("/d/sds.sock"));
+        let folder = format!("/{}", "d".repeat(LONGEST_PATH));
+        let socket = Socket::place(Path::new(&folder)).unwrap();
+        let own = socket.own_folder.clone().unwrap();
+        assert!(own.is_dir() && socket.path.as_os_str().len() <= LONGEST_PATH);
+        drop(socket);
+        assert!(!own.exists());
+    }
 
     #[test]
     fn options_of_the_user_come_instead_of_the_agents() {

@@ -14,7 +14,7 @@ fn args(more: &str) -> EnvoyBootstrapArgs {
 
 #[test]
 fn nodes_are_istios() {
-    let node = args("--plaintext --service-account gw").node().unwrap();
+    let node = args("--service-account gw").node().unwrap();
     assert_eq!(node["id"], "router~10.0.0.9~gw-1.istio-system~istio-system.svc.cluster.local");
     assert_eq!(node["cluster"], "gw.istio-system");
     let metadata = json!({
@@ -26,7 +26,7 @@ fn nodes_are_istios() {
         "LABELS": {"app": "gw", "istio": "ingressgateway"},
     });
     assert_eq!(node["metadata"], metadata);
-    let node = args("--plaintext --type sidecar -n default").node().unwrap();
+    let node = args("--type sidecar -n default").node().unwrap();
     assert_eq!(node["id"], "sidecar~10.0.0.9~gw-1.default~default.svc.cluster.local");
     assert_eq!(node["metadata"]["INTERCEPTION_MODE"], "REDIRECT");
 }
@@ -44,20 +44,19 @@ fn tls_towards_the_control_plane_is_mutual() {
     let source = |config: &Value| config["sdsConfig"]["pathConfigSource"]["path"].clone();
     assert_eq!(source(&common["tlsCertificateSdsSecretConfigs"][0]), "/d/default.json");
     assert_eq!(source(&common["combinedValidationContext"]["validationContextSdsSecretConfig"]), "/d/ROOTCA.json");
-    let plain = args_without_tls().bootstrap(Path::new("/d"), None).unwrap();
+    let plain = self::args("--discovery 127.0.0.1:15010").bootstrap(Path::new("/d"), None).unwrap();
     assert_eq!(plain["staticResources"]["clusters"][0].get("transportSocket"), None);
-}
-
-fn args_without_tls() -> EnvoyBootstrapArgs {
-    args("--plaintext --discovery 127.0.0.1:15010")
 }
 
 #[test]
 fn what_does_not_go_together_is_refused() {
-    for wrong in
-        ["", "--token-file t", "--plaintext --token-file t", "--plaintext --run envoy", "--labels x --plaintext"]
-    {
+    for wrong in ["--token-file t", "--root-cert r", "--run envoy", "--labels x"] {
         let all = format!("x --name gw-1 --ip 10.0.0.9 {wrong}");
         assert!(Cli::try_parse_from(all.split_whitespace()).is_err(), "{wrong}");
     }
+    assert!(args("").check().is_ok(), "a control plane on this machine");
+    let error = args("--discovery 10.0.0.1:15010").check().unwrap_err().to_string();
+    assert!(error.contains("--root-cert") && error.contains("--token-file"), "{error}");
+    let error = args("--root-cert r --token-file t").check().unwrap_err().to_string();
+    assert!(error.contains("--out"), "{error}");
 }
