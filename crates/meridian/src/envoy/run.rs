@@ -87,7 +87,7 @@ pub(super) async fn run(
 fn listen(path: &Path) -> anyhow::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("{} cannot be removed", path.display()));
+            Err(error).with_context(|| format!("{} cannot be removed", path.display()))
         }
         _ => UnixListener::bind(path).with_context(|| format!("{} cannot be listened on", path.display())),
     }
