@@ -3,6 +3,7 @@
 use crate::auto_addresses::AutoAddresses;
 use crate::identity::Identities;
 use crate::ingress_status::IngressAddresses;
+use crate::mesh::MeshSources;
 use crate::proxies::{self, Proxies, Registry};
 use crate::status_writer::{Report, StatusWriter};
 use crate::{identity, mesh, source};
@@ -41,6 +42,8 @@ pub struct Discovery {
     pub events: Option<mpsc::UnboundedReceiver<server::Event>>,
     /// Where those that are connected are to be seen.
     pub registry: Registry,
+    /// What the mesh configuration is made of, beside its ConfigMap.
+    pub mesh: MeshSources,
     /// Who signs certificates in the mesh; the control plane keeps it as the store's Secrets say.
     pub authority: MeshAuthority,
 }
@@ -49,6 +52,8 @@ pub struct Discovery {
 pub struct ControlPlane {
     store: Store,
     mesh: MeshConfig,
+    /// What it is made of.
+    sources: MeshSources,
     translator: Translator,
     feeds: HashMap<String, watch::Sender<Arc<ProxyConfig>>>,
     nodes: Vec<ProxyNode>,
@@ -84,11 +89,12 @@ impl ControlPlane {
             translator.add_proxy(feed.node);
         }
         let mut identities = Identities::new(discovery.authority.clone());
-        identities.set_trust_domain(&mesh::base().trust_domain);
+        identities.set_trust_domain(&mesh::base().trust_domain, &[]);
         ControlPlane {
             statuses: StatusWriter::spawn(store.clone()),
             store,
             mesh: MeshConfig::default(),
+            sources: discovery.mesh,
             translator,
             feeds: senders,
             nodes,
@@ -109,6 +115,7 @@ impl ControlPlane {
 
     /// Runs until the store closes.
     pub async fn run(mut self) {
+        self.read_mesh();
         let mut known = HashSet::new();
         loop {
             let (mut changes, keys) = match self.start_over(&known) {
@@ -144,6 +151,11 @@ impl ControlPlane {
                 next = changes.next() => next,
                 event = next_event(&mut self.events) => {
                     self.take_events(event);
+                    self.publish();
+                    continue;
+                }
+                () = self.sources.changed() => {
+                    self.read_mesh();
                     self.publish();
                     continue;
                 }
@@ -206,12 +218,9 @@ impl ControlPlane {
 
     fn put_resource(&mut self, resource: Resource) {
         if let Resource::ConfigMap(map) = &resource
-            && let Some((mesh, problems)) = mesh::from_config_map(map)
+            && self.sources.put(map)
         {
-            for problem in problems {
-                tracing::warn!("ConfigMap istio-system/istio, key mesh: {problem}");
-            }
-            self.set_mesh(mesh);
+            self.read_mesh();
         }
         if let Resource::Pod(pod) = &resource {
             self.pod_changed(&pod.meta.namespace, &pod.meta.name, &pod.meta.labels);
@@ -228,9 +237,10 @@ impl ControlPlane {
         self.translator.put(resource);
     }
 
-    fn set_mesh(&mut self, mesh: MeshConfig) {
+    fn read_mesh(&mut self) {
+        let mesh = self.sources.read();
         self.mesh = mesh.clone();
-        self.identities.set_trust_domain(&mesh.trust_domain);
+        self.identities.set_trust_domain(&mesh.trust_domain, &mesh.trust_domain_aliases);
         self.translator.set_mesh(mesh);
     }
 
@@ -247,7 +257,8 @@ impl ControlPlane {
         let namespace = (!key.namespace.is_empty()).then(|| key.namespace.clone());
         let object = ObjectRef { kind, namespace, name: key.name.clone() };
         if mesh::is_mesh_config_map(&object) {
-            self.set_mesh(mesh::base());
+            self.sources.forget();
+            self.read_mesh();
         }
         if identity::is_authority(&object) {
             self.identities.forget(&object.name);

@@ -7,6 +7,7 @@
 use crate::mesh::NAMESPACE;
 use meridian_identity::authority::{AuthorityError, LIFETIME};
 use meridian_identity::{Authority, AuthorityPem, MeshAuthority, WorkloadCertificate};
+use meridian_ir::Name;
 use meridian_ir::tls::{MESH_AUTHORITY, WORKLOAD_CERTIFICATE};
 use meridian_resources::core::Secret;
 use meridian_resources::{Object, ObjectRef};
@@ -121,13 +122,11 @@ impl Identities {
         if name == PROVIDED { &mut self.provided } else { &mut self.self_signed }
     }
 
-    /// Sets the trust domain.
-    pub(crate) fn set_trust_domain(&mut self, trust_domain: &str) {
-        let current = self.mesh.current();
-        if current.trust_domain != trust_domain {
-            self.mesh.set_trust_domain(trust_domain, &current.trust_domain_aliases);
-            self.outdated = true;
-        }
+    /// Sets the trust domain, and the domains whose identities count as its own.
+    pub(crate) fn set_trust_domain(&mut self, trust_domain: &str, aliases: &[Name]) {
+        self.outdated |= self.mesh.current().trust_domain != trust_domain;
+        let aliases: Vec<String> = aliases.iter().map(|alias| alias.to_string()).collect();
+        self.mesh.set_trust_domain(trust_domain, &aliases);
     }
 
     /// How long from `now` until the certificates are to be renewed; `None`: there are none.
@@ -195,7 +194,7 @@ mod tests {
 
     fn identities(secrets: &[&Value]) -> Identities {
         let mut identities = Identities::default();
-        identities.set_trust_domain("example.org");
+        identities.set_trust_domain("example.org", &[]);
         secrets.iter().for_each(|value| identities.put(&secret(value)));
         identities
     }
@@ -226,7 +225,7 @@ mod tests {
         assert!(identities.renew([node()].iter(), now + LIFETIME / 2 - Duration::from_secs(1)).is_empty());
         assert_eq!(identities.renew([node()].iter(), now + LIFETIME / 2).len(), 1);
         // Another trust domain is another identity.
-        identities.set_trust_domain("example.net");
+        identities.set_trust_domain("example.net", &[]);
         assert_eq!(identities.renew([node()].iter(), now + LIFETIME / 2).len(), 1);
     }
 

@@ -1,8 +1,17 @@
-//! The mesh configuration: ConfigMap `istio` in `istio-system`, key `mesh`, under the names of Istio's MeshConfig.
+//! The mesh configuration, under the names of Istio's MeshConfig, from three places: a file that the process is started
+//! with, ConfigMap `istio` in `istio-system` (key `mesh`), and single settings of the command line. Each is laid over
+//! the one before.
+
+mod file;
+mod setting;
 
 use meridian_resources::core::ConfigMap;
 use meridian_resources::{Object, ObjectRef, yaml};
 use meridian_translate::MeshConfig;
+use serde_json::{Map, Value};
+
+pub use file::{MeshFile, MeshFileError};
+pub use setting::{Setting, SettingError};
 
 /// The namespace and name of the ConfigMap.
 pub(crate) const NAMESPACE: &str = "istio-system";
@@ -13,20 +22,81 @@ pub(crate) fn is_mesh_config_map(object: &ObjectRef) -> bool {
     object.kind.kind == "ConfigMap" && object.namespace.as_deref() == Some(NAMESPACE) && &*object.name == NAME
 }
 
-/// The mesh configuration that a ConfigMap says, with what of it is not understood or not supported, a line each.
-/// `None` when this is another ConfigMap, or when its text is no YAML: then the last good configuration stays.
-pub(crate) fn from_config_map(map: &Object<ConfigMap>) -> Option<(MeshConfig, Vec<String>)> {
-    if !is_mesh_config_map(&map.object_ref()) {
-        return None;
+/// Where the mesh configuration comes from.
+#[derive(Debug, Default)]
+pub struct MeshSources {
+    /// The lowest layer.
+    pub file: Option<MeshFile>,
+    /// The highest one.
+    pub settings: Vec<Setting>,
+    config_map: Option<Value>,
+}
+
+impl MeshSources {
+    /// Those that a process is started with.
+    pub fn new(file: Option<MeshFile>, settings: Vec<Setting>) -> Self {
+        Self { file, settings, config_map: None }
     }
-    let text = map.spec.data.get("mesh").map_or("", String::as_str);
-    match yaml::values(text, "ConfigMap istio-system/istio, key mesh").into_iter().next() {
-        None => Some((base(), Vec::new())),
-        Some(Ok(value)) => Some(base().with_document(&value)),
-        Some(Err(diagnostic)) => {
-            tracing::error!("{diagnostic}; the last good mesh configuration stays");
-            None
+
+    /// Takes the ConfigMap in; whether that changes anything. When its text is no YAML, the last good one stays.
+    pub(crate) fn put(&mut self, map: &Object<ConfigMap>) -> bool {
+        if !is_mesh_config_map(&map.object_ref()) {
+            return false;
         }
+        let text = map.spec.data.get("mesh").map_or("", String::as_str);
+        match yaml::values(text, "ConfigMap istio-system/istio, key mesh").into_iter().next() {
+            None => self.config_map = None,
+            Some(Ok(value)) => self.config_map = Some(value),
+            Some(Err(diagnostic)) => {
+                tracing::error!("{diagnostic}; the last good mesh configuration stays");
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Forgets the ConfigMap.
+    pub(crate) fn forget(&mut self) {
+        self.config_map = None;
+    }
+
+    /// What all layers add up to. What of them is not understood or not supported is logged.
+    pub(crate) fn read(&mut self) -> MeshConfig {
+        let mut document = Value::Object(Map::new());
+        if let Some(file) = &mut self.file {
+            merge(&mut document, file.current());
+        }
+        if let Some(map) = &self.config_map {
+            merge(&mut document, map.clone());
+        }
+        for setting in &self.settings {
+            setting.apply(&mut document);
+        }
+        let (mesh, problems) = base().with_document(&document);
+        for problem in problems {
+            tracing::warn!("mesh configuration: {problem}");
+        }
+        mesh
+    }
+
+    /// Waits until the file is another one; for ever where there is none.
+    pub(crate) async fn changed(&mut self) {
+        match &mut self.file {
+            Some(file) => file.changed().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Lays `upper` over `lower`: mappings are merged, everything else is replaced.
+fn merge(lower: &mut Value, upper: Value) {
+    match (lower, upper) {
+        (Value::Object(lower), Value::Object(upper)) => {
+            for (name, value) in upper {
+                merge(lower.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (lower, upper) => *lower = upper,
     }
 }
 
@@ -35,3 +105,6 @@ pub(crate) fn base() -> MeshConfig {
     let http10 = std::env::var("PILOT_HTTP10").is_ok_and(|value| matches!(&*value, "1" | "t" | "T" | "true" | "TRUE"));
     MeshConfig { http10, ..MeshConfig::default() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use meridian_apiserver::Api;
-use meridian_control::{ConfigDir, ControlPlane, ProxyFeed, SOURCE_ANNOTATION, standalone};
+use meridian_control::{ConfigDir, ControlPlane, Discovery, ProxyFeed, SOURCE_ANNOTATION, standalone};
 use meridian_ir::ProxyConfig;
 use meridian_resources::yaml;
 use meridian_store::{GroupResource, Key, Store};

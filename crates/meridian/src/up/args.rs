@@ -18,6 +18,15 @@ pub(crate) struct ControlArgs {
     #[arg(long, value_name = "DIR")]
     pub config: Option<PathBuf>,
 
+    /// A MeshConfig in YAML, which is followed; the ConfigMap istio in istio-system is laid over it
+    #[arg(long, value_name = "FILE")]
+    pub mesh_config: Option<PathBuf>,
+
+    /// A setting over all of the mesh configuration, such as meshConfig.outboundTrafficPolicy.mode=REGISTRY_ONLY; repeat
+    /// for several
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub settings: Vec<meridian_control::mesh::Setting>,
+
     /// Where the kubectl-compatible API listens
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:16443")]
     pub api: SocketAddr,

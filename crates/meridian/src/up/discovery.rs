@@ -40,7 +40,8 @@ pub(super) fn start(ports: Ports, registry: Registry, stop: watch::Receiver<bool
         anyhow::Ok(listener)
     };
     let (plain, tls) = (listen(ports.plain, "--xds")?, listen(ports.tls, "--xds-tls")?);
-    let discovery = Discovery { events: Some(events), registry, authority: ports.authority.clone() };
+    let discovery =
+        Discovery { events: Some(events), registry, authority: ports.authority.clone(), ..Discovery::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let run = move || {
         let served = runtime.block_on(serve(ports, service, plain, tls, stop));

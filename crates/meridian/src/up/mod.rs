@@ -16,7 +16,8 @@ use anyhow::Context;
 use args::GatewayPlan;
 use gateway::Gateway;
 use meridian_apiserver::{Api, Options, Server, Tokens};
-use meridian_control::{ConfigDir, ControlPlane, Discovery, ProxyFeed, Registry, standalone};
+use meridian_control::mesh::{MeshFile, MeshSources};
+use meridian_control::{ConfigDir, ControlPlane, Discovery, ProxyFeed, Registry, RootCertificates, standalone};
 use meridian_identity::{CertificateService, MeshAuthority};
 use meridian_store::Store;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -109,7 +110,10 @@ async fn serve(
         authority,
     };
     let xds = [ports.plain, ports.tls];
-    let discovery = discovery::start(ports, registry.clone(), stopped.clone())?;
+    tokio::spawn(RootCertificates::new(api.clone(), ports.authority.clone()).run());
+    let mut discovery = discovery::start(ports, registry.clone(), stopped.clone())?;
+    let mesh_file = control.mesh_config.as_deref().map(MeshFile::open).transpose().context("--mesh-config")?;
+    discovery.mesh = MeshSources::new(mesh_file, control.settings.clone());
     let fleet = Fleet { local: gateways.iter().map(Gateway::progress).collect(), registry };
     let debug = debug::start(debug, fleet).await?;
 
