@@ -88,6 +88,8 @@ pub enum OutboundTrafficPolicy {
     AllowAny,
     /// They are blocked.
     RegistryOnly,
+    /// Requests go to the host that they name, resolved by the sidecar, and everything else as it is.
+    AllowAnyDynamicDns,
 }
 
 /// Which Ingresses are served (Istio's `MeshConfig.IngressControllerMode`).

@@ -254,8 +254,12 @@ fn outbound_traffic_policy(mesh: &mut MeshConfig, value: &Value, problems: &mut 
         match (name.as_str(), value.as_str()) {
             ("mode", Some("ALLOW_ANY")) => mesh.outbound_traffic_policy = OutboundTrafficPolicy::AllowAny,
             ("mode", Some("REGISTRY_ONLY")) => mesh.outbound_traffic_policy = OutboundTrafficPolicy::RegistryOnly,
+            ("mode", Some("ALLOW_ANY_DYNAMIC_DNS")) => {
+                mesh.outbound_traffic_policy = OutboundTrafficPolicy::AllowAnyDynamicDns;
+            }
             ("mode", _) => {
-                problems.add(&format!("{FIELD}.mode"), &format!("found {value}, allowed: ALLOW_ANY, REGISTRY_ONLY"));
+                let allowed = "ALLOW_ANY, ALLOW_ANY_DYNAMIC_DNS, REGISTRY_ONLY";
+                problems.add(&format!("{FIELD}.mode"), &format!("found {value}, allowed: {allowed}"));
             }
             _ => problems.add(&format!("{FIELD}.{name}"), NO_EFFECT),
         }
@@ -495,7 +499,7 @@ mod tests {
         assert_eq!(&*mesh.access_log_file, "/dev/stdout");
         assert_eq!(mesh.gateway_topology, GatewayTopology::default());
         for expected in [
-            "outboundTrafficPolicy.mode: found \"SOMETIMES\", allowed: ALLOW_ANY, REGISTRY_ONLY",
+            "outboundTrafficPolicy.mode: found \"SOMETIMES\", allowed: ALLOW_ANY, ALLOW_ANY_DYNAMIC_DNS, REGISTRY_ONLY",
             "connectTimeout:",
             "accessLogFormat: column 1",
             "trustDomain: found \"Not One\", allowed: lowercase",

@@ -29,10 +29,7 @@ const FAMILIES: [(&str, usize, usize); 9] = [
 ];
 
 /// Beginnings of the names of cases and checks that cannot be put at all, and why.
-const NOT_PUT: [(&str, &str); 2] = [
-    ("TestPassthroughTraffic/ALLOW_ANY_DYNAMIC_DNS/", "the mesh configuration refuses this policy"),
-    ("TestSidecarRoutes/httproute/", "there is no kind HTTPRoute"),
-];
+const NOT_PUT: [(&str, &str); 1] = [("TestSidecarRoutes/httproute/", "there is no kind HTTPRoute")];
 
 /// Beginnings of the names of cases and checks in which Meridian differs, and why.
 const DIFFERENT: [(&str, &str); 2] = [
@@ -127,6 +124,7 @@ fn of_inputs(folder: &Path, inputs: &Inputs) -> Arc<ProxyConfig> {
     let outbound_traffic_policy = match inputs.mesh_config["outboundTrafficPolicy"]["mode"].as_str() {
         None | Some("ALLOW_ANY") => OutboundTrafficPolicy::AllowAny,
         Some("REGISTRY_ONLY") => OutboundTrafficPolicy::RegistryOnly,
+        Some("ALLOW_ANY_DYNAMIC_DNS") => OutboundTrafficPolicy::AllowAnyDynamicDns,
         Some(other) => panic!("no policy {other}"),
     };
     let others =
@@ -196,10 +194,15 @@ fn decide_into(
     if call.is_tls() || !matches!(call.protocol.as_deref(), Some("http" | "http2")) {
         return Err("ProtocolError");
     }
-    let RouteSource::Named(name) = &manager.routes else { return Err("inline routes") };
-    outcome.insert("route_config", name.to_string());
+    let routes = match &manager.routes {
+        RouteSource::Inline(routes) => routes,
+        RouteSource::Named(name) => {
+            outcome.insert("route_config", name.to_string());
+            &config.routes[name]
+        }
+    };
     let host = call.headers.get("Host").and_then(|values| values.first()).map_or("", String::as_str);
-    let found = config.routes[name].virtual_host(host.as_bytes()).ok_or("NoVirtualHost")?;
+    let found = routes.virtual_host(host.as_bytes()).ok_or("NoVirtualHost")?;
     outcome.insert("virtual_host", found.name.to_string());
     let route = found.route(&PlainRequest::get(host, &call.path)).ok_or("NoRoute")?;
     outcome.insert("route", route.name.to_string());

@@ -91,9 +91,9 @@ impl Outbound {
             let before = std::mem::replace(&mut self.plan, plan);
             clusters.release(&before.egress_proxy);
             self.imports.clear(clusters);
-            self.pieces.clusters = catch_all::clusters(inputs.mesh);
+            self.pieces.clusters = catch_all::clusters(inputs.mesh, &self.plan.catch_all);
             let logs = telemetry::access_logs(&scope(inputs, node), Side::Client);
-            let mut listener = catch_all::listener(&self.plan.catch_all, node, logs);
+            let mut listener = catch_all::listener(&mut scope(inputs, node), &self.plan.catch_all, logs);
             listener.access_log = telemetry::listener_logs(&scope(inputs, node), Side::Client);
             self.pieces.listeners.insert(listener.name.clone(), Arc::new(listener));
         }
@@ -363,6 +363,7 @@ fn plan(inputs: &mut Inputs<'_>, node: &ProxyNode) -> Plan {
     let of_mesh = || match inputs.mesh.outbound_traffic_policy {
         OutboundTrafficPolicy::AllowAny => CatchAll::passthrough(),
         OutboundTrafficPolicy::RegistryOnly => CatchAll::Block,
+        OutboundTrafficPolicy::AllowAnyDynamicDns => CatchAll::Named,
     };
     let Some(object) = sidecar::for_node(inputs.resources, node, inputs.mesh) else {
         return Plan { catch_all: of_mesh(), ..Plan::default() };

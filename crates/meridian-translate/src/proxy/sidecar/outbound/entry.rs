@@ -1,6 +1,6 @@
 //! A listener: which services share it, and which of them loses when they cannot.
 
-use super::catch_all::{CatchAll, wildcards};
+use super::catch_all::{self, CatchAll, wildcards};
 use super::chains::{self, L4, Target};
 use super::domains::other_forms;
 use super::egress::{self, Egress, OwnPort};
@@ -15,7 +15,7 @@ use crate::telemetry::{self, Side};
 use ipnet::IpNet;
 use meridian_ir::endpoint::Address;
 use meridian_ir::filter_chain::{ChainMatch, Filters, TransportProtocol};
-use meridian_ir::http::{HttpConnectionManager, RouteSource, ServerHeader};
+use meridian_ir::http::{HttpConnectionManager, RouteSource};
 use meridian_ir::listener::Direction;
 use meridian_ir::{FilterChain, Listener, Name};
 use meridian_resources::StringMap;
@@ -314,21 +314,15 @@ impl Builder<'_, '_> {
         if !self.made.routes.contains(&routes) {
             self.made.routes.push(routes.clone());
         }
-        let mesh = self.scope.mesh;
         let manager = HttpConnectionManager {
             stat_prefix: self.scope.pool.name(&format!("outbound_{}", listener_name(self.bind, self.port))),
             routes: RouteSource::Named(routes),
-            server_header: ServerHeader::Overwrite(self.scope.pool.name("envoy")),
-            use_remote_address: false,
-            path_normalization: mesh.path_normalization,
-            accept_http_10: mesh.http10,
             access_log: telemetry::access_logs(self.scope, Side::Client),
-            ..HttpConnectionManager::default()
+            ..catch_all::manager(self.scope)
         };
         let mut matcher = ChainMatch::default();
         if looked_for {
-            let protocols = ["http/1.0", "http/1.1", "h2c"].iter().skip(usize::from(!mesh.http10));
-            matcher.application_protocols = protocols.map(|protocol| self.scope.pool.name(protocol)).collect();
+            matcher.application_protocols = catch_all::http_protocols(self.scope);
             matcher.transport_protocol = Some(TransportProtocol::RawBuffer);
         }
         let (name, filters) = (self.scope.pool.name(""), Filters::Http(Arc::new(manager)));
