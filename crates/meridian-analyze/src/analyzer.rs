@@ -27,6 +27,11 @@ pub const ALL: &[Analyzer] = &[
         run: destination_rule::ca_certificates::analyze,
     },
     Analyzer {
+        name: "destinationrule.DoubleTlsAnalyzer",
+        description: "Checks that TLS is not originated for clients that speak TLS themselves",
+        run: destination_rule::double_tls::analyze,
+    },
+    Analyzer {
         name: "destinationrule.PodNotSelectedAnalyzer",
         description: "Checks if subsets select pods, and hosts are known",
         run: destination_rule::subsets::analyze,

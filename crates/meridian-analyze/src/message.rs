@@ -85,8 +85,11 @@ impl Message {
         }
     }
 
-    /// The page that explains messages of this kind.
+    /// The page that explains messages of this kind: Istio's, or this project's for kinds that Istio does not have.
     pub fn documentation(&self) -> String {
+        if self.kind.code.starts_with("MER") {
+            return "docs/why-blocked.md#tls-inside-of-tls".to_owned();
+        }
         let code = self.kind.code.to_ascii_lowercase();
         format!("https://istio.io/latest/docs/reference/config/analysis/{code}/?ref=istioctl-analyze")
     }
@@ -136,6 +139,7 @@ types! {
     SUBSET_SELECTS_NO_PODS = "IST0173" "DestinationRuleSubsetNotSelectPods" Error;
     UNKNOWN_DESTINATION_RULE_HOST = "IST0174" "UnknownDestinationRuleHost" Warning;
     CONFLICTING_SERVICE_ENTRY_PROTOCOL = "IST0177" "ConflictingServiceEntryProtocol" Warning;
+    DOUBLE_TLS = "MER0001" "DoubleTls" Warning;
 }
 
 #[cfg(test)]

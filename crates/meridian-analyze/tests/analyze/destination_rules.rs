@@ -46,3 +46,27 @@ fn entries_that_claim_a_port() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].contains("port 3306 with conflicting protocols (HTTP, TCP)"), "{found:?}");
 }
+
+#[test]
+fn tls_inside_of_tls() {
+    let ports = "[{number: 80, name: http, protocol: HTTP}, {number: 443, name: https, protocol: HTTPS}]";
+    let found = |spec: &str, more: &str| {
+        let text = format!("{}{}{more}", entry("e", ports), rule(&format!("{{host: db.example.com, {spec}}}")));
+        analyzed("destinationrule.DoubleTlsAnalyzer", &text)
+    };
+    let everywhere = found("trafficPolicy: {tls: {mode: SIMPLE}}", "");
+    assert!(everywhere[0].starts_with("Warning [MER0001] (DestinationRule default/d a.yaml:"), "{everywhere:?}");
+    assert!(
+        everywhere[0].contains("originates TLS (SIMPLE) towards port 443 of host \"db.example.com\""),
+        "{everywhere:?}"
+    );
+    let at = |port: u32| {
+        format!("trafficPolicy: {{portLevelSettings: [{{port: {{number: {port}}}, tls: {{mode: SIMPLE}}}}]}}")
+    };
+    assert_eq!(found(&at(443), "").len(), 1);
+    assert_eq!(found(&at(80), ""), Vec::<String>::new(), "HTTP becomes HTTPS");
+    assert_eq!(found("trafficPolicy: {tls: {mode: DISABLE}}", ""), Vec::<String>::new());
+    let http = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v}\nspec: {hosts: \
+                [db.example.com], http: [{route: [{destination: {host: db.example.com, port: {number: 443}}}]}]}\n";
+    assert_eq!(found(&at(443), http), Vec::<String>::new(), "an egress gateway originates TLS for plain HTTP");
+}
