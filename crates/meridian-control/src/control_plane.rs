@@ -62,7 +62,7 @@ pub struct ControlPlane {
     events: Option<mpsc::UnboundedReceiver<server::Event>>,
     proxies: Proxies,
     /// Proxies that were let in and wait for their first configuration.
-    arrivals: Vec<Box<Arrival>>,
+    arrivals: Vec<Arrival>,
     kinds: HashMap<GroupResource, &'static Kind>,
     statuses: StatusWriter,
     /// What was last said of each object.
@@ -327,7 +327,7 @@ impl ControlPlane {
     fn take_event(&mut self, event: server::Event) {
         let concerned = match event {
             server::Event::Arrived(arrival) => match proxies::authorize(&arrival, &self.authority.current()) {
-                Ok(()) => self.let_in(arrival),
+                Ok(()) => self.let_in(*arrival),
                 Err(refusal) => {
                     // An error means that the proxy is gone already.
                     let _ = arrival.answer.send(Err(refusal));
@@ -346,7 +346,7 @@ impl ControlPlane {
         self.outdated.extend(concerned.iter().filter_map(key_of_origin));
     }
 
-    fn let_in(&mut self, arrival: Box<Arrival>) -> Vec<Origin> {
+    fn let_in(&mut self, arrival: Arrival) -> Vec<Origin> {
         let labels = self.labels_of_pod(&arrival.node.namespace, &arrival.node.name);
         self.add_proxy(proxies::translated(&arrival.node, labels));
         let concerned = self.proxies.arrive(&arrival);

@@ -227,6 +227,10 @@ proptest! {
         let mut pair = Pair::connect(current.clone(), machine, running);
         prop_assert_eq!(pair.take_sent(), BTreeMap::new());
         prop_assert_eq!(effect(&pair.running), effect(&current));
+        for kind in Kind::ALL {
+            let progress = pair.session.outcome().progress(kind);
+            prop_assert_eq!(progress.sent, progress.acknowledged, "{:?}", kind);
+        }
     }
 
     #[test]

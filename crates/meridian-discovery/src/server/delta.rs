@@ -134,6 +134,9 @@ impl DeltaSession {
         }
         // An answer to the first request says also that there is nothing.
         let is_needed = everything || !draft.is_empty();
+        if is_first && !is_needed && !self.kinds[kind].known.is_empty() {
+            self.outcome.is_current(kind, self.config.version);
+        }
         is_needed.then(|| self.finish(kind, draft))
     }
 

@@ -74,6 +74,11 @@ impl Outcome {
         nonce
     }
 
+    /// The proxy has come with everything that it is to have.
+    pub(crate) fn is_current(&mut self, kind: Kind, version: u64) {
+        self.kinds[kind].progress = Progress { sent: version, acknowledged: version, is_rejected: false };
+    }
+
     /// Takes in the answer to the response of that name. `error` is the proxy's reason to reject it. Whether something
     /// else is rejected now than before.
     pub(crate) fn answered(&mut self, kind: Kind, nonce: &str, error: Option<&str>) -> bool {
