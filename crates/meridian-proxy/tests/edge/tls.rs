@@ -1,6 +1,7 @@
 //! TLS through a running proxy, with curl, openssl and nginx at the other end.
 
 mod client_cert;
+mod double;
 mod downstream;
 mod files;
 mod lab;
