@@ -61,9 +61,9 @@ impl MeshSources {
     }
 
     /// What all layers add up to. What of them is not understood or not supported is logged.
-    pub(crate) fn read(&mut self) -> MeshConfig {
+    pub(crate) fn read(&self) -> MeshConfig {
         let mut document = Value::Object(Map::new());
-        if let Some(file) = &mut self.file {
+        if let Some(file) = &self.file {
             merge(&mut document, file.current());
         }
         if let Some(map) = &self.config_map {

@@ -52,18 +52,24 @@ impl MeshFile {
         Ok(Self { path: path.to_owned(), document, changed, _watcher: watcher })
     }
 
-    /// What it says now; when that cannot be read, what it said before.
-    pub(super) fn current(&mut self) -> Value {
-        match read(&self.path) {
-            Ok(document) => self.document = document,
-            Err(error) => tracing::error!("{error}; the last good mesh configuration stays"),
-        }
+    /// What it says, as it was last seen.
+    pub(super) fn current(&self) -> Value {
         self.document.clone()
     }
 
-    /// Waits until something happened to it.
+    /// Waits until it says something else. When it cannot be read, it says what it said before.
     pub(super) async fn changed(&mut self) {
-        self.changed.notified().await;
+        loop {
+            self.changed.notified().await;
+            match read(&self.path) {
+                Ok(document) if document != self.document => {
+                    self.document = document;
+                    return;
+                }
+                Ok(_) => {}
+                Err(error) => tracing::error!("{error}; the last good mesh configuration stays"),
+            }
+        }
     }
 }
 

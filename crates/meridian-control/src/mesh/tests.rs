@@ -47,11 +47,10 @@ fn each_layer_is_laid_over_the_one_before() {
 
     // What is no YAML leaves what was there.
     assert!(!sources.put(&config_map("{")));
-    std::fs::write(&path, "{").unwrap();
-    assert_eq!(&*sources.read().access_log_file, "/file");
-    std::fs::write(&path, "accessLogFile: /new").unwrap();
-    assert_eq!(&*sources.read().access_log_file, "/new");
+    assert_eq!(&*sources.read().trust_domain, "map.example");
     sources.forget();
+    assert_eq!(&*sources.read().trust_domain, "file.example");
+    sources.file = None;
     assert_eq!(&*sources.read().trust_domain, "cluster.local");
 }
 
@@ -64,9 +63,14 @@ async fn a_file_is_followed_when_it_is_replaced() {
     assert_eq!(&*sources.read().access_log_file, "/a");
     std::fs::write(&next, "accessLogFile: /b").unwrap();
     std::fs::rename(&next, &path).unwrap();
-    while &*sources.read().access_log_file != "/b" {
-        sources.changed().await;
-    }
+    sources.changed().await;
+    assert_eq!(&*sources.read().access_log_file, "/b");
+    // What is no YAML is passed over.
+    std::fs::write(&path, "{").unwrap();
+    std::fs::write(&next, "accessLogFile: /c").unwrap();
+    std::fs::rename(&next, &path).unwrap();
+    sources.changed().await;
+    assert_eq!(&*sources.read().access_log_file, "/c");
 }
 
 #[test]

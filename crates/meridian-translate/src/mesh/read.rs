@@ -99,7 +99,6 @@ fn set(mesh: &mut MeshConfig, name: &str, value: &Value, problems: &mut Problems
         "defaultProviders" => default_providers(mesh, value, problems),
         "outboundTrafficPolicy" => outbound_traffic_policy(mesh, value, problems),
         "enableAutoMtls" => mesh.auto_mtls = truth(value)?,
-        "trustDomainAliases" => trust_domain_aliases(mesh, value, problems),
         "trustDomain" => mesh.trust_domain = trust_domain(text(value)?)?,
         "inboundTrafficPolicy" => mesh.inbound_to_localhost = inbound_to_localhost(value)?,
         "meshMTLS" => mesh_mtls(mesh, value, problems),
@@ -257,14 +256,6 @@ fn outbound_traffic_policy(mesh: &mut MeshConfig, value: &Value, problems: &mut 
             }
             _ => problems.add(&format!("{FIELD}.{name}"), NO_EFFECT),
         }
-    }
-}
-
-fn trust_domain_aliases(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {
-    const FIELD: &str = "trustDomainAliases";
-    match names(value).and_then(|names| names.iter().map(|name| trust_domain(name)).collect::<Result<_, _>>()) {
-        Ok(aliases) => mesh.trust_domain_aliases = aliases,
-        Err(problem) => problems.add(FIELD, &problem),
     }
 }
 
