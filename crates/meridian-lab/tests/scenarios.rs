@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         own("the lab keeps its promises", &settings, the_lab_keeps_its_promises),
         own("two labs stand at once", &settings, two_labs_stand_at_once),
         own("a failing check says why and leaves nothing behind", &settings, a_failing_check_says_why),
+        own("nothing gets around STRICT", &settings, nothing_gets_around_strict),
         own("an interrupt ends the check and leaves nothing behind", &settings, an_interrupt_ends_the_check),
     ];
     let own = trials.len();
@@ -95,6 +96,11 @@ fn passes(folder: &Path, settings: &Settings) -> Result<(), String> {
 
 fn the_lab_keeps_its_promises(settings: &Settings) -> Result<(), String> {
     passes(&promises(), settings)
+}
+
+/// More than a hundred tries to reach a workload that demands mutual TLS of the mesh.
+fn nothing_gets_around_strict(settings: &Settings) -> Result<(), String> {
+    passes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/strict"), settings)
 }
 
 fn two_labs_stand_at_once(settings: &Settings) -> Result<(), String> {
