@@ -44,7 +44,9 @@ pub fn apply(rules: &Rules, place: &Place) -> String {
     let mut script = clean(place);
     for table in Table::ALL {
         let chains = rules.chains(table);
-        if chains.is_empty() {
+        // The answers of a DNS proxy outside of the group would not be in the zone of the questions.
+        let is_apart = place.cgroup.is_some() && table == Table::Raw;
+        if chains.is_empty() || is_apart {
             continue;
         }
         script += &format!("table {} {{\n", place.table(table));

@@ -4,6 +4,7 @@
 mod analyze;
 mod client;
 mod envoy;
+mod exec;
 mod folder;
 mod httpbin;
 mod input;
@@ -54,6 +55,8 @@ enum Command {
     /// Check files of objects, each object by itself
     #[command(visible_alias = "v")]
     Validate(validate::ValidateArgs),
+    /// Run a command on this machine with its traffic captured by a sidecar
+    Exec(Box<exec::ExecArgs>),
     /// Look for mistakes in objects taken together: those that are applied, those in files, or both
     Analyze(analyze::AnalyzeArgs),
 }
@@ -70,6 +73,10 @@ fn main() -> ExitCode {
         Command::Redirect(args) => redirect::run(&args),
         Command::EnvoyBootstrap(args) => block_on(envoy::run(*args)),
         Command::Validate(args) => validate::run(&args),
+        Command::Exec(args) => match block_on(exec::run(*args)) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Analyze(args) => match block_on(analyze::run(args)) {
             Ok(code) => return code,
             Err(error) => Err(error),

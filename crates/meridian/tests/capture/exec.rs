@@ -1,0 +1,135 @@
+//! `meridian exec`: whose traffic a sidecar sees.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Hosts, PEER, WORKLOAD, can_run};
+
+/// How long anything that is only waited for may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A control plane on the workload's host, which is told of one Service: the peer.
+struct ControlPlane {
+    child: Child,
+    _data: tempfile::TempDir,
+}
+
+impl ControlPlane {
+    fn start(hosts: &Hosts) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut command = on_host(hosts, env!("CARGO_BIN_EXE_meridian"));
+        command.args(["control-plane", "--data"]).arg(data.path().join("data"));
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("ready")), "the control plane has ended");
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, _data: data }
+    }
+}
+
+impl Drop for ControlPlane {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A program in the workload's network namespace only: unlike `ip netns exec`, it sees the machine's control groups.
+fn on_host(hosts: &Hosts, program: &str) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net=/run/netns/{}", hosts.workload)).arg(program).stdin(Stdio::null());
+    command
+}
+
+/// `meridian exec` with `options`, running `script` in a shell.
+fn exec(hosts: &Hosts, options: &[&str], script: &str) -> Command {
+    let mut command = on_host(hosts, env!("CARGO_BIN_EXE_meridian"));
+    command.arg("exec").args(options).args(["--", "sh", "-c", script]);
+    command
+}
+
+/// What `meridian exec` has left on the machine.
+fn leftovers(hosts: &Hosts) -> String {
+    let rules = on_host(hosts, "nft").args(["list", "tables"]).output().unwrap();
+    let groups = Command::new("find").args(["/sys/fs/cgroup", "-maxdepth", "2", "-name", "meridian-exec-*"]).output();
+    let sidecars = on_host(hosts, "ss").args(["-Hltn", "sport", "=", ":15001"]).output().unwrap();
+    let all = [rules.stdout, groups.unwrap().stdout, sidecars.stdout].concat();
+    String::from_utf8(all).unwrap()
+}
+
+#[test]
+fn a_command_is_captured_and_nothing_else() {
+    if !can_run(&["ip", "nft", "nsenter", "curl", "python3"]) {
+        return;
+    }
+    let hosts = Hosts::new("mrc", &[], &["peer:80"]);
+    let backend = format!("{}:8000", PEER[0]);
+    let mut httpbin = Command::new("ip")
+        .args(["netns", "exec", &hosts.peer, env!("CARGO_BIN_EXE_meridian"), "httpbin", "--listen", &backend])
+        .spawn()
+        .unwrap();
+    let _control_plane = ControlPlane::start(&hosts);
+    let scratch = tempfile::tempdir().unwrap();
+    let log = scratch.path().join("access.log");
+    let logged = || std::fs::read_to_string(&log).unwrap_or_default();
+    let options = ["--access-log", log.to_str().unwrap()];
+
+    let wait = "for i in $(seq 100); do curl -so /dev/null http://10.77.0.2:8000/ && break; sleep 0.1; done";
+    // The command's own exit status, its output, and its request in the sidecar's log.
+    let script = format!("{wait}; curl -s -o /dev/null -w '%{{http_code}}' http://10.77.0.2:8000/status/418; exit 7");
+    let output = exec(&hosts, &options, &script).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "418");
+    assert!(logged().contains("\"GET /status/418 HTTP/1.1\" 418"), "{}", logged());
+    assert_eq!(leftovers(&hosts), "");
+
+    // While a command runs, others go their own way; its listener is met through the inbound side.
+    let script = "python3 -m http.server 7070 >/dev/null 2>&1 & echo up; sleep 1000";
+    let mut running = exec(&hosts, &options, script).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(running.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "up\n");
+    let other = on_host(&hosts, "curl").args(["-s", "http://10.77.0.2:8000/status/201"]).status().unwrap();
+    assert!(other.success());
+    let inbound = format!("http://{}:7070/inbound", WORKLOAD[0]);
+    let until = Instant::now() + PATIENCE;
+    let ask = ["netns", "exec", &hosts.peer, "curl", "-s", "-o", "/dev/null", &inbound];
+    while !logged().contains("/inbound") {
+        assert!(Instant::now() < until, "{}", logged());
+        Command::new("ip").args(ask).status().unwrap();
+    }
+    assert!(!logged().contains("/status/201"), "{}", logged());
+
+    // A signal goes to the command, and what it left behind ends with it.
+    Command::new("kill").arg("-TERM").arg(running.id().to_string()).status().unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(128 + 15));
+    assert_eq!(leftovers(&hosts), "");
+    let _ = httpbin.kill();
+    let _ = httpbin.wait();
+}
+
+#[test]
+fn what_is_missing_is_said_and_nothing_is_left() {
+    if !can_run(&["ip", "nft", "nsenter", "python3"]) {
+        return;
+    }
+    let hosts = Hosts::new("mrm", &[], &[]);
+    for (options, message) in [
+        // Nobody answers there.
+        (vec!["--discovery", "127.0.0.1:9", "--ready-limit", "1"], "the sidecar is not ready after 1 s"),
+        (vec!["--user", "nobody-has-this-name"], "is neither a number nor a user of /etc/passwd"),
+        (vec!["-m", "TPROXY"], "-m TPROXY is not supported"),
+    ] {
+        let mut child =
+            exec(&hosts, &options, "echo ran").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (mut out, mut err) = (String::new(), String::new());
+        child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert!(
+            !child.wait().unwrap().success() && out.is_empty() && err.contains(message),
+            "{options:?}: {out} {err}"
+        );
+        assert_eq!(leftovers(&hosts), "", "{options:?}");
+    }
+}
