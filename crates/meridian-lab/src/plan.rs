@@ -27,6 +27,8 @@ pub const API_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 10, 0, 2);
 pub const API_PORT: u16 = 6443;
 /// The port of the control plane for proxies.
 pub const DISCOVERY_PORT: u16 = 15012;
+/// The port where the control plane tells what it wants of each proxy.
+pub const DEBUG_PORT: u16 = 15014;
 /// The namespace that the bridge and the DNS server live in.
 pub const NET: &str = "net";
 /// The namespace that the API and the control plane live in, and every gateway that is one process with them.

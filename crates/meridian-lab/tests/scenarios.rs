@@ -29,6 +29,15 @@ const SCENARIOS: &[&str] = &[
     "06-ingress-tls-mutual",
     "07-ingress-passthrough",
     "08-ingress-split-and-mirror",
+    "09-egress-sni-gateway",
+    "10-egress-http-gateway",
+    "11-outbound-policy",
+    "12-service-entry",
+    "13-tls-origination",
+    "14-wildcard-and-bypass",
+    "15-workload-entry",
+    "16-access-log",
+    "17-mutual-tls",
 ];
 
 /// Those of them that pass with stock Envoys as gateways too, which have to take every resource.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use super::{API_ADDRESS, API_PORT, DISCOVERY_PORT, MESH, Plan, Server, Shape, network};
+use super::{API_ADDRESS, API_PORT, DEBUG_PORT, DISCOVERY_PORT, MESH, Plan, Server, Shape, network};
 use crate::definition::Backend;
 
 /// The place of one run.
@@ -169,7 +169,9 @@ impl Site {
             }
             Shape::Apart => {
                 let xds = format!("{API_ADDRESS}:{DISCOVERY_PORT}");
-                ("control-plane", vec!["--xds-tls".to_owned(), xds], vec![API_PORT, DISCOVERY_PORT])
+                let debug = format!("{API_ADDRESS}:{DEBUG_PORT}");
+                let options = ["--xds-tls", &xds, "--debug", &debug].map(str::to_owned).to_vec();
+                ("control-plane", options, vec![API_PORT, DISCOVERY_PORT])
             }
         };
         let mut command: Vec<String> = [&meridian, word, "--data", &data, "--api", &api].map(str::to_owned).to_vec();

@@ -300,7 +300,7 @@ fn proxies_run_as_a_user_whose_traffic_is_not_captured() {
     let system = site.system(&plan);
     assert_eq!(
         system.command.join(" "),
-        "/bin/meridian control-plane --data /run/lab/data --api 10.10.0.2:6443 --xds-tls 10.10.0.2:15012"
+        "/bin/meridian control-plane --data /run/lab/data --api 10.10.0.2:6443 --xds-tls 10.10.0.2:15012 --debug 10.10.0.2:15014"
     );
     let [gateway, client] = plan.proxies.as_slice() else { panic!("{:?}", plan.proxies) };
     assert_eq!(gateway.capture(&site), None);

@@ -1,17 +1,23 @@
-//! Named tests that are run one after the other, for a target without the standard harness.
+//! Named tests, a few at a time, for a target without the standard harness.
 
 use std::env;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
+
+/// How many run at the same time: labs wait most of the time, but some checks measure it.
+const JOBS: usize = 3;
 
 /// A named test.
 pub(crate) struct Trial {
     pub(crate) name: String,
-    pub(crate) run: Box<dyn FnOnce() -> Result<(), String>>,
+    pub(crate) run: Box<dyn FnOnce() -> Result<(), String> + Send>,
 }
 
 impl Trial {
-    pub(crate) fn new(name: impl Into<String>, run: impl FnOnce() -> Result<(), String> + 'static) -> Self {
+    pub(crate) fn new(name: impl Into<String>, run: impl FnOnce() -> Result<(), String> + Send + 'static) -> Self {
         Self { name: name.into(), run: Box::new(run) }
     }
 }
@@ -32,18 +38,28 @@ pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
         .collect();
     let filtered_out = all - chosen.len();
     println!("\nrunning {} tests", chosen.len());
-    let (mut passed, mut failed) = (0, 0);
-    for Trial { name, run } in chosen {
-        match run() {
-            Ok(()) => {
-                println!("test {name} ... ok");
-                passed += 1;
-            }
-            Err(reason) => {
-                println!("test {name} ... FAILED\n{reason}");
-                failed += 1;
-            }
+    let (passed, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let next = Mutex::new(chosen.into_iter());
+    thread::scope(|scope| {
+        for _ in 0..JOBS {
+            // A lab's programs end with the thread that has started them, so each trial is one thread's.
+            scope.spawn(|| {
+                loop {
+                    let trial = next.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some(Trial { name, run }) = trial else { return };
+                    match run() {
+                        Ok(()) => {
+                            println!("test {name} ... ok");
+                            passed.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(reason) => {
+                            println!("test {name} ... FAILED\n{reason}");
+                            failed.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
         }
-    }
-    super::support::report(passed, failed, 0, filtered_out, start.elapsed())
+    });
+    super::support::report(passed.into_inner(), failed.into_inner(), 0, filtered_out, start.elapsed())
 }

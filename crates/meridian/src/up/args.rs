@@ -58,8 +58,8 @@ pub(crate) struct ControlPlaneArgs {
     #[command(flatten)]
     pub control: ControlArgs,
 
-    /// Where the debug endpoint listens: how far each proxy is
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:15014", value_parser = loopback)]
+    /// Where the debug endpoint listens: how far each proxy is, and what is wanted of it, without keys
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:15014")]
     pub debug: SocketAddr,
 }
 

@@ -1,10 +1,10 @@
 //! `meridian exec`: whose traffic a sidecar sees.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Hosts, PEER, WORKLOAD, can_run};
+use crate::support::{ASK, Hosts, WORKLOAD, can_run};
 
 /// How long anything that is only waited for may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -63,25 +63,22 @@ fn a_command_is_captured_and_nothing_else() {
     if !can_run(&["ip", "nft", "nsenter", "curl", "python3"]) {
         return;
     }
-    let hosts = Hosts::new("mrc", &[], &["peer:80"]);
-    let backend = format!("{}:8000", PEER[0]);
-    let mut httpbin = Command::new("ip")
-        .args(["netns", "exec", &hosts.peer, env!("CARGO_BIN_EXE_meridian"), "httpbin", "--listen", &backend])
-        .spawn()
-        .unwrap();
+    what_is_missing_is_said_and_nothing_is_left();
+    let hosts = Hosts::new("mrc", &[], &["peer:80", "other:443"]);
     let _control_plane = ControlPlane::start(&hosts);
     let scratch = tempfile::tempdir().unwrap();
     let log = scratch.path().join("access.log");
+    let ask = scratch.path().join("ask.py");
+    std::fs::write(&ask, ASK).unwrap();
+    let ask = ask.display();
     let logged = || std::fs::read_to_string(&log).unwrap_or_default();
     let options = ["--access-log", log.to_str().unwrap()];
 
-    let wait = "for i in $(seq 100); do curl -so /dev/null http://10.77.0.2:8000/ && break; sleep 0.1; done";
-    // The command's own exit status, its output, and its request in the sidecar's log.
-    let script = format!("{wait}; curl -s -o /dev/null -w '%{{http_code}}' http://10.77.0.2:8000/status/418; exit 7");
-    let output = exec(&hosts, &options, &script).output().unwrap();
+    // The command's own exit status, its output, and its connection in the sidecar's log.
+    let output = exec(&hosts, &options, &format!("python3 {ask} @10.77.0.2,80; exit 7")).output().unwrap();
     assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "418");
-    assert!(logged().contains("\"GET /status/418 HTTP/1.1\" 418"), "{}", logged());
+    assert_eq!(String::from_utf8_lossy(&output.stdout).split(' ').next(), Some("peer"));
+    assert!(logged().contains("\"10.77.0.2:80\" PassthroughCluster"), "{}", logged());
     assert_eq!(leftovers(&hosts), "");
 
     // While a command runs, others go their own way; its listener is met through the inbound side.
@@ -90,30 +87,28 @@ fn a_command_is_captured_and_nothing_else() {
     let mut line = String::new();
     BufReader::new(running.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "up\n");
-    let other = on_host(&hosts, "curl").args(["-s", "http://10.77.0.2:8000/status/201"]).status().unwrap();
-    assert!(other.success());
+    let other = on_host(&hosts, "python3").args(["-c", ASK, "@10.77.0.2,443"]).output().unwrap();
+    assert!(other.stdout.starts_with(b"other"), "{}", String::from_utf8_lossy(&other.stderr));
     let inbound = format!("http://{}:7070/inbound", WORKLOAD[0]);
     let until = Instant::now() + PATIENCE;
-    let ask = ["netns", "exec", &hosts.peer, "curl", "-s", "-o", "/dev/null", &inbound];
-    while !logged().contains("/inbound") {
-        assert!(Instant::now() < until, "{}", logged());
-        Command::new("ip").args(ask).status().unwrap();
+    while !logged().contains("InboundPassthroughCluster") {
+        let late = Instant::now() > until;
+        if late {
+            let _ = running.kill();
+        }
+        assert!(!late, "{}", logged());
+        let curl = ["netns", "exec", &hosts.peer, "curl", "-s", "-m", "5", "-o", "/dev/null", &inbound];
+        Command::new("ip").args(curl).status().unwrap();
     }
-    assert!(!logged().contains("/status/201"), "{}", logged());
+    assert!(!logged().contains("10.77.0.2:443"), "{}", logged());
 
     // A signal goes to the command, and what it left behind ends with it.
     Command::new("kill").arg("-TERM").arg(running.id().to_string()).status().unwrap();
     assert_eq!(running.wait().unwrap().code(), Some(128 + 15));
     assert_eq!(leftovers(&hosts), "");
-    let _ = httpbin.kill();
-    let _ = httpbin.wait();
 }
 
-#[test]
 fn what_is_missing_is_said_and_nothing_is_left() {
-    if !can_run(&["ip", "nft", "nsenter", "python3"]) {
-        return;
-    }
     let hosts = Hosts::new("mrm", &[], &[]);
     for (options, message) in [
         // Nobody answers there.
@@ -121,15 +116,9 @@ fn what_is_missing_is_said_and_nothing_is_left() {
         (vec!["--user", "nobody-has-this-name"], "is neither a number nor a user of /etc/passwd"),
         (vec!["-m", "TPROXY"], "-m TPROXY is not supported"),
     ] {
-        let mut child =
-            exec(&hosts, &options, "echo ran").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (mut out, mut err) = (String::new(), String::new());
-        child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        assert!(
-            !child.wait().unwrap().success() && out.is_empty() && err.contains(message),
-            "{options:?}: {out} {err}"
-        );
+        let output = exec(&hosts, &options, "echo ran").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && output.stdout.is_empty() && said.contains(message), "{options:?}: {said}");
         assert_eq!(leftovers(&hosts), "", "{options:?}");
     }
 }

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 const SERVE: &str = include_str!("serve.py");
-const ASK: &str = include_str!("ask.py");
+/// A client: see the file.
+pub(crate) const ASK: &str = include_str!("ask.py");
 
 /// Addresses of the workload and of the peer.
 pub(crate) const WORKLOAD: [&str; 2] = ["10.77.0.1", "fd77::1"];
-pub(crate) const PEER: [&str; 2] = ["10.77.0.2", "fd77::2"];
+const PEER: [&str; 2] = ["10.77.0.2", "fd77::2"];
 
 /// Whether namespaces can be made here; says so loudly when not, which fails where CI is set.
 pub(crate) fn can_run(programs: &[&str]) -> bool {
