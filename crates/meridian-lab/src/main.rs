@@ -29,7 +29,7 @@ struct Arguments {
     /// Make every gateway a process of its own, also where there is no sidecar.
     #[arg(long)]
     apart: bool,
-    /// What gateways are: Meridian's own proxies, or stock Envoys that its control plane drives.
+    /// What gateways and sidecars are: Meridian's own proxies, or stock Envoys that its control plane drives.
     #[arg(long, value_enum, default_value_t = ProxyKind::Meridian, value_name = "KIND")]
     proxy: ProxyKind,
     /// The Envoy of `--proxy envoy` [default: the one that `cargo xtask setup` fetches]
@@ -46,7 +46,7 @@ struct Arguments {
     logs: PathBuf,
 }
 
-/// What gateways are.
+/// What gateways and sidecars are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ProxyKind {
     /// Meridian's own.

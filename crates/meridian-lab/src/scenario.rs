@@ -46,7 +46,7 @@ pub struct Mode {
 pub struct Settings {
     /// The `meridian` binary.
     pub meridian: PathBuf,
-    /// Gateways are this Envoy, each a process of its own, and have to take everything that they are sent.
+    /// Proxies are this Envoy, each a process of its own, and have to take everything that they are sent.
     pub envoy: Option<PathBuf>,
     /// Where the folder of every run is made. It stays when the run fails.
     pub logs: PathBuf,

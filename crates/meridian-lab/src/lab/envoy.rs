@@ -3,7 +3,6 @@
 use super::Lab;
 use super::diagnosis::ADMIN;
 use crate::error::Error;
-use crate::plan::proxies::Role;
 use crate::tool;
 
 impl Lab {
@@ -12,7 +11,7 @@ impl Lab {
         if self.site.envoy.is_none() {
             return Ok(());
         }
-        for proxy in self.plan.proxies.iter().filter(|proxy| proxy.role == Role::Gateway) {
+        for proxy in &self.plan.proxies {
             let url = format!("{ADMIN}/stats?filter=update_(rejected|success)$");
             let stats = tool::run(self.command(&proxy.name, "curl").args(["-fsS", "-m", "5", &url]))?;
             if let Some(complaint) = complaint(&stats) {

@@ -1,8 +1,8 @@
-//! Gateways that are stock Envoys, driven by the control plane as Meridian's own are.
+//! Proxies that are stock Envoys, driven by the control plane as Meridian's own are.
 
 use std::path::Path;
 
-use super::proxies::{Proxy, USER};
+use super::proxies::{Proxy, Role, USER};
 use super::site::{Program, Site, User};
 use super::{API_ADDRESS, DISCOVERY_PORT};
 
@@ -11,13 +11,18 @@ const OPTIONS: [&str; 8] =
     ["--concurrency", "1", "--log-level", "warning", "--file-flush-interval-msec", "50", "--drain-time-s", "1"];
 
 impl Site {
-    /// The process of a gateway: `envoy`, with what `meridian envoy-bootstrap` writes and serves beside it.
+    /// The process of a proxy: `envoy`, with what `meridian envoy-bootstrap` writes and serves beside it.
     pub(super) fn envoy(&self, proxy: &Proxy, envoy: &Path) -> Program {
         let files = self.proxy_files(&proxy.name);
         let labels: Vec<_> = proxy.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let text = |path: &Path| path.display().to_string();
+        let proxy_type = match proxy.role {
+            Role::Gateway => "router",
+            Role::Sidecar => "sidecar",
+        };
         let mut command = vec![text(&self.meridian), "envoy-bootstrap".to_owned()];
         for (option, value) in [
+            ("--type", proxy_type.to_owned()),
             ("--name", proxy.name.clone()),
             ("--namespace", proxy.namespace.to_owned()),
             ("--service-account", proxy.name.clone()),

@@ -80,10 +80,10 @@ impl Site {
         }
     }
 
-    /// The process of a proxy: Meridian's own, or a stock Envoy for a gateway where the site has one.
+    /// The process of a proxy: Meridian's own, or a stock Envoy where the site has one.
     #[must_use]
     pub fn proxy(&self, proxy: &Proxy) -> Program {
-        if let (Some(envoy), Role::Gateway) = (&self.envoy, proxy.role) {
+        if let Some(envoy) = &self.envoy {
             return self.envoy(proxy, envoy);
         }
         let files = self.proxy_files(&proxy.name);

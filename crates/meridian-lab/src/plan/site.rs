@@ -16,7 +16,7 @@ pub struct Site {
     pub folder: PathBuf,
     /// The `meridian` binary.
     pub meridian: PathBuf,
-    /// The Envoy that gateways are, instead of Meridian's own proxies.
+    /// The Envoy that proxies are, instead of Meridian's own.
     pub envoy: Option<PathBuf>,
     /// The folder that holds `lib.sh`.
     pub scenarios: PathBuf,

@@ -325,7 +325,7 @@ fn proxies_run_as_a_user_whose_traffic_is_not_captured() {
 }
 
 #[test]
-fn gateways_can_be_envoys_and_sidecars_stay_ours() {
+fn proxies_can_be_envoys() {
     let lab = "workloads: {client: {}, app: {sidecar: true}}\ngateways: [ingressgateway]\n".parse().unwrap();
     let plan = Plan::new(&lab, Shape::Apart).unwrap();
     let site = Site { envoy: Some("/bin/envoy".into()), ..site() };
@@ -334,10 +334,10 @@ fn gateways_can_be_envoys_and_sidecars_stay_ours() {
         site.proxy(proxy).command.join(" ")
     };
     let gateway = words("ingressgateway");
-    assert!(gateway.starts_with("/bin/meridian envoy-bootstrap --name ingressgateway "), "{gateway}");
+    assert!(gateway.starts_with("/bin/meridian envoy-bootstrap --type router --name ingressgateway "), "{gateway}");
     assert!(
         gateway.contains(" --discovery 10.10.0.2:15012 ") && gateway.contains(" --run /bin/envoy -- "),
         "{gateway}"
     );
-    assert!(words("app").starts_with("/bin/meridian sidecar "));
+    assert!(words("app").starts_with("/bin/meridian envoy-bootstrap --type sidecar --name app "));
 }
