@@ -3,6 +3,7 @@
 mod client;
 mod h1;
 mod h2;
+mod passthrough;
 mod process;
 mod routes;
 mod stats;
@@ -17,6 +18,8 @@ pub(crate) enum Benchmark {
     H2(h2::H2Args),
     /// What TLS costs, handshakes and requests, beside nginx, HAProxy and Envoy
     Tls(tls::TlsArgs),
+    /// What passing TLS on costs, bytes and connections, beside nginx, HAProxy with splice and Envoy
+    Passthrough(passthrough::PassthroughArgs),
     /// How fast a changed route is live, and what many routes cost in memory
     Routes(routes::RoutesArgs),
 }
@@ -30,6 +33,7 @@ pub(crate) fn run(benchmark: Benchmark) -> anyhow::Result<()> {
         Benchmark::H1(args) => h1::run(&args),
         Benchmark::H2(args) => h2::run(&args),
         Benchmark::Tls(args) => tls::run(&args),
+        Benchmark::Passthrough(args) => passthrough::run(&args),
         Benchmark::Routes(args) => routes::run(&args),
     }
 }
