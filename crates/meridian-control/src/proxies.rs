@@ -141,14 +141,14 @@ fn origins(rejected: &[Rejected]) -> Vec<Origin> {
 /// # Errors
 /// See [`Refusal`].
 pub(crate) fn authorize(arrival: &Arrival, mesh: &Mesh) -> Result<(), Refusal> {
-    if !arrival.peer.is_tls {
-        return Ok(());
-    }
-    let found = arrival.peer.spiffe_ids();
+    if arrival.peer.is_tls { judge(&arrival.node, arrival.peer.spiffe_ids(), mesh) } else { Ok(()) }
+}
+
+/// Whether one of the identities that were found in a certificate is what the node says.
+fn judge(node: &Node, found: Vec<String>, mesh: &Mesh) -> Result<(), Refusal> {
     if found.is_empty() {
         return Err(Refusal::Unauthenticated);
     }
-    let node = &arrival.node;
     let is_same = |id: &SpiffeId| {
         mesh.trusts(&id.trust_domain) && id.namespace == node.namespace && id.service_account == node.service_account
     };
@@ -175,5 +175,45 @@ pub(crate) fn translated(node: &Node, labels: Option<BTreeMap<String, String>>) 
         locality,
         dns_capture: node.dns_capture,
         ..made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_of_its_certificate_s_namespace_and_account() {
+        let mut node = Node::new(NodeType::Sidecar, "sleep", "default", [10, 0, 0, 1].into());
+        node.service_account = "sleeper".to_owned();
+        let mesh = Mesh {
+            authority: None,
+            trust_domain: "cluster.local".to_owned(),
+            trust_domain_aliases: vec!["old.example.com".to_owned()],
+        };
+        for (found, expected) in [
+            (vec!["spiffe://cluster.local/ns/default/sa/sleeper"], true),
+            (vec!["spiffe://old.example.com/ns/default/sa/sleeper"], true),
+            (vec!["spiffe://a/b", "spiffe://cluster.local/ns/default/sa/sleeper"], true),
+            (vec!["spiffe://other.example.com/ns/default/sa/sleeper"], false),
+            (vec!["spiffe://cluster.local/ns/other/sa/sleeper"], false),
+            (vec!["spiffe://cluster.local/ns/default/sa/sleep"], false),
+            (vec!["spiffe://cluster.local/ns/default/sa/sleeper/more"], false),
+            (vec![], false),
+        ] {
+            let judged = judge(&node, found.iter().map(|id| (*id).to_owned()).collect(), &mesh);
+            assert_eq!(judged.is_ok(), expected, "{found:?}: {judged:?}");
+        }
+    }
+
+    #[test]
+    fn the_labels_of_the_pod_win() {
+        let mut node = Node::new(NodeType::Router, "edge", "istio-system", [10, 0, 0, 1].into());
+        let labels = |value: &str| BTreeMap::from([("istio".to_owned(), value.to_owned())]);
+        node.labels = labels("said");
+        assert_eq!(translated(&node, None).labels, labels("said"));
+        let proxy = translated(&node, Some(labels("pod")));
+        assert_eq!(proxy.labels, labels("pod"));
+        assert_eq!((&*proxy.id, &*proxy.name), (node.id.as_str(), "edge"));
     }
 }

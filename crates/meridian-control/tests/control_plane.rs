@@ -32,9 +32,7 @@ async fn start() -> Plane {
     standalone::prepare(&api, std::slice::from_ref(&gateway)).await.unwrap();
     let node = ProxyNode::gateway("ingressgateway", "istio-system", gateway.labels());
     let (sender, configs) = watch::channel(Arc::new(ProxyConfig::default()));
-    tokio::spawn(
-        ControlPlane::new(store, vec![ProxyFeed { node, sender }], Discovery::default()).run(),
-    );
+    tokio::spawn(ControlPlane::new(store, vec![ProxyFeed { node, sender }], Discovery::default()).run());
     Plane { api, configs }
 }
 

@@ -42,6 +42,7 @@ async fn start(tls: Option<Arc<ServerTls>>) -> (Target, watch::Sender<bool>) {
     let who = Arc::new(|request| {
         let answer = unary(request, |request: tonic::Request<String>| async move {
             let peer = request.extensions().get::<Peer>().unwrap();
+            assert_eq!(peer.valid_until().is_some(), !peer.certificates.is_empty());
             Ok(tonic::Response::new(format!("{} {:?}", request.get_ref(), peer.spiffe_ids())))
         });
         Box::pin(answer) as meridian_grpc::Answer

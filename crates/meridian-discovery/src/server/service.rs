@@ -12,7 +12,9 @@ use meridian_grpc::{Answer, Handler, Peer};
 use meridian_ir::ProxyConfig;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
@@ -71,6 +73,13 @@ impl Service {
 
 /// The stream of responses.
 type Opened<Out> = tonic::Response<ReceiverStream<Result<Out, Status>>>;
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
 
 /// What both methods have in common.
 trait Session: Send + 'static {
@@ -179,6 +188,12 @@ impl<In: prost::Message + Default + 'static, Out> Stream<In, Out> {
         }
     }
 
+    /// When the certificate ends that the connection was made with.
+    fn expiry(&self) -> Option<Instant> {
+        let left = self.peer.valid_until()?.duration_since(SystemTime::now()).unwrap_or_default();
+        Some(Instant::now() + left)
+    }
+
     async fn follow<S: Session<Request = In, Response = Out>>(
         &mut self,
         proxy: &str,
@@ -188,6 +203,7 @@ impl<In: prost::Message + Default + 'static, Out> Stream<In, Out> {
     ) -> Result<(), Status> {
         let config = subscription.configs.borrow_and_update().clone();
         let mut session = S::new(config);
+        let expiry = self.expiry();
         let mut request = Some(first);
         loop {
             let responses: Vec<Out> = match request.take() {
@@ -219,6 +235,8 @@ impl<In: prost::Message + Default + 'static, Out> Stream<In, Out> {
                     // The proxy is gone, in order or not.
                     Ok(None) | Err(_) => return Ok(()),
                 },
+                // The proxy has a newer one by now, and comes back with it.
+                () = until(expiry) => return Err(Status::unauthenticated("the proxy's certificate has expired")),
                 changed = subscription.configs.changed() => {
                     if changed.is_err() {
                         return Err(Status::unavailable("the control plane ends, or the proxy has come back elsewhere"));

@@ -72,7 +72,12 @@ async fn difference(pods: &Value, control_planes: &BTreeSet<String>, pod: &PodNa
         (Err(_), Some(first)) => first.clone(),
         (Err(error), None) => return Err(error),
     };
-    let admin = api::annotation(pods, pod, ADMIN_ANNOTATION)?;
+    let admin = api::annotation(pods, pod, ADMIN_ANNOTATION).with_context(|| {
+        format!(
+            "what {}.{} runs is not known here; `meridian proxy-config all --admin ADDR:PORT` asks it",
+            pod.name, pod.namespace
+        )
+    })?;
     let path = format!("/debug/config_dump?proxyID={}.{}", pod.name, pod.namespace);
     let wanted = dump("control plane", &control_plane, &path).await?;
     Ok(compare::compare(&wanted, &dump("proxy", &admin, CONFIG_DUMP).await?))
