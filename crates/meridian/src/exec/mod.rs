@@ -22,6 +22,8 @@ use sidecar::{Sidecar, SidecarOptions};
 
 /// What the names of the rules' tables and of the control groups begin with.
 const PREFIX: &str = "meridian-exec-";
+/// What the name of the sidecar's control group ends with. No rule is about it; it makes the sidecar easy to find.
+const BESIDE: &str = ".sidecar";
 
 /// Run a command with its traffic, and nobody else's, captured by a sidecar
 #[derive(Args, Debug)]
@@ -53,7 +55,8 @@ pub(crate) async fn run(args: ExecArgs) -> anyhow::Result<ExitCode> {
     let name = format!("{PREFIX}{}", std::process::id());
     let group = hierarchy.make(&name)?;
     let mut signals = command::Signals::follow()?;
-    let mut sidecar = Sidecar::start(&args.sidecar, settings.dns != Dns::Off)?;
+    let beside = hierarchy.make(&format!("{name}{BESIDE}"))?;
+    let mut sidecar = Sidecar::start(&args.sidecar, settings.dns != Dns::Off, beside)?;
     tokio::select! {
         ready = sidecar.ready(args.sidecar.ready_limit) => ready?,
         signal = signals.next() => return Ok(command::ended_by(signal)),
@@ -90,12 +93,13 @@ impl Drop for Rules {
 /// Takes away what a `meridian exec` that was killed has left: its processes, its rules, its control group.
 fn sweep(hierarchy: &cgroup::Hierarchy) -> anyhow::Result<()> {
     for name in hierarchy.names().context("cannot list control groups")? {
-        let Some(id) = name.strip_prefix(PREFIX).and_then(|id| id.parse::<u32>().ok()) else { continue };
+        let own = name.strip_suffix(BESIDE).unwrap_or(&name);
+        let Some(id) = own.strip_prefix(PREFIX).and_then(|id| id.parse::<u32>().ok()) else { continue };
         if std::path::Path::new(&format!("/proc/{id}")).exists() {
             continue;
         }
         hierarchy.remove(&name)?;
-        Backend::Nftables.clean(&Place { prefix: name, cgroup: None })?;
+        Backend::Nftables.clean(&Place { prefix: own.to_owned(), cgroup: None })?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use hyper::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
+use super::cgroup::Group;
 use crate::client::http;
 
 /// Where the sidecar's own endpoints are: not where those of other proxies on this machine are.
@@ -101,30 +102,32 @@ fn own_address() -> Option<IpAddr> {
 pub(super) struct Sidecar {
     child: Child,
     folder: tempfile::TempDir,
+    /// Whatever is in it ends with it.
+    _group: Group,
 }
 
 impl Sidecar {
-    /// Starts it, outside of the command's control group and out of reach of the terminal's signals.
+    /// Starts it in a control group of its own, outside of the command's, and out of reach of the terminal's signals.
     ///
     /// # Errors
     /// The program or its folder cannot be had, or another proxy has the ports.
-    pub(super) fn start(options: &SidecarOptions, dns: bool) -> anyhow::Result<Self> {
+    pub(super) fn start(options: &SidecarOptions, dns: bool, group: Group) -> anyhow::Result<Self> {
         if let Ok(_other) = std::net::TcpStream::connect(READINESS) {
             bail!("another proxy is ready on {READINESS}; one command at a time can have a sidecar on this machine");
         }
         let folder = tempfile::Builder::new().prefix("meridian-exec-").tempdir().context("cannot make a folder")?;
         let log = std::fs::File::create(folder.path().join("log")).context("cannot write the sidecar's log")?;
         let program = std::env::current_exe().context("cannot find this program")?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(options.arguments(&folder.path().join("state"), dns))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .context("cannot start the sidecar")?;
-        Ok(Self { child, folder })
+            .kill_on_drop(true);
+        let child = group.inside(|| command.spawn()).context("cannot start the sidecar")?;
+        Ok(Self { child, folder, _group: group })
     }
 
     /// Waits until it runs its first configuration.

@@ -106,6 +106,16 @@ fn a_command_is_captured_and_nothing_else() {
     Command::new("kill").arg("-TERM").arg(running.id().to_string()).status().unwrap();
     assert_eq!(running.wait().unwrap().code(), Some(128 + 15));
     assert_eq!(leftovers(&hosts), "");
+
+    // One that cannot clean up after itself is cleaned up after by the next.
+    let mut killed = exec(&hosts, &options, "echo up; sleep 1000").stdout(Stdio::piped()).spawn().unwrap();
+    BufReader::new(killed.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(!leftovers(&hosts).is_empty());
+    let output = exec(&hosts, &options, "exit 3").output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(leftovers(&hosts), "");
 }
 
 fn what_is_missing_is_said_and_nothing_is_left() {
