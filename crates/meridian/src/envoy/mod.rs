@@ -26,8 +26,9 @@ use std::path::{Path, PathBuf};
 
 /// Write what a stock Envoy needs to be a gateway or sidecar of Meridian's control plane, or run it
 ///
-/// Fetches the proxy's certificate from the control plane, and writes the bootstrap and the certificate to a folder. With --run, Envoy is started with it, its
-/// certificate is renewed in time, and it gets the secrets that are not the control plane's to give: its identity in the mesh, and files.
+/// Fetches the proxy's certificate from the control plane, and writes the bootstrap and the certificate to a folder.
+/// With --run, Envoy is started with it, its certificate is renewed in time, and it gets the secrets that are not the
+/// control plane's to give: its identity in the mesh, and files.
 #[derive(Args, Debug)]
 pub(crate) struct EnvoyBootstrapArgs {
     /// What the proxy is for
