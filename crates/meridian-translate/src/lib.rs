@@ -31,8 +31,8 @@ mod translator;
 
 pub use condition::{CONDITION_TYPES, Condition};
 pub use mesh::{
-    ExtensionProvider, FileAccessLog, GatewayTopology, IngressControllerMode, MeshConfig, OutboundTrafficPolicy,
-    TlsDefaults,
+    DefaultExportTo, ExtensionProvider, FileAccessLog, GatewayTopology, IngressControllerMode, MeshConfig,
+    OutboundTrafficPolicy, TlsDefaults,
 };
 pub use proxy::credentials::WorkloadIdentity;
 pub use proxy::node::{ProxyKind, ProxyNode};

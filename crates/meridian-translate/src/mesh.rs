@@ -57,6 +57,8 @@ pub struct MeshConfig {
     pub trust_domain: Name,
     /// Other names of the trust domain, of peers that still have them (`trustDomainAliases`).
     pub trust_domain_aliases: Vec<Name>,
+    /// Who sees objects that do not say so themselves.
+    pub default_export_to: DefaultExportTo,
     /// What sidecars do with destinations that nothing names (`outboundTrafficPolicy.mode`).
     pub outbound_traffic_policy: OutboundTrafficPolicy,
     /// Whether proxies of the mesh speak mutual TLS with each other where no DestinationRule says otherwise
@@ -78,6 +80,17 @@ pub struct MeshConfig {
     /// The label `istio` of the gateways that serve Ingresses; empty for `ingress_service`, or for `ingressgateway`
     /// when that is Istio's own `istio-ingressgateway`.
     pub ingress_selector: Name,
+}
+
+/// `exportTo` of objects that have none; an empty list is everybody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DefaultExportTo {
+    /// Of Services and ServiceEntries (`defaultServiceExportTo`).
+    pub services: Vec<Name>,
+    /// `defaultVirtualServiceExportTo`
+    pub virtual_services: Vec<Name>,
+    /// `defaultDestinationRuleExportTo`
+    pub destination_rules: Vec<Name>,
 }
 
 /// What sidecars do with destinations that nothing names.
@@ -179,6 +192,7 @@ impl Default for MeshConfig {
             tls_defaults: TlsDefaults::default(),
             trust_domain: "cluster.local".into(),
             trust_domain_aliases: Vec::new(),
+            default_export_to: DefaultExportTo::default(),
             outbound_traffic_policy: OutboundTrafficPolicy::AllowAny,
             auto_mtls: true,
             inbound_to_localhost: false,

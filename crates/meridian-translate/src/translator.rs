@@ -146,9 +146,10 @@ impl Translator {
         if mesh == self.mesh {
             return;
         }
-        let domain_changed = mesh.cluster_domain != self.mesh.cluster_domain;
+        let resolved_alike =
+            mesh.cluster_domain == self.mesh.cluster_domain && mesh.default_export_to == self.mesh.default_export_to;
         self.mesh = mesh;
-        if domain_changed {
+        if !resolved_alike {
             self.resolve_again();
         }
         self.proxies.iter_mut().for_each(AnyProxy::start_over);
@@ -160,13 +161,20 @@ impl Translator {
         self.policies_apply_anew();
     }
 
-    /// Names of services are made of the cluster's domain: with another one, all are made again.
+    /// Names of services are made of the cluster's domain, and who sees them may be for the mesh to say: with other ones,
+    /// all are made again.
     fn resolve_again(&mut self) {
         let services: Vec<_> = self.registry.all().cloned().collect();
         for service in services {
-            if let Source::Service(object) = &service.source {
-                let made = Service::of_service(object, &self.mesh).map(Arc::new);
-                self.registry.put(Maker::Service(Key::of(&object.meta)), made.into_iter().collect());
+            match &service.source {
+                Source::Service(object) => {
+                    let made = Service::of_service(object, &self.mesh).map(Arc::new);
+                    self.registry.put(Maker::Service(Key::of(&object.meta)), made.into_iter().collect());
+                }
+                Source::ServiceEntry(object) => {
+                    let made = Service::of_service_entry(object, &self.mesh).into_iter().map(Arc::new).collect();
+                    self.registry.put(Maker::ServiceEntry(Key::of(&object.meta)), made);
+                }
             }
         }
         self.rules = DestinationRules::default();
@@ -500,7 +508,7 @@ impl Translator {
     }
 
     fn put_service_entry(&mut self, object: &Arc<Object<ServiceEntry>>) {
-        let services = Service::of_service_entry(object).into_iter().map(Arc::new).collect();
+        let services = Service::of_service_entry(object, &self.mesh).into_iter().map(Arc::new).collect();
         self.make(Maker::ServiceEntry(Key::of(&object.meta)), services);
     }
 

@@ -92,7 +92,7 @@ pub(crate) fn rules<'o>(
             continue;
         };
         let key = key_of(delegate, root);
-        let leaf = match leaf(known, &key, root) {
+        let leaf = match leaf(known, &key, root, mesh) {
             Ok(leaf) => leaf,
             Err(message) => {
                 let path = format!("{path}.delegate");
@@ -125,6 +125,7 @@ fn leaf<'o>(
     known: &'o Objects<VirtualService>,
     key: &Key,
     root: &Object<VirtualService>,
+    mesh: &MeshConfig,
 ) -> Result<&'o Object<VirtualService>, String> {
     let Some(leaf) = known.get(key) else {
         let siblings =
@@ -139,7 +140,8 @@ fn leaf<'o>(
         ));
     }
     let export_to = leaf.spec.export_to.iter().map(String::as_str);
-    if !ExportTo::new(export_to, &key.namespace).includes(&root.meta.namespace) {
+    let default = &mesh.default_export_to.virtual_services;
+    if !ExportTo::or_default(export_to, default, &key.namespace).includes(&root.meta.namespace) {
         return Err(format!(
             "VirtualService {key} is not visible in namespace {}: its exportTo leaves it out",
             root.meta.namespace

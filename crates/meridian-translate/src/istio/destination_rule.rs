@@ -44,7 +44,11 @@ impl DestinationRules {
         let meta = &object.meta;
         let rule = Rule {
             age: Age::of(meta),
-            export_to: ExportTo::new(object.spec.export_to.iter().map(String::as_str), &meta.namespace),
+            export_to: ExportTo::or_default(
+                object.spec.export_to.iter().map(String::as_str),
+                &mesh.default_export_to.destination_rules,
+                &meta.namespace,
+            ),
             object: object.clone(),
         };
         let hosts = self.by_namespace.entry(meta.namespace.clone()).or_default();

@@ -12,9 +12,10 @@ use crate::proxy::node::ProxyNode;
 use crate::proxy::state::{Inputs, Stale};
 use crate::translator::Changes;
 use inbound::Inbound;
+use meridian_ir::name_table::Names;
 use meridian_ir::{Cluster, Endpoints, Listener, Name, ProxyConfig, RouteConfig};
 use outbound::Outbound;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Pieces of a configuration that one side makes by itself; those that are as before keep their `Arc`s.
@@ -66,11 +67,14 @@ impl SidecarState {
         self.identity = Some(identity);
     }
 
-    /// Forgets everything but who it is and the version of its configuration.
+    /// Has everything translated anew. What comes out the same stays the same: a setting of the mesh is about little of
+    /// it, and only what is different goes to the proxy.
     pub(crate) fn start_over(&mut self) {
-        let version = self.config.version;
-        *self = Self { identity: self.identity.take(), ..Self::new(self.node.clone()) };
-        self.config = Arc::new(ProxyConfig { version, ..ProxyConfig::default() });
+        self.fresh = true;
+        self.inbound = Inbound::default();
+        self.clusters.touch_all();
+        self.credentials = Credentials::default();
+        Arc::make_mut(&mut self.config).names = Names::default();
     }
 
     /// Takes `changes` in; a new configuration is returned when it has one.
@@ -114,14 +118,16 @@ impl SidecarState {
     fn publish(&mut self) {
         let config = Arc::make_mut(&mut self.config);
         let sides = [self.outbound.pieces(), self.inbound.pieces()];
-        config.listeners = sides.iter().flat_map(|side| side.listeners.clone()).collect();
-        config.routes = sides.iter().flat_map(|side| side.routes.clone()).collect();
+        config.listeners = same_or_new(sides.iter().flat_map(|side| &side.listeners), &config.listeners);
+        config.routes = same_or_new(sides.iter().flat_map(|side| &side.routes), &config.routes);
+        let mut before = HashMap::new();
         for name in std::mem::take(&mut self.own_clusters) {
-            config.clusters.remove(&name);
             config.endpoints.remove(&name);
+            before.extend(config.clusters.remove(&name).map(|cluster| (name, cluster)));
         }
         for (name, (cluster, endpoints)) in sides.iter().flat_map(|side| &side.clusters) {
-            config.clusters.insert(name.clone(), cluster.clone());
+            let cluster = before.remove(name).filter(|old| old == cluster).unwrap_or_else(|| cluster.clone());
+            config.clusters.insert(name.clone(), cluster);
             config.endpoints.extend(endpoints.iter().map(|endpoints| (name.clone(), endpoints.clone())));
             self.own_clusters.insert(name.clone());
         }
@@ -173,4 +179,16 @@ impl SidecarState {
     pub(crate) fn service_entry_findings(&self, key: &Key) -> Vec<Finding> {
         self.outbound.service_findings("ServiceEntry", key).collect()
     }
+}
+
+/// `pieces` by name, those of `before` where they are the same.
+fn same_or_new<'p, T: PartialEq + 'p>(
+    pieces: impl Iterator<Item = (&'p Name, &'p Arc<T>)>,
+    before: &BTreeMap<Name, Arc<T>>,
+) -> BTreeMap<Name, Arc<T>> {
+    let one = |(name, piece): (&Name, &Arc<T>)| {
+        let same = |old: &&Arc<T>| Arc::ptr_eq(old, piece) || old == &piece;
+        (name.clone(), before.get(name).filter(same).unwrap_or(piece).clone())
+    };
+    pieces.map(one).collect()
 }

@@ -270,8 +270,9 @@ impl ProxyState {
             }
         }
         let object = inputs.resources.virtual_services.get(key);
-        let object =
-            object.filter(|object| is_visible(object, &self.node)).filter(|object| !object.spec.http.is_empty());
+        let object = object
+            .filter(|object| is_visible(object, inputs.mesh, &self.node))
+            .filter(|object| !object.spec.http.is_empty());
         let new = match object {
             Some(object) => self.bind(inputs, object, if recompile { &[] } else { &old.compiled }),
             None => Bound::default(),
@@ -420,10 +421,13 @@ impl ProxyState {
 
     fn rebuild_listeners(&mut self, inputs: &mut Inputs<'_>, outdated: &BTreeSet<Bind>, stale: &mut Stale) {
         let node = self.node.clone();
-        let (bindings, resources) = (inputs.bindings, inputs.resources);
+        let (mesh, bindings, resources) = (inputs.mesh, inputs.bindings, inputs.resources);
         let bound_to = |gateway: &str| {
             let objects = bindings.keys_of(gateway).filter_map(|key| resources.virtual_services.get(&key));
-            objects.filter(|object| has_l4_rules(object) && is_visible(object, &node)).cloned().collect::<Vec<_>>()
+            objects
+                .filter(|object| has_l4_rules(object) && is_visible(object, mesh, &node))
+                .cloned()
+                .collect::<Vec<_>>()
         };
         let plan = Plan {
             topology: &self.topology,
@@ -520,9 +524,10 @@ struct Dirty {
     recompile: BTreeSet<Key>,
 }
 
-fn is_visible(object: &Object<VirtualService>, node: &ProxyNode) -> bool {
+fn is_visible(object: &Object<VirtualService>, mesh: &MeshConfig, node: &ProxyNode) -> bool {
     let export_to = object.spec.export_to.iter().map(String::as_str);
-    ExportTo::new(export_to, &object.meta.namespace).includes(&node.namespace)
+    let default = &mesh.default_export_to.virtual_services;
+    ExportTo::or_default(export_to, default, &object.meta.namespace).includes(&node.namespace)
 }
 
 /// What the routes and listeners of `node` can see.

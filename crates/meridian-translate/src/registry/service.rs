@@ -77,7 +77,16 @@ pub(crate) enum ExportTo {
 }
 
 impl ExportTo {
-    /// `.` is the `own` namespace, `*` all, `~` none; nothing at all is the mesh's default, all.
+    /// Those of `list`, or else of the mesh's `default`.
+    pub(crate) fn or_default<'t>(list: impl IntoIterator<Item = &'t str>, default: &'t [Name], own: &Name) -> Self {
+        let list: Vec<&str> = list.into_iter().map(str::trim).filter(|item| !item.is_empty()).collect();
+        match list.is_empty() {
+            true => Self::new(default.iter().map(|item| &**item), own),
+            false => Self::new(list, own),
+        }
+    }
+
+    /// `.` is the `own` namespace, `*` all, `~` none; nothing at all is all.
     pub(crate) fn new<'t>(list: impl IntoIterator<Item = &'t str>, own: &Name) -> Self {
         let mut only = Vec::new();
         let mut empty = true;
@@ -129,7 +138,7 @@ impl Service {
             host: mesh.service_host(&meta.name, &meta.namespace).to_ascii_lowercase().into(),
             ports: ports.collect(),
             discovery: Discovery::Eds,
-            export_to: ExportTo::new(export_to.split(','), &meta.namespace),
+            export_to: ExportTo::or_default(export_to.split(','), &mesh.default_export_to.services, &meta.namespace),
             alias: is_alias.then(|| target.to_ascii_lowercase().into()),
             addresses: cluster_addresses(&object.spec),
             automatic: Vec::new(),
@@ -141,7 +150,7 @@ impl Service {
     }
 
     /// The services of a ServiceEntry, one for each host.
-    pub(crate) fn of_service_entry(object: &Arc<Object<ServiceEntry>>) -> Vec<Self> {
+    pub(crate) fn of_service_entry(object: &Arc<Object<ServiceEntry>>, mesh: &MeshConfig) -> Vec<Self> {
         let meta = &object.meta;
         let ports: Vec<Port> = (object.spec.ports.iter())
             .filter_map(|port| {
@@ -159,11 +168,13 @@ impl Service {
             ServiceEntryResolution::DynamicDns => Discovery::DynamicForward,
         };
         let addresses: Vec<IpNet> = object.spec.addresses.iter().filter_map(|text| virtual_address(text)).collect();
+        let written = object.spec.export_to.iter().map(String::as_str);
+        let export_to = ExportTo::or_default(written, &mesh.default_export_to.services, &meta.namespace);
         let of_host = |host: &String| Self {
             host: host.to_ascii_lowercase().into(),
             ports: ports.clone(),
             discovery,
-            export_to: ExportTo::new(object.spec.export_to.iter().map(String::as_str), &meta.namespace),
+            export_to: export_to.clone(),
             alias: None,
             addresses: addresses.clone(),
             automatic: if addresses.is_empty() { automatic(object, host) } else { Vec::new() },

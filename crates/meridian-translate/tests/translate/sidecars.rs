@@ -431,3 +431,52 @@ fn ranges_addresses_and_both_families_are_told_apart() {
         assert_eq!(mesh.send(unknown, Bytes), "PassthroughCluster", "{unknown}");
     }
 }
+
+#[test]
+fn another_policy_is_about_little() {
+    let mut mesh = Mesh::with(SERVICES);
+    let before = mesh.config.clone();
+    mesh.set_policy(OutboundTrafficPolicy::RegistryOnly);
+    for (name, cluster) in &mesh.config.clusters {
+        assert!(Arc::ptr_eq(cluster, &before.clusters[name]), "cluster {name}");
+    }
+    for (name, listener) in &mesh.config.listeners {
+        let others = listener.chains.iter().filter(|chain| &*chain.name != "virtualOutbound-catchall-tcp");
+        if name.starts_with("virtualInbound") {
+            assert!(Arc::ptr_eq(listener, &before.listeners[name]), "{name}");
+        }
+        for chain in others {
+            assert!(before.listeners[name].chains.iter().any(|old| Arc::ptr_eq(old, chain)), "a chain of {name}");
+        }
+    }
+    let hosts = |config: &ProxyConfig| {
+        config.routes.values().flat_map(|routes| routes.virtual_hosts.clone()).collect::<Vec<_>>()
+    };
+    let old = hosts(&before);
+    let made: Vec<_> =
+        hosts(&mesh.config).into_iter().filter(|host| !old.iter().any(|o| Arc::ptr_eq(o, host))).collect();
+    assert!(made.iter().all(|host| &*host.name == "block_all"), "{made:?}");
+}
+
+#[test]
+fn the_mesh_says_who_sees_objects_that_do_not_say() {
+    use Kind::Tls;
+    let mut mesh = Mesh::with(SERVICES);
+    mesh.apply(
+        "{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: elsewhere, namespace: other}, spec: \
+         {hosts: [elsewhere.test], resolution: DNS, ports: [{number: 443, name: https, protocol: HTTPS}]}}",
+    );
+    let send = |mesh: &Mesh| {
+        [mesh.send("198.51.100.1:443", Tls("web.example.com")), mesh.send("198.51.100.1:443", Tls("elsewhere.test"))]
+    };
+    let own = "outbound|443||web.example.com";
+    assert_eq!(send(&mesh), [own, "outbound|443||elsewhere.test"]);
+    mesh.mesh.default_export_to.services = vec![".".into()];
+    mesh.translator.set_mesh(mesh.mesh.clone());
+    mesh.translate();
+    assert_eq!(send(&mesh), [own, "PassthroughCluster"]);
+    mesh.mesh.default_export_to.services.clear();
+    mesh.translator.set_mesh(mesh.mesh.clone());
+    mesh.translate();
+    assert_eq!(send(&mesh), [own, "outbound|443||elsewhere.test"]);
+}

@@ -90,12 +90,14 @@ impl Outbound {
             clusters.acquire(&plan.egress_proxy);
             let before = std::mem::replace(&mut self.plan, plan);
             clusters.release(&before.egress_proxy);
-            self.imports.clear(clusters);
-            self.pieces.clusters = catch_all::clusters(inputs.mesh, &self.plan.catch_all);
+            let own = catch_all::clusters(inputs.mesh, &self.plan.catch_all);
+            if own != self.pieces.clusters {
+                self.pieces.clusters = own;
+            }
             let logs = telemetry::access_logs(&scope(inputs, node), Side::Client);
             let mut listener = catch_all::listener(&mut scope(inputs, node), &self.plan.catch_all, logs);
             listener.access_log = telemetry::listener_logs(&scope(inputs, node), Side::Client);
-            self.pieces.listeners.insert(listener.name.clone(), Arc::new(listener));
+            self.put_listener(listener);
         }
         let mut dirty = Dirty::default();
         if anew {
@@ -122,8 +124,10 @@ impl Outbound {
         clusters: &mut Clusters,
         dirty: &mut Dirty,
     ) {
-        let mut hosts: BTreeSet<Name> =
-            if anew { inputs.registry.all_hosts().cloned().collect() } else { changes.hosts.clone() };
+        let mut hosts: BTreeSet<Name> = match anew {
+            true => inputs.registry.all_hosts().chain(self.imports.hosts()).cloned().collect(),
+            false => changes.hosts.clone(),
+        };
         for host in &hosts.clone() {
             hosts.extend(self.imports.targets_of(host));
             let aliases = inputs.registry.services(host).iter().filter_map(|service| service.alias.clone());

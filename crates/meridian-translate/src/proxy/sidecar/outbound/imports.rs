@@ -150,14 +150,6 @@ impl Imports {
     pub(super) fn get(&self, host: &Name) -> Option<(&Name, &Import)> {
         self.hosts.get_key_value(host)
     }
-
-    /// Lets go of everything.
-    pub(super) fn clear(&mut self, clusters: &mut Clusters) {
-        for import in self.hosts.values() {
-            clusters.release(&import.clusters);
-        }
-        *self = Self::default();
-    }
 }
 
 /// The clusters of a host: of each port, and of each subset of its DestinationRules there.

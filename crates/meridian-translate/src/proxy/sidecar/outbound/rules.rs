@@ -128,7 +128,8 @@ fn is_for_mesh(object: &Object<VirtualService>) -> bool {
 
 fn rule(object: &Arc<Object<VirtualService>>, mesh: &MeshConfig, node: &ProxyNode) -> Option<Rule> {
     let namespace = &object.meta.namespace;
-    let export_to = ExportTo::new(object.spec.export_to.iter().map(String::as_str), namespace);
+    let written = object.spec.export_to.iter().map(String::as_str);
+    let export_to = ExportTo::or_default(written, &mesh.default_export_to.virtual_services, namespace);
     if object.spec.hosts.is_empty() || !export_to.includes(&node.namespace) {
         return None;
     }
