@@ -1,7 +1,8 @@
 """Ways around STRICT. Each sends a request for a path of its own, /anything/NAME-PORT, and must get nothing of httpbin's.
 
-Arguments: the address of the workload, that of another with a sidecar, a folder with certificates, and the ways to try
-(NAME-PORT; all by default). Prints a line for each try; ends with 1 when an answer came from httpbin.
+Arguments: the address of the workload, that of another with a sidecar, a folder with certificates, the IPv6 address of
+the first, and the ways to try (NAME-PORT; all by default). Prints a line for each try; ends with 1 when an answer came
+from httpbin.
 """
 import socket
 import ssl
@@ -10,8 +11,8 @@ import sys
 import time
 import warnings
 
-HOST, OTHER, FILES = sys.argv[1:4]
-ONLY = sys.argv[4:]
+HOST, OTHER, FILES, LINK_LOCAL = sys.argv[1:5]
+ONLY = sys.argv[5:]
 PORTS = [8000, 7777]
 TIMEOUT = 1.0
 warnings.simplefilter("ignore")
@@ -159,6 +160,9 @@ WAYS = {
     "by-other-15001": plain(lambda path: head(path), host=OTHER, port=15001),
     "by-other-15006": plain(lambda path: head(path), host=OTHER, port=15006),
     "by-other-80": plain(lambda path: head(f"http://httpbin:8000{path}"), host=OTHER, port=80),
+    "ipv6": plain(lambda path: head(path), host=LINK_LOCAL),
+    "ipv6-h2": plain(h2, host=LINK_LOCAL),
+    "ipv6-15006": plain(lambda path: head(path), host=LINK_LOCAL, port=15006),
     "from-127-0-0-6": from_address("127.0.0.6"),
     "tls": tls(),
     "tls-sni": tls(sni=SNI),
