@@ -311,7 +311,9 @@ impl Machine {
         let own = &mut self.kinds[kind];
         // Whoever waited for it waits no more, and the version counts from now on.
         own.absent.remove(&name);
-        own.held.insert(name, Held { version, bytes: any.value });
+        // A copy: the bytes that came are a part of a buffer, all of which they would keep.
+        let bytes = Bytes::copy_from_slice(&any.value);
+        own.held.insert(name, Held { version, bytes });
         Ok(())
     }
 
@@ -456,9 +458,8 @@ impl Machine {
         }
     }
 
-    /// All resources, as they are kept on disk: one response for each type.
-    #[must_use]
-    pub fn saved(&self) -> Vec<DeltaDiscoveryResponse> {
+    /// All resources, as they are kept on disk: one response for each type, made when it is asked for.
+    pub fn saved(&self) -> impl Iterator<Item = DeltaDiscoveryResponse> {
         let of_kind = |kind: Kind| DeltaDiscoveryResponse {
             type_url: kind.type_url().to_owned(),
             resources: (self.kinds[kind].held.iter())
@@ -473,11 +474,11 @@ impl Machine {
         // Listeners and clusters first: they say what is wanted of the others.
         let order =
             [Kind::Cluster, Kind::Listener, Kind::Endpoints, Kind::VirtualHost, Kind::Route, Kind::Secret, Kind::Names];
-        order.map(of_kind).to_vec()
+        order.into_iter().map(of_kind)
     }
 
     /// Takes in what was kept on disk. What cannot be read any more is left out, and comes again.
-    pub fn restore(&mut self, saved: Vec<DeltaDiscoveryResponse>) -> Option<Applicable> {
+    pub fn restore(&mut self, saved: impl IntoIterator<Item = DeltaDiscoveryResponse>) -> Option<Applicable> {
         let mut config = None;
         for response in saved {
             config = self.response(response).apply.or(config);

@@ -152,7 +152,7 @@ impl Follower {
 
     fn save(&mut self) {
         if let (Some(state), Some(_)) = (&self.state, self.save_at.take())
-            && let Err(error) = state.save(&self.machine.saved())
+            && let Err(error) = state.save(self.machine.saved())
         {
             tracing::error!("the configuration cannot be kept: {error}");
         }

@@ -2,6 +2,7 @@
 
 use crate::message::DeltaDiscoveryResponse;
 use prost::Message;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -61,12 +62,11 @@ impl StateDir {
     ///
     /// # Errors
     /// The file cannot be written; then the one before it is there still.
-    pub fn save(&self, responses: &[DeltaDiscoveryResponse]) -> Result<(), StateError> {
-        let mut bytes = Vec::with_capacity(responses.iter().map(|response| response.encoded_len() + 10).sum());
-        for response in responses {
-            bytes.extend_from_slice(&response.encode_length_delimited_to_vec());
-        }
-        self.write(CONFIGURATION, &bytes)
+    pub fn save(&self, responses: impl IntoIterator<Item = DeltaDiscoveryResponse>) -> Result<(), StateError> {
+        let mut responses = responses.into_iter();
+        self.replace(CONFIGURATION, |file| {
+            responses.try_for_each(|response| file.write_all(&response.encode_length_delimited_to_vec()))
+        })
     }
 
     /// What a file of the folder holds; `None`: it is not there.
@@ -88,16 +88,20 @@ impl StateDir {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+        self.replace(name, |file| file.write_all(bytes))
+    }
+
+    fn replace(&self, name: &str, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), StateError> {
         let (path, new) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
-        let write = || -> io::Result<()> {
+        let replace = || -> io::Result<()> {
             let mut file =
                 std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-            file.write_all(bytes)?;
+            write(&mut file)?;
             file.sync_all()?;
             std::fs::rename(&new, &path)?;
-            std::fs::File::open(&self.folder)?.sync_all()
+            File::open(&self.folder)?.sync_all()
         };
-        write().map_err(|reason| StateError { path: path.clone(), reason })
+        replace().map_err(|reason| StateError { path: path.clone(), reason })
     }
 }
 
@@ -114,7 +118,7 @@ mod tests {
         assert!(state.load().unwrap().is_empty());
         let response = |nonce: &str| DeltaDiscoveryResponse { nonce: nonce.to_owned(), ..Default::default() };
         let kept = vec![response("1"), response("2"), response("")];
-        state.save(&kept).unwrap();
+        state.save(kept.clone()).unwrap();
         assert_eq!(state.load().unwrap(), kept);
         let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(scratch.path().join("a/b")), 0o700);
