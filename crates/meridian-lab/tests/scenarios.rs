@@ -51,6 +51,8 @@ fn main() -> ExitCode {
         own("two labs stand at once", &settings, two_labs_stand_at_once),
         own("a failing check says why and leaves nothing behind", &settings, a_failing_check_says_why),
         own("nothing gets around STRICT", &settings, nothing_gets_around_strict),
+        own("nothing gets around DENY", &settings, nothing_gets_around_deny),
+        own("nothing gets around REGISTRY_ONLY", &settings, nothing_gets_around_registry_only),
         own("an interrupt ends the check and leaves nothing behind", &settings, an_interrupt_ends_the_check),
     ];
     let own = trials.len();
@@ -103,6 +105,16 @@ fn passes(folder: &Path, settings: &Settings) -> Result<(), String> {
 
 fn the_lab_keeps_its_promises(settings: &Settings) -> Result<(), String> {
     passes(&promises(), settings)
+}
+
+/// Tries of clients and strangers to do what a workload's policies deny.
+fn nothing_gets_around_deny(settings: &Settings) -> Result<(), String> {
+    passes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/deny"), settings)
+}
+
+/// Tries of a workload to reach somebody whom the registry does not know.
+fn nothing_gets_around_registry_only(settings: &Settings) -> Result<(), String> {
+    passes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/registry-only"), settings)
 }
 
 /// More than a hundred tries to reach a workload that demands mutual TLS of the mesh.

@@ -8,3 +8,12 @@ expect() {
   got=$("$@" 2>&1) || true
   [[ $got == "$want" ]] || fail "'$got', expected '$want': $*"
 }
+
+# eventually SECONDS COMMAND...: succeeds as soon as COMMAND does.
+eventually() {
+  local limit=$1 start=$SECONDS; shift
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS - start < limit)) || fail "not within ${limit}s: $*"
+    sleep 0.05
+  done
+}

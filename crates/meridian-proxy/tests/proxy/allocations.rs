@@ -1,12 +1,18 @@
-//! In the steady state a request allocates nothing: no memory is asked for between its first byte and its log line.
+//! In the steady state a request allocates nothing: no memory is asked for between its first byte and its log line. That
+//! holds with access control, too.
 
 use crate::support::gateway::Gateway;
 use crate::support::plain;
+use meridian_ir::StringMatch;
+use meridian_ir::rbac::{Effect, PathMatch, PathTemplate, Permission, Policy, Principal, Rbac, Rules};
+use meridian_ir::route::HeaderMatch;
+use meridian_ir::string_match::FullRegex;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -47,8 +53,27 @@ fn exchange(stream: &mut TcpStream, request: &[u8]) {
     assert!(bytes.starts_with(b"HTTP/1.1 200 OK\r\n"));
 }
 
+/// One of each condition of access control, none of which is met.
+fn access() -> Rbac {
+    let regex = |pattern: &str| StringMatch::Regex(FullRegex::new(pattern).expect("an expression"));
+    let template = PathTemplate::new("/a/*/b/**").expect("a template");
+    let header = HeaderMatch { name: "cookie".into(), value: Some(regex("c=.*")), invert: false };
+    let permissions = vec![
+        Permission::Host(StringMatch::Suffix(".secret.test".into())),
+        Permission::Host(regex("(?i).*\\.secret\\.test(:.*)?")),
+        Permission::Path(PathMatch::Text(regex("(?:/|%2[Ff])+admin(?:;[^/]*)?"))),
+        Permission::Path(PathMatch::Template(template)),
+        Permission::Header(header.clone()),
+    ];
+    let principals = vec![Principal::RemoteIp("192.0.2.0/24".parse().expect("a range")), Principal::Header(header)];
+    let policy = |name: &str, permissions, principals| Policy { name: name.into(), permissions, principals };
+    let any = (vec![Permission::Any], vec![Principal::Any]);
+    let policies = vec![policy("a", permissions, any.1), policy("b", any.0, principals)];
+    Rbac { rules: Some(Rules::new(Effect::Deny, policies)), ..Rbac::default() }
+}
+
 fn measure() {
-    let gateway = Gateway::run(plain(origin()));
+    let gateway = Gateway::run_with(plain(origin()), |manager| manager.rbac = vec![Arc::new(access())]);
     let mut stream = TcpStream::connect(gateway.address).expect("the listener takes connections");
     stream.set_nodelay(true).expect("a socket");
     let both = |stream: &mut TcpStream, times: usize| {

@@ -222,7 +222,6 @@ impl Builder<'_, '_> {
             client_cert_header: self.topology.forward_client_cert_details,
             client_cert_details: self.topology.client_cert_details(),
             rbac: self.authorization.http.clone(),
-            ..HttpConnectionManager::default()
         };
         let server_names = if tls.is_some() { server_names(server) } else { Vec::new() };
         let matcher = ChainMatch { server_names, ..ChainMatch::default() };
@@ -385,7 +384,6 @@ impl Builder<'_, '_> {
             access_log,
             hash_source_ip: policy.hash_source_ip,
             rbac: self.authorization.tcp.clone(),
-            ..TcpProxy::default()
         }))
     }
 

@@ -155,7 +155,7 @@ impl Maker<'_> {
         match key {
             "destination.ip" => self.each(values, what, |value, _| range(value).map(Permission::DestinationIp)),
             "destination.port" => self.each(values, what, |value, _| port(value)),
-            "connection.sni" => self.each(values, what, |value, wide| server_name(value, wide)),
+            "connection.sni" => self.each(values, what, server_name),
             "source.ip" => self.each(values, who, |value, _| range(value).map(Principal::DirectRemoteIp)),
             "remote.ip" => self.each(values, who, |value, _| range(value).map(Principal::RemoteIp)),
             "source.namespace" => self.each(values, who, |value, _| namespace(value)),

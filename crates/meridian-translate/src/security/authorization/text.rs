@@ -117,7 +117,8 @@ pub(super) fn path_forms(value: &str, normalization: PathNormalization) -> Resul
             _ => escaped(segment, &mut pattern),
         }
         let is_last = segments.peek().is_none();
-        if !segment.is_empty() && !(is_last && !end.is_empty()) {
+        let is_whole = !is_last || end.is_empty();
+        if is_whole && !segment.is_empty() {
             pattern.push_str(PARAMETERS);
         }
         if !is_last {
