@@ -5,8 +5,8 @@
 //! Envoy prints can be encoded, and whatever is decoded reads as Envoy would print it, with lowerCamelCase names.
 //!
 //! Nothing is lost in silence. A field that the table does not have appears in the JSON as `[<number>]` with what its
-//! bytes are, so that [`crate::read`] lists it as unsupported; a message of unknown type inside an `Any` keeps its bytes
-//! as base64 in `value`. Both are written back unchanged.
+//! bytes are, so that [`crate::read`] lists it as unsupported; a message of unknown type inside an `Any` keeps its
+//! bytes as base64 in `value`. Both are written back unchanged.
 
 mod decode;
 mod encode;

@@ -70,7 +70,8 @@ impl Decoder {
         }
     }
 
-    /// The last of several scalars counts, if all are written in one way. Several messages are one whose bytes come after each other.
+    /// The last of several scalars counts, if all are written in one way. Several messages are one whose bytes come after
+    /// each other.
     fn single(self, kind: Kind, values: &[(u32, Raw<'_>)], depth: usize) -> Result<Option<Value>, WireError> {
         let Some((_, last)) = values.last() else { return Ok(None) };
         if values.iter().any(|(_, raw)| discriminant(raw) != discriminant(last)) {

@@ -3,6 +3,7 @@
 use crate::sample::{chain, cluster, endpoint, listener, manager, name, regex, route, tls, virtual_host, weighted};
 use ipnet::IpNet;
 use meridian_ir::cluster::{Discovery, LbPolicy};
+use meridian_ir::dynamic_forward::DynamicForward;
 use meridian_ir::endpoint::{Address, Workload};
 use meridian_ir::filter_chain::{ChainMatch, Filters, TransportProtocol};
 use meridian_ir::http::RouteSource;
@@ -183,6 +184,14 @@ pub(crate) fn clusters() -> Vec<Cluster> {
         Cluster { auto_tls: Some(Arc::new(mesh_tls)), ..cluster(MESH, Discovery::Eds) },
         Cluster { bind_source: to_workload, ..captured(INBOUND) },
         Cluster { bind_source: to_workload, ..captured("InboundPassthroughCluster") },
+        Cluster {
+            lb_policy: LbPolicy::ClusterProvided,
+            dynamic_forward: Some(Arc::new(DynamicForward {
+                hosts: vec!["*.example.org".into()],
+                ..DynamicForward::default()
+            })),
+            ..cluster("outbound|443||*.example.org", Discovery::DynamicForward)
+        },
     ]
 }
 

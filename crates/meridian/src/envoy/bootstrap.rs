@@ -1,4 +1,4 @@
-//! What Envoy is started with: who it is, where its configuration comes from, and what every proxy of Istio has besides.
+//! What Envoy is started with: who it is, where its configuration comes from, what every proxy of Istio has besides.
 
 use meridian_grpc::Target;
 use serde_json::{Value, json};

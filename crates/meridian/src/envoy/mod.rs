@@ -179,7 +179,8 @@ impl EnvoyBootstrapArgs {
     }
 }
 
-/// The folder, which only its owner may look into: it holds keys. Its path is absolute, so that Envoy may start anywhere.
+/// The folder, which only its owner may look into: it holds keys. Its path is absolute, so that Envoy may start
+/// anywhere.
 fn prepare(folder: &Path) -> anyhow::Result<PathBuf> {
     let create = || std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     create().with_context(|| format!("{} cannot be created", folder.display()))?;

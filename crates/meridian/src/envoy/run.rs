@@ -103,8 +103,8 @@ async fn keep(folder: PathBuf, mut certificates: watch::Receiver<Option<Arc<Work
     }
 }
 
-/// What Istio's agent starts Envoy with, where the user does not say: nothing is shared with other Envoys of the machine,
-/// connections of listeners that go away have so many seconds, and access logs are not kept back for long.
+/// What Istio's agent starts Envoy with, where the user does not say: nothing is shared with other Envoys of the
+/// machine, connections of listeners that go away have so many seconds, and access logs are not kept back for long.
 const OPTIONS: [(&str, Option<&str>); 4] = [
     ("--disable-hot-restart", None),
     ("--drain-strategy", Some("immediate")),
