@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use meridian_discovery::Kind;
-use meridian_discovery::client::Machine;
+use meridian_discovery::client::{Machine, Own};
 use meridian_discovery::message::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
 use meridian_discovery::server::DeltaSession;
 use meridian_ir::cluster::Discovery;
@@ -12,8 +12,8 @@ use meridian_ir::filter_chain::Filters;
 use meridian_ir::http::RouteSource;
 use meridian_ir::tls::{ClientAuth, DownstreamTls, TlsVersion};
 use meridian_ir::{
-    ChainMatch, Cluster, Endpoint, Endpoints, FilterChain, HttpConnectionManager, Listener, Name, ProxyConfig,
-    RouteConfig, Secret, VirtualHost,
+    Authority, ChainMatch, Cluster, Endpoint, Endpoints, FilterChain, HttpConnectionManager, Listener, Name,
+    ProxyConfig, RouteConfig, Secret, VirtualHost,
 };
 use proptest::prelude::*;
 use prost::Message;
@@ -334,4 +334,37 @@ fn bytes_that_are_no_resource_are_rejected_and_hurt_nothing_else() {
     assert!(error.message.contains(&name), "{}", error.message);
     let subscribed = step.requests.iter().find(|one| one.type_url == Kind::Endpoints.type_url()).unwrap();
     assert_eq!(subscribed.resource_names_subscribe.len(), 1, "the other cluster is there");
+}
+
+#[test]
+fn a_proxy_with_a_certificate_of_its_own_asks_nobody_for_one() {
+    let secret = |name: &str| Secret { name: name.into(), ..secret(0, 1) };
+    let authority = Authority { name: "ROOTCA".into(), certificates: b"roots".to_vec(), revocation_lists: Vec::new() };
+    let own = Own { certificate: Arc::new(secret("default")), authority: Arc::new(authority) };
+    let mut listener = listener(0, 3);
+    let mut chain = (*listener.chains[0]).clone();
+    let mut tls = (**chain.tls.as_ref().unwrap()).clone();
+    tls.certificates = vec!["default".into()];
+    chain.tls = Some(Arc::new(tls));
+    listener.chains = vec![Arc::new(chain)];
+    let mut config = ProxyConfig { version: 1, ..ProxyConfig::default() };
+    config.listeners.insert(listener.name.clone(), Arc::new(listener));
+    config.secrets.insert("default".into(), Arc::new(secret("default")));
+    let config = Arc::new(config);
+    let asks = |machine: &mut Machine| {
+        let requests = machine.connected();
+        requests.iter().any(|request| request.resource_names_subscribe.iter().any(|name| name == "default"))
+    };
+
+    // On the control plane's own machine it has none, and asks.
+    let mut pair = Pair::connect(config.clone(), Machine::new(None), Arc::default());
+    assert!(pair.running.secrets.contains_key("default") && asks(&mut pair.machine));
+    // What was kept runs without one until it comes, and then it is not asked for.
+    let mut restored = Machine::new(None);
+    restored.restore(pair.machine.saved());
+    let applicable = restored.set_own(Some(own.clone())).unwrap();
+    assert!(Arc::ptr_eq(&applicable.0.secrets["default"], &own.certificate));
+    assert!(!asks(&mut restored));
+    let pair = Pair::connect(config, restored, applicable.0);
+    assert!(Arc::ptr_eq(&pair.running.secrets["default"], &own.certificate));
 }

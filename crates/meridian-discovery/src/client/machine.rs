@@ -114,6 +114,13 @@ impl Machine {
         if let Some(own) = &own {
             self.draft.secrets.insert(WORKLOAD_CERTIFICATE.into(), own.certificate.clone());
             self.draft.authorities.insert(MESH_AUTHORITY.into(), own.authority.clone());
+            // Without a certificate of its own it would have asked for one.
+            let secrets = &mut self.kinds[Kind::Secret];
+            for name in [WORKLOAD_CERTIFICATE, MESH_AUTHORITY] {
+                secrets.wanted.remove(name);
+                secrets.absent.remove(name);
+                secrets.held.remove(name);
+            }
         }
         self.own = own;
         self.is_dirty = true;
@@ -181,7 +188,9 @@ impl Machine {
         } else {
             step.requests.push(answer);
         }
-        step.requests.extend(self.subscribe());
+        if matches!(kind, Kind::Cluster | Kind::Listener) {
+            step.requests.extend(self.subscribe());
+        }
         step.apply = self.applicable();
         if step.apply.is_none() && !self.is_dirty {
             // Nothing of these listeners is new.
@@ -413,7 +422,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Asks for everything that is referred to and was not asked for yet, and for nothing else any more.
+    /// Asks for everything that clusters and listeners refer to and was not asked for yet, and for nothing else any more.
     fn subscribe(&mut self) -> Vec<DeltaDiscoveryRequest> {
         let mut requests = Vec::new();
         for kind in [Kind::Endpoints, Kind::Route, Kind::Secret] {
