@@ -7,6 +7,7 @@ mod files;
 mod lab;
 mod many;
 mod mesh;
+mod mesh_envoy;
 mod pki;
 mod sessions;
 mod upstream;

@@ -16,11 +16,12 @@ use meridian_ir::{
 use meridian_proxy::{ProxyHandle, ProxyOptions};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 
-const CLIENT: &str = "spiffe://cluster.local/ns/default/sa/sleep";
-const SERVER: &str = "spiffe://cluster.local/ns/shop/sa/httpbin";
-const SNI: &str = "outbound_.80_._.httpbin.shop.svc.cluster.local";
+pub(super) const CLIENT: &str = "spiffe://cluster.local/ns/default/sa/sleep";
+pub(super) const SERVER: &str = "spiffe://cluster.local/ns/shop/sa/httpbin";
+pub(super) const SNI: &str = "outbound_.80_._.httpbin.shop.svc.cluster.local";
 
 /// A workload that answers a request with its head, and sends everything else back as it is.
 fn workload() -> SocketAddr {
@@ -157,16 +158,16 @@ fn outbound(server: SocketAddr, has_sidecar: bool, names: &[&str], log: &str) ->
 }
 
 /// Two sidecars and a workload behind the second.
-struct Mesh {
+pub(super) struct Mesh {
     lab: Lab,
     ca: Ca,
-    workload: SocketAddr,
+    pub(super) workload: SocketAddr,
     client: ProxyHandle,
     server: ProxyHandle,
 }
 
 impl Mesh {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let start = |name: &str, id: &str| {
             let labels = vec![("source_workload".to_owned(), name.to_owned())];
             config::start(ProxyOptions { node_id: Some(id.to_owned()), metric_labels: labels, ..config::options() })
@@ -184,8 +185,19 @@ impl Mesh {
         self.lab.path().join(name).to_str().expect("UTF-8").to_owned()
     }
 
+    /// A folder for files.
+    pub(super) fn path(&self) -> &Path {
+        self.lab.path()
+    }
+
+    /// Writes `envoy.crt`, `envoy.key` and `ca.crt` for a program that has this identity.
+    pub(super) fn write_identity(&self, name: &str) {
+        self.ca.good(&[name]).write(self.path(), "envoy");
+        std::fs::write(self.path().join("ca.crt"), &self.ca.pem).expect("a file");
+    }
+
     /// Where the server's sidecar is.
-    async fn serve(&self, is_strict: bool) -> SocketAddr {
+    pub(super) async fn serve(&self, is_strict: bool) -> SocketAddr {
         let listeners = vec![inbound(self.workload, is_strict, &self.log("server.log"))];
         let inward = Cluster { bind_source: Some([127, 0, 0, 6].into()), ..cluster("workload") };
         let hosts = vec![forward("*", "workload")];
@@ -195,14 +207,14 @@ impl Mesh {
     }
 
     /// Where the client's sidecar takes HTTP and bytes.
-    async fn call(&self, server: SocketAddr, has_sidecar: bool, names: &[&str]) -> (SocketAddr, SocketAddr) {
+    pub(super) async fn call(&self, server: SocketAddr, has_sidecar: bool, names: &[&str]) -> (SocketAddr, SocketAddr) {
         let mut config = outbound(server, has_sidecar, names, &self.log("client.log"));
         identity(&mut config, &self.ca, CLIENT);
         let http = config::apply(&self.client, &config, "http").await;
         (http, self.client.shared().listener_address("tcp").expect("it listens"))
     }
 
-    async fn curl(&self, at: SocketAddr) -> String {
+    pub(super) async fn curl(&self, at: SocketAddr) -> String {
         let arguments =
             format!("-sS --max-time 10 -i -H x-envoy-decorator-operation:x -H x-envoy-retry-on:5xx http://{at}/");
         let output = run("curl", self.lab.path(), arguments).await;
