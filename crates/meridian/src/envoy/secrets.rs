@@ -134,3 +134,40 @@ fn pair_of_files(paths: &str) -> Option<(Vec<u8>, Vec<u8>)> {
 fn read(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).map_err(|error| tracing::warn!("{}: {error}", path.display())).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    #[test]
+    fn names_stand_for_the_identity_and_for_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, name).unwrap();
+            path.display().to_string()
+        };
+        let (certificate, key, roots) = (file("certificate"), file("key"), file("roots"));
+        let (pair, authority) = (format!("file-cert:{certificate}~{key}"), format!("file-root:{roots}"));
+        let others = ["file-cert:/nowhere~/nowhere", "file-root:/nowhere", "kubernetes://a", "file-cert:x"];
+        let names: BTreeSet<Name> =
+            ["default", "ROOTCA", &pair, &authority].into_iter().chain(others).map(Name::from).collect();
+        let own = WorkloadCertificate {
+            chain: "chain".to_owned(),
+            key: "own key".to_owned(),
+            roots: "mesh".to_owned(),
+            not_before: SystemTime::UNIX_EPOCH,
+            not_after: SystemTime::UNIX_EPOCH,
+        };
+        let found = secrets(&names, Some(&own));
+        let keys: Vec<(&str, &[u8])> =
+            found.secrets.iter().map(|(name, secret)| (&**name, &*secret.private_key)).collect();
+        assert_eq!(keys, [("default", &b"own key"[..]), (&pair, &b"key"[..])]);
+        let trusted: Vec<(&str, &[u8])> =
+            found.authorities.iter().map(|(name, authority)| (&**name, &*authority.certificates)).collect();
+        assert_eq!(trusted, [("ROOTCA", &b"mesh"[..]), (&authority, &b"roots"[..])]);
+        let before = secrets(&names, None);
+        assert!(!before.secrets.contains_key("default") && !before.authorities.contains_key("ROOTCA"));
+    }
+}
