@@ -40,6 +40,8 @@ pub(crate) struct SidecarState {
     /// Names of the clusters that were put into the configuration from [`Pieces`].
     own_clusters: BTreeSet<Name>,
     credentials: Credentials,
+    /// What is to be said of DestinationRules.
+    rule_findings: BTreeMap<Key, Vec<Finding>>,
     identity: Option<WorkloadIdentity>,
     identity_changed: bool,
     config: Arc<ProxyConfig>,
@@ -55,6 +57,7 @@ impl SidecarState {
             clusters: Clusters::default(),
             own_clusters: BTreeSet::new(),
             credentials: Credentials::default(),
+            rule_findings: BTreeMap::new(),
             identity: None,
             identity_changed: false,
             config: Arc::default(),
@@ -104,8 +107,9 @@ impl SidecarState {
         self.clusters.update(sources, &changes.hosts, &changes.endpoints, &mut self.config);
         let identity_changed = std::mem::replace(&mut self.identity_changed, false);
         let others = self.clusters.credentials_changed() || identity_changed || inbound;
+        let others = others || !changes.destination_rules.is_empty();
         if fresh || others || self.credentials.depend_on(&changes.credentials, &self.node.namespace) {
-            self.read_credentials(inputs, changes);
+            self.read_credentials(inputs, changes, stale);
         }
         if Arc::ptr_eq(&before, &self.config) && !fresh {
             return None;
@@ -150,13 +154,23 @@ impl SidecarState {
         }
     }
 
-    fn read_credentials(&mut self, inputs: &Inputs<'_>, changes: &Changes) {
+    fn read_credentials(&mut self, inputs: &Inputs<'_>, changes: &Changes, stale: &mut Stale) {
         let mut wanted = Wanted::default();
         self.clusters.credentials().for_each(|(name, is_authority)| wanted.add(name, is_authority));
         self.inbound.credentials().for_each(|(name, is_authority)| wanted.add(name, is_authority));
         let namespace = &self.node.namespace;
         let identity = self.identity.as_ref();
         self.credentials.update(inputs.resources, namespace, &wanted, &[], &changes.credentials, identity);
+        let mut of_rules = self.credentials.destination_rules(self.clusters.credentials_by_cluster());
+        // Every sidecar has every cluster: only a rule for selected workloads means its Secret for them, as in Istio.
+        let is_selective = |key: &Key| {
+            let rule = inputs.resources.destination_rules.get(key);
+            rule.is_some_and(|rule| rule.spec.workload_selector.is_some())
+        };
+        of_rules.retain(|key, _| is_selective(key));
+        let before = std::mem::replace(&mut self.rule_findings, of_rules);
+        let differs = |key: &&Key| before.get(*key) != self.rule_findings.get(*key);
+        stale.destination_rules.extend(before.keys().chain(self.rule_findings.keys()).filter(differs).cloned());
         self.credentials.publish(identity, &mut self.config);
     }
 
@@ -172,7 +186,7 @@ impl SidecarState {
 
     /// What is to be said of a DestinationRule because of this proxy.
     pub(crate) fn destination_rule_findings(&self, key: &Key) -> &[Finding] {
-        self.outbound.destination_rule_findings(key)
+        self.rule_findings.get(key).map_or(&[], Vec::as_slice)
     }
 
     /// What is to be said of a ServiceEntry because of this proxy.

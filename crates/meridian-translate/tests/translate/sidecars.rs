@@ -480,3 +480,24 @@ fn the_mesh_says_who_sees_objects_that_do_not_say() {
     mesh.translate();
     assert_eq!(send(&mesh), [own, "outbound|443||elsewhere.test"]);
 }
+
+#[test]
+fn a_secret_that_is_missing_is_told_on_the_rule() {
+    let mut mesh = Mesh::with(SERVICES);
+    let rule = |selector: &str| {
+        format!(
+            "{{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {{name: web}}, spec: {{host: \
+             web.example.com, {selector}trafficPolicy: {{tls: {{mode: SIMPLE, credentialName: missing}}}}}}}}"
+        )
+    };
+    // It may be meant for a gateway.
+    mesh.apply(&rule(""));
+    assert!(mesh.statuses["DestinationRule default/web"].iter().all(|condition| condition.status));
+    mesh.apply(&rule("workloadSelector: {matchLabels: {app: client}}, "));
+    let said = mesh.statuses["DestinationRule default/web"].iter().find(|condition| condition.type_ == "ResolvedRefs");
+    let said = said.expect("every condition is always told");
+    assert_eq!((said.status, said.reason), (false, "SecretNotFound"), "{said:?}");
+    assert!(said.message.starts_with("spec.trafficPolicy.tls"), "{said:?}");
+    mesh.delete("DestinationRule default/web");
+    assert!(mesh.config.clusters["outbound|443||web.example.com"].tls.is_none());
+}

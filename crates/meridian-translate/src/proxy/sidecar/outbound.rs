@@ -324,11 +324,6 @@ impl Outbound {
         (findings, programmed)
     }
 
-    /// See [`super::SidecarState::destination_rule_findings`].
-    pub(super) fn destination_rule_findings(&self, _key: &Key) -> &[Finding] {
-        &[]
-    }
-
     /// What is to be said of the object of this kind and name that makes services.
     pub(super) fn service_findings(&self, kind: &'static str, key: &Key) -> impl Iterator<Item = Finding> {
         let place = (kind, key.clone());
