@@ -2,6 +2,7 @@
 
 use crate::Name;
 use crate::format::Format;
+use meridian_cel::Expression;
 use std::sync::Arc;
 
 /// One access log of a listener, connection manager or TCP proxy.
@@ -11,6 +12,8 @@ pub struct AccessLog {
     pub path: Name,
     /// What is written.
     pub format: LogFormat,
+    /// Which requests and connections are; all when absent (`envoy.access_loggers.extension_filters.cel`).
+    pub filter: Option<Expression>,
 }
 
 /// The form of a log's lines.

@@ -6,6 +6,7 @@
 //! when the writer cannot keep up, a worker holds back up to 1 MiB for each target; lines beyond that are dropped,
 //! counted and reported.
 
+mod attributes;
 mod certificate;
 mod duration;
 mod json;

@@ -9,6 +9,7 @@ use crate::key::{Age, Key};
 use crate::mesh::{ExtensionProvider, MeshConfig};
 use crate::proxy::node::{ProxyNode, selects};
 use crate::resources::Resources;
+use meridian_cel::Expression;
 use meridian_ir::{AccessLog, Name};
 use meridian_resources::Object;
 use meridian_resources::istio::Telemetry;
@@ -42,6 +43,8 @@ impl Side {
 #[derive(Debug, Default)]
 pub(crate) struct Telemetries {
     by_namespace: HashMap<Name, BTreeMap<Age, Arc<Object<Telemetry>>>>,
+    /// Their filters, read once; `None`: no expression.
+    filters: HashMap<String, Option<Expression>>,
 }
 
 impl Telemetries {
@@ -55,6 +58,9 @@ impl Telemetries {
             return false;
         }
         self.remove(&key);
+        for expression in expressions(&object) {
+            self.filters.entry(expression.to_owned()).or_insert_with(|| Expression::parse(expression).ok());
+        }
         self.by_namespace.entry(key.namespace).or_default().insert(Age::of(&object.meta), object);
         true
     }
@@ -68,6 +74,9 @@ impl Telemetries {
         if objects.is_empty() {
             self.by_namespace.remove(&key.namespace);
         }
+        let objects = self.by_namespace.values().flat_map(BTreeMap::values);
+        let used: BTreeSet<&str> = objects.flat_map(|object| expressions(object)).collect();
+        self.filters.retain(|expression, _| used.contains(expression.as_str()));
         removed
     }
 
@@ -75,6 +84,11 @@ impl Telemetries {
     pub(crate) fn get(&self, key: &Key) -> Option<&Arc<Object<Telemetry>>> {
         let objects = self.by_namespace.get(&key.namespace)?;
         objects.iter().find(|(age, _)| age.is_of(key)).map(|(_, object)| object)
+    }
+
+    /// The filter that an expression is. One that is none filters nothing: a line too many is better than one too few.
+    fn filter(&self, expression: &str) -> Option<Expression> {
+        self.filters.get(expression).cloned().flatten()
     }
 
     /// The names of all.
@@ -96,6 +110,11 @@ impl Telemetries {
         let selecting = selective.filter(|object| is_about(&object.spec, node));
         general(&mesh.root_namespace).into_iter().chain(own).chain(selecting).map(|object| &**object).collect()
     }
+}
+
+/// The filters of an object.
+fn expressions(object: &Object<Telemetry>) -> impl Iterator<Item = &str> {
+    object.spec.access_logging.iter().filter_map(|entry| entry.filter.as_ref()).map(|filter| filter.expression.as_str())
 }
 
 /// The label of gateways that Gateway API's Gateways make.
@@ -149,8 +168,13 @@ fn of_side(mesh: &MeshConfig, resources: &Resources, node: &ProxyNode, side: Sid
         telemetries.iter().map(|object| &*object.spec.access_logging).filter(|entries| !entries.is_empty()).collect();
     let merged = merge::merge(&scopes, &mesh.default_access_log_providers, side);
     // By name, so that the order is always the same.
-    let known: Vec<(Spec<'_>, AccessLog)> =
-        merged.into_iter().filter_map(|(name, spec)| file_log(mesh, name).map(|log| (spec, log))).collect();
+    let known: Vec<(Spec<'_>, AccessLog)> = merged
+        .into_iter()
+        .filter_map(|(name, spec)| {
+            let filter = spec.filter.and_then(|filter| resources.telemetries.filter(&filter.expression));
+            file_log(mesh, name).map(|log| (spec, AccessLog { filter, ..log }))
+        })
+        .collect();
     if known.is_empty() {
         return of_mesh(mesh);
     }
@@ -162,7 +186,7 @@ fn of_mesh(mesh: &MeshConfig) -> Vec<AccessLog> {
     if mesh.access_log_file.is_empty() {
         return Vec::new();
     }
-    vec![AccessLog { path: mesh.access_log_file.clone(), format: mesh.access_log_format.clone() }]
+    vec![AccessLog { path: mesh.access_log_file.clone(), format: mesh.access_log_format.clone(), filter: None }]
 }
 
 /// The log of a provider; `None` when there is no such provider, or when it writes none.
@@ -170,7 +194,7 @@ fn file_log(mesh: &MeshConfig, provider: &str) -> Option<AccessLog> {
     match mesh.extension_providers.get(provider)? {
         ExtensionProvider::FileAccessLog(file) => {
             let format = file.format.as_ref().unwrap_or(&mesh.access_log_format);
-            Some(AccessLog { path: file.path.clone(), format: format.clone() })
+            Some(AccessLog { path: file.path.clone(), format: format.clone(), filter: None })
         }
         ExtensionProvider::Prometheus | ExtensionProvider::Unsupported(_) => None,
     }

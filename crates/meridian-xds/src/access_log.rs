@@ -3,20 +3,42 @@
 use crate::message::Message;
 use crate::read::{Fields, Node, ReadError};
 use crate::type_url;
+use meridian_cel::Expression;
 use meridian_ir::AccessLog;
 use meridian_ir::access_log::{JsonFormat, LogFormat};
 use meridian_ir::format::Format;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// The name of the filter by expressions, as Istio gives it.
+const CEL_FILTER_NAME: &str = "envoy.access_loggers.extension_filters.cel";
+
 /// A log of requests or connections.
 pub fn access_log(log: &AccessLog) -> Value {
-    message(log).into()
+    match &log.filter {
+        None => message(log).into(),
+        Some(filter) => message(log).with("filter", cel_filter(filter)).into(),
+    }
 }
 
 /// A listener's log: only connections that found no filter chain.
 pub fn listener_access_log(log: &AccessLog) -> Value {
-    message(log).with("filter", json!({"responseFlagFilter": {"flags": ["NR"]}})).into()
+    let filter = match &log.filter {
+        None => no_route(),
+        Some(filter) => json!({"andFilter": {"filters": [no_route(), cel_filter(filter)]}}),
+    };
+    message(log).with("filter", filter).into()
+}
+
+/// Connections that found no filter chain.
+fn no_route() -> Value {
+    json!({"responseFlagFilter": {"flags": ["NR"]}})
+}
+
+fn cel_filter(filter: &Expression) -> Value {
+    let config = Message::any(type_url::CEL_FILTER).with("expression", filter.to_string());
+    let extension = Message::new().with("name", CEL_FILTER_NAME).with("typedConfig", config);
+    Message::new().with("extensionFilter", extension).into()
 }
 
 fn message(log: &AccessLog) -> Message {
@@ -47,15 +69,57 @@ fn json_format(format: &JsonFormat) -> Value {
 
 /// The logs in the field `accessLog`; those that are not written to files are noted.
 pub(crate) fn read_list(fields: &Fields<'_>) -> Result<Vec<AccessLog>, ReadError> {
-    read_with(fields, |_| {})
+    read_with(fields, |log| log.get("filter").map(|filter| read_cel_filter(&filter)).transpose().map(Option::flatten))
 }
 
 /// The logs of a listener, of connections that found no filter chain.
 pub(crate) fn read_listener_list(fields: &Fields<'_>) -> Result<Vec<AccessLog>, ReadError> {
-    read_with(fields, |log| log.always("filter", &json!({"responseFlagFilter": {"flags": ["NR"]}})))
+    read_with(fields, |log| {
+        let Some(filter) = log.get("filter") else {
+            log.always("filter", &no_route());
+            return Ok(None);
+        };
+        if filter.value().get("andFilter").is_none() {
+            if *filter.value() != no_route() {
+                filter.unsupported();
+            }
+            return Ok(None);
+        }
+        filter.message(|filter| {
+            filter.need("andFilter")?.message(|and| match &and.list("filters")?[..] {
+                [first, second] if *first.value() == no_route() => read_cel_filter(second),
+                others => {
+                    others.iter().for_each(Node::unsupported);
+                    Ok(None)
+                }
+            })
+        })
+    })
 }
 
-fn read_with(fields: &Fields<'_>, filter: impl Fn(&Fields<'_>)) -> Result<Vec<AccessLog>, ReadError> {
+/// The expression of a filter; `None` when it is a filter of another kind, which is noted.
+fn read_cel_filter(filter: &Node<'_>) -> Result<Option<Expression>, ReadError> {
+    let type_of = filter.value().pointer("/extensionFilter/typedConfig/@type");
+    if type_of != Some(&json!(type_url::CEL_FILTER)) {
+        filter.unsupported();
+        return Ok(None);
+    }
+    filter.message(|filter| {
+        filter.need("extensionFilter")?.message(|extension| {
+            extension.known("name", &json!(CEL_FILTER_NAME));
+            extension.any("typedConfig", type_url::CEL_FILTER)?.message(|config| {
+                let expression = config.need("expression")?;
+                let parsed = Expression::parse(expression.text()?);
+                parsed.map(Some).map_err(|error| expression.error(&format!("an expression in CEL ({error})")))
+            })
+        })
+    })
+}
+
+fn read_with(
+    fields: &Fields<'_>,
+    filter: impl Fn(&Fields<'_>) -> Result<Option<Expression>, ReadError>,
+) -> Result<Vec<AccessLog>, ReadError> {
     let logs = fields.list("accessLog")?;
     let is_file =
         |log: &&Node<'_>| log.value().pointer("/typedConfig/@type") == Some(&json!(type_url::FILE_ACCESS_LOG));
@@ -63,8 +127,9 @@ fn read_with(fields: &Fields<'_>, filter: impl Fn(&Fields<'_>)) -> Result<Vec<Ac
     let read = |log: &Node<'_>| {
         log.message(|log| {
             log.known("name", &json!("envoy.access_loggers.file"));
-            filter(log);
-            log.any("typedConfig", type_url::FILE_ACCESS_LOG)?.message(read_file)
+            let filter = filter(log)?;
+            let file = log.any("typedConfig", type_url::FILE_ACCESS_LOG)?.message(read_file)?;
+            Ok(AccessLog { filter, ..file })
         })
     };
     logs.iter().filter(is_file).map(read).collect()
@@ -79,7 +144,7 @@ fn read_file(file: &Fields<'_>) -> Result<AccessLog, ReadError> {
         let text = format.need("textFormatSource")?.message(|source| read_format(&source.need("inlineString")?))?;
         Ok(LogFormat::Text(Arc::new(text)))
     })?;
-    Ok(AccessLog { path, format })
+    Ok(AccessLog { path, format, filter: None })
 }
 
 /// A text with operators.

@@ -1,10 +1,12 @@
 //! A worker's side of the access log: buffers that no other thread touches.
 
+use super::attributes::RecordAttributes;
 use super::json::JsonLine;
 use super::line::Line;
 use super::target::LogTarget;
 use super::writer::{Batch, Writer};
 use crate::record::Record;
+use meridian_cel::Expression;
 use meridian_ir::AccessLog;
 use meridian_ir::access_log::LogFormat;
 use std::cell::{Cell, RefCell};
@@ -29,6 +31,8 @@ const SPARE_BUFFERS: usize = 8;
 pub struct LogHandle {
     target: LogTarget,
     line: Rc<Lines>,
+    /// Which records are written; all when absent.
+    filter: Option<Expression>,
 }
 
 /// What is written.
@@ -71,11 +75,18 @@ impl WorkerLogs {
             LogFormat::Text(format) => Lines::Text(Line::new(format)),
             LogFormat::Json(format) => Lines::Json(JsonLine::new(format)),
         };
-        LogHandle { target: self.writer.targets().resolve(&log.path), line: Rc::new(line) }
+        let target = self.writer.targets().resolve(&log.path);
+        LogHandle { target, line: Rc::new(line), filter: log.filter.clone() }
     }
 
-    /// Writes the line of `record` into this worker's buffer. Does not allocate once the buffers have their size.
+    /// Writes the line of `record` into this worker's buffer, if the log's filter takes it. Does not allocate once the
+    /// buffers have their size; filters may.
     pub fn write(&self, log: &LogHandle, record: &Record<'_>) {
+        if let Some(filter) = &log.filter
+            && !filter.is_true(&RecordAttributes(record))
+        {
+            return;
+        }
         self.append(log.target, |bytes| match &*log.line {
             Lines::Text(line) => line.write(record, bytes),
             Lines::Json(line) => line.write(record, bytes),

@@ -57,6 +57,7 @@ pub(crate) fn access_log(path: &str) -> AccessLog {
     AccessLog {
         path: path.into(),
         format: LogFormat::Text(Arc::new(Format::parse(ISTIO_DEFAULT_FORMAT).expect("a format"))),
+        filter: None,
     }
 }
 

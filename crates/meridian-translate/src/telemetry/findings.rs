@@ -16,9 +16,11 @@ pub(crate) fn findings(telemetries: &Telemetries, key: &Key, mesh: &MeshConfig) 
             let path = format!("spec.accessLogging[{index}].providers[{position}].name");
             access_log_provider(mesh, &path, &provider.name, &mut findings);
         }
-        if entry.filter.is_some() {
-            let path = format!("spec.accessLogging[{index}].filter");
-            findings.push(Finding::at(Topic::Unsupported, &path, "not supported yet; everything is logged"));
+        if let Some(filter) = &entry.filter
+            && let Err(error) = meridian_cel::Expression::parse(&filter.expression)
+        {
+            let path = format!("spec.accessLogging[{index}].filter.expression");
+            findings.push(Finding::at(Topic::Unsupported, &path, format!("{error}; everything is logged")));
         }
     }
     for (field, is_there) in

@@ -95,6 +95,24 @@ fn older_settings_count_where_no_provider_is_named() {
 }
 
 #[test]
+fn a_filter_is_that_of_the_narrowest_scope() {
+    let filter = |mesh: &Mesh| {
+        let listener = mesh.config.listeners.values().find(|listener| &*listener.name == "virtualOutbound");
+        let logs = &listener.expect("a listener").access_log;
+        logs.iter().filter_map(|log| log.filter.as_ref()).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let with = |expression: &str| {
+        format!("{{accessLogging: [{{providers: [{{name: envoy}}], filter: {{expression: \"{expression}\"}}}}]}}")
+    };
+    let mut mesh = mesh(&telemetry("istio-system", "m", &with("response.code >= 400")));
+    assert_eq!(filter(&mesh), ["response.code >= 400"]);
+    mesh.apply(&telemetry("default", "ns", &with("connection.mtls")));
+    assert_eq!(filter(&mesh), ["connection.mtls"]);
+    mesh.delete("Telemetry default/ns");
+    assert_eq!(filter(&mesh), ["response.code >= 400"]);
+}
+
+#[test]
 fn what_has_no_effect_is_said() {
     let mesh = mesh(
         &[

@@ -108,7 +108,13 @@ fn access_log() -> BoxedStrategy<AccessLog> {
     let text = format().prop_map(|format| LogFormat::Text(Arc::new(format)));
     let json = btree_map(name(), json_format(), 0..3)
         .prop_map(|members| LogFormat::Json(Arc::new(JsonFormat::Object(members.into_iter().collect()))));
-    (name(), prop_oneof![text, json]).prop_map(|(path, format)| AccessLog { path, format }).boxed()
+    let filter = select(vec![None, Some("response.code >= 400"), Some("'x' in request.headers || connection.mtls")]);
+    (name(), prop_oneof![text, json], filter)
+        .prop_map(|(path, format, filter)| {
+            let filter = filter.map(|text| meridian_cel::Expression::parse(text).expect("an expression"));
+            AccessLog { path, format, filter }
+        })
+        .boxed()
 }
 
 fn server_name() -> impl Strategy<Value = ServerName> {

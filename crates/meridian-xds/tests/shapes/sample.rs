@@ -187,7 +187,7 @@ pub(crate) fn regex(pattern: &str) -> FullRegex {
 
 pub(crate) fn access_log() -> AccessLog {
     let format = Format::parse(meridian_ir::access_log::ISTIO_DEFAULT_FORMAT).expect("Istio's format");
-    AccessLog { path: "/dev/stdout".into(), format: LogFormat::Text(Arc::new(format)) }
+    AccessLog { path: "/dev/stdout".into(), format: LogFormat::Text(Arc::new(format)), filter: None }
 }
 
 const HTTPBIN: &str = "outbound|8000||httpbin.default.svc.cluster.local";

@@ -55,6 +55,7 @@ fn log_to(path: &Path) -> AccessLog {
     AccessLog {
         path: path.to_str().unwrap().into(),
         format: LogFormat::Text(Arc::new(Format::parse("%BYTES_SENT%\n").unwrap())),
+        filter: None,
     }
 }
 

@@ -62,7 +62,7 @@ fn json_log(lab: &Lab) -> AccessLog {
         member("code", "%RESPONSE_CODE%"),
     ]);
     let path = lab.path().join("json.log").to_str().expect("UTF-8").into();
-    AccessLog { path, format: LogFormat::Json(Arc::new(format)) }
+    AccessLog { path, format: LogFormat::Json(Arc::new(format)), filter: None }
 }
 
 #[tokio::test]

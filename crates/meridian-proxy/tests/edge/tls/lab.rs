@@ -38,6 +38,7 @@ impl Lab {
         AccessLog {
             path: self.path().join("access.log").to_str().expect("UTF-8").into(),
             format: LogFormat::Text(Arc::new(Format::parse(format).expect("a format"))),
+            filter: None,
         }
     }
 

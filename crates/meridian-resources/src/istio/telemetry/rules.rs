@@ -21,6 +21,20 @@ pub(super) fn check(object: &Object<Telemetry>, findings: &mut Findings) {
     for (index, target) in telemetry.target_refs.iter().enumerate() {
         check_target(findings, &targets.index(index), target);
     }
+    let logs = path.field("accessLogging");
+    for (index, entry) in telemetry.access_logging.iter().enumerate() {
+        if let Some(filter) = &entry.filter
+            && let Err(error) = meridian_cel::Expression::parse(&filter.expression)
+        {
+            let entry = logs.index(index);
+            let field = entry.field("filter");
+            findings.invalid(
+                &field.field("expression"),
+                filter.expression.as_str(),
+                format!("invalid filter: {error}"),
+            );
+        }
+    }
     let tracing = path.field("tracing");
     if telemetry.tracing.len() > 1 {
         findings.warn(&tracing, "multiple tracing is not currently supported");
