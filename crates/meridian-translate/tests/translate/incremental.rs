@@ -2,7 +2,7 @@
 //! is shared.
 
 use crate::lab::{BASICS, Lab, http_gateway, parse, virtual_service};
-use meridian_ir::ProxyConfig;
+use meridian_ir::{Filters, ProxyConfig};
 use meridian_resources::Resource;
 use meridian_translate::MeshConfig;
 use proptest::prelude::*;
@@ -155,7 +155,44 @@ fn universe() -> Vec<Vec<Resource>> {
          spec: {selector: {istio: other}, ports: [{name: http, port: 80, targetPort: 8080}]}\n"
             .into(),
     ]);
+    texts.push(vec![
+        policy("istio-system", "selector: {matchLabels: {istio: ingressgateway}}, rules: [{}]"),
+        policy("istio-system", "selector: {matchLabels: {istio: other}}, rules: [{}]"),
+        policy("istio-system", "action: DENY, rules: [{to: [{operation: {paths: [/x]}}]}]"),
+    ]);
+    texts.push(vec![policy("default", "rules: [{}]"), policy("default", "action: ALLOW")]);
     texts.into_iter().map(|versions| versions.iter().map(|text| parse(text).remove(0)).collect()).collect()
+}
+
+/// An AuthorizationPolicy.
+fn policy(namespace: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n\
+         metadata: {{name: policy, namespace: {namespace}}}\nspec: {{{spec}}}\n"
+    )
+}
+
+#[test]
+fn policies_concern_the_listeners_of_those_whom_they_select() {
+    let mut lab = Lab::with(&http_gateway("['*']"));
+    lab.apply(&virtual_service("a", "[a.test]", ROUTE));
+    let before = lab.config.clone();
+    let rbac = |config: &ProxyConfig| match &config.listeners["0.0.0.0_8080"].chains[0].filters {
+        Filters::Http(manager) => manager.rbac.len(),
+        Filters::Tcp(_) => panic!("the gateway speaks HTTP"),
+    };
+    for other in ["default", "istio-system"] {
+        let output = lab.apply(&policy(other, "selector: {matchLabels: {istio: other}}, rules: [{}]"));
+        assert!(output.proxies.is_empty(), "{other}");
+        let object = format!("AuthorizationPolicy {other}/policy");
+        lab.assert_false(&object, "Programmed", "NotProgrammed", &["{istio: other} are the labels of no proxy of"]);
+    }
+    lab.apply(&policy("istio-system", "action: DENY, rules: [{to: [{operation: {paths: [/x]}}]}]"));
+    assert_eq!((rbac(&before), rbac(&lab.config)), (0, 1));
+    assert!(Arc::ptr_eq(&before.routes["http.8080"], &lab.config.routes["http.8080"]));
+    lab.delete("AuthorizationPolicy istio-system/policy");
+    assert_eq!(rbac(&lab.config), 0);
+    assert_eq!(before.listeners, lab.config.listeners);
 }
 
 /// One step: put a version of an object, or delete it; and whether a translation follows.
@@ -207,7 +244,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
     #[test]
     fn the_order_of_changes_makes_no_difference(
-        steps in prop::collection::vec((0usize..9, prop::option::weighted(0.7, 0usize..3), any::<bool>()), 1..40)
+        steps in prop::collection::vec((0usize..11, prop::option::weighted(0.7, 0usize..3), any::<bool>()), 1..40)
     ) {
         take_steps(&universe(), steps)?;
     }
