@@ -56,7 +56,7 @@ pub(crate) async fn run(args: ExecArgs) -> anyhow::Result<ExitCode> {
     let group = hierarchy.make(&name)?;
     let mut signals = command::Signals::follow()?;
     let beside = hierarchy.make(&format!("{name}{BESIDE}"))?;
-    let mut sidecar = Sidecar::start(&args.sidecar, settings.dns != Dns::Off, beside)?;
+    let mut sidecar = Sidecar::start(&args.sidecar, &name, settings.dns != Dns::Off, beside)?;
     tokio::select! {
         ready = sidecar.ready(args.sidecar.ready_limit) => ready?,
         signal = signals.next() => return Ok(command::ended_by(signal)),
@@ -100,6 +100,7 @@ fn sweep(hierarchy: &cgroup::Hierarchy) -> anyhow::Result<()> {
         }
         hierarchy.remove(&name)?;
         Backend::Nftables.clean(&Place { prefix: own.to_owned(), cgroup: None })?;
+        sidecar::forget(own)?;
     }
     Ok(())
 }

@@ -98,6 +98,27 @@ fn own_address() -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
+/// What the names of the folders of the `meridian exec` called `name` begin with.
+fn folder_prefix(name: &str) -> String {
+    format!("{name}-")
+}
+
+/// Removes the folders of a `meridian exec` called `name` that is no more: the log and state of its sidecar.
+///
+/// # Errors
+/// One cannot be removed.
+pub(super) fn forget(name: &str) -> anyhow::Result<()> {
+    let all = std::env::temp_dir();
+    let entries = std::fs::read_dir(&all).with_context(|| format!("cannot list {}", all.display()))?;
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&folder_prefix(name)) {
+            let folder = entry.path();
+            std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// A running sidecar. Dropping it kills it.
 pub(super) struct Sidecar {
     child: Child,
@@ -111,11 +132,11 @@ impl Sidecar {
     ///
     /// # Errors
     /// The program or its folder cannot be had, or another proxy has the ports.
-    pub(super) fn start(options: &SidecarOptions, dns: bool, group: Group) -> anyhow::Result<Self> {
+    pub(super) fn start(options: &SidecarOptions, name: &str, dns: bool, group: Group) -> anyhow::Result<Self> {
         if let Ok(_other) = std::net::TcpStream::connect(READINESS) {
             bail!("another proxy is ready on {READINESS}; one command at a time can have a sidecar on this machine");
         }
-        let folder = tempfile::Builder::new().prefix("meridian-exec-").tempdir().context("cannot make a folder")?;
+        let folder = tempfile::Builder::new().prefix(&folder_prefix(name)).tempdir().context("cannot make a folder")?;
         let log = std::fs::File::create(folder.path().join("log")).context("cannot write the sidecar's log")?;
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);

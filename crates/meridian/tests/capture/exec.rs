@@ -54,7 +54,9 @@ fn leftovers(hosts: &Hosts) -> String {
     let rules = on_host(hosts, "nft").args(["list", "tables"]).output().unwrap();
     let groups = Command::new("find").args(["/sys/fs/cgroup", "-maxdepth", "2", "-name", "meridian-exec-*"]).output();
     let sidecars = on_host(hosts, "ss").args(["-Hltn", "sport", "=", ":15001"]).output().unwrap();
-    let all = [rules.stdout, groups.unwrap().stdout, sidecars.stdout].concat();
+    let mut folders = Command::new("find");
+    folders.arg(std::env::temp_dir()).args(["-maxdepth", "1", "-name", "meridian-exec-*"]);
+    let all = [rules.stdout, groups.unwrap().stdout, sidecars.stdout, folders.output().unwrap().stdout].concat();
     String::from_utf8(all).unwrap()
 }
 

@@ -41,7 +41,7 @@ for _ in $(seq 20); do
   ip netns exec "$NETNS_STRANGER" python3 "$here/ways.py" "$HTTPBIN_IP" "$CLIENT_IP" "$LAB_TLS" "$link_local" get-8000 >/dev/null || break
   sleep 0.1
 done
-for way in get-8000 h2-8000 xfcc-8000 late-8000 half-closed-8000 get-7777; do
+for way in get-8000 h2-8000 xfcc-8000 late-8000 get-7777; do
   ip netns exec "$NETNS_STRANGER" python3 "$here/ways.py" "$HTTPBIN_IP" "$CLIENT_IP" "$LAB_TLS" "$link_local" "$way" >/dev/null
   seen | grep -q "/anything/$way" || fail "$way does not get through without STRICT"
 done
