@@ -145,8 +145,8 @@ pub(super) async fn serve(worker: Rc<Worker>, listener: Rc<WorkerListener>, stre
         direction: Direction::Outbound,
         passes_tls: false,
     };
-    let plan = listener.chains().plan.clone();
-    let (capture, is_proxied) = (&plan.listener.capture, plan.listener.proxy_protocol);
+    let chains = listener.chains();
+    let (capture, is_proxied) = (&chains.plan.listener.capture, chains.plan.listener.proxy_protocol);
     if capture.original_dst || capture.hand_over {
         info.set_captured(original_destination(&stream, local));
     }
@@ -251,8 +251,8 @@ async fn receive_proxied(
 /// What the first bytes are, as far as the listener looks at those of connections to this destination. `None`: the
 /// connection ends here.
 async fn look(listener: &WorkerListener, stream: &TcpStream, destination: SocketAddr) -> Option<Inspection> {
-    let plan = listener.chains().plan.clone();
-    let configured = &plan.listener;
+    let chains = listener.chains();
+    let configured = &chains.plan.listener;
     let inspectors = configured.inspectors(destination.port());
     if !inspectors.tls && !inspectors.http {
         return Some(Inspection::default());
