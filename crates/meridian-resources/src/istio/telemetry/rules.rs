@@ -45,3 +45,25 @@ pub(super) fn check(object: &Object<Telemetry>, findings: &mut Findings) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::istio::telemetry::KIND;
+    use serde_json::json;
+
+    #[test]
+    fn a_filter_that_is_none_is_refused_with_its_column() {
+        let with = |expression: &str| {
+            json!({
+                "apiVersion": "telemetry.istio.io/v1", "kind": "Telemetry", "metadata": {"name": "t", "namespace": "default"},
+                "spec": {"accessLogging": [{"filter": {"expression": expression}}]},
+            })
+        };
+        assert_eq!(crate::validate(&KIND, &with("response.code >= 400")), []);
+        let errors = crate::validate(&KIND, &with("response.cod >= 400"));
+        let shown: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let [only] = &shown[..] else { panic!("{shown:?}") };
+        assert!(only.starts_with("spec.accessLogging[0].filter.expression: "), "{only}");
+        assert!(only.contains("invalid filter: column 10: found response.cod, allowed: response."), "{only}");
+    }
+}
