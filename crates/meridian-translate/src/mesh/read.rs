@@ -104,6 +104,7 @@ fn set(mesh: &mut MeshConfig, name: &str, value: &Value, problems: &mut Problems
         "enableAutoMtls" => mesh.auto_mtls = truth(value)?,
         "trustDomain" => mesh.trust_domain = trust_domain(text(value)?)?,
         "inboundTrafficPolicy" => mesh.inbound_to_localhost = inbound_to_localhost(value)?,
+        "trustDomainAliases" => mesh.trust_domain_aliases = trust_domains(value)?,
         "meshMTLS" => mesh_mtls(mesh, value, problems),
         "h2UpgradePolicy" => mesh.h2_upgrade = h2_upgrade(value)?,
         "tcpKeepalive" => mesh.tcp_keepalive = Some(typed(value)?),
@@ -191,6 +192,11 @@ fn inbound_to_localhost(value: &Value) -> Result<bool, String> {
         Some("LOCALHOST") => Ok(true),
         Some(other) => Err(format!("mode: found {other:?}, allowed: PASSTHROUGH, LOCALHOST")),
     }
+}
+
+fn trust_domains(value: &Value) -> Result<Vec<Name>, String> {
+    let list = value.as_array().ok_or_else(|| format!("found {value}, allowed: a list of trust domains"))?;
+    list.iter().map(|domain| trust_domain(text(domain)?)).collect()
 }
 
 fn mesh_mtls(mesh: &mut MeshConfig, value: &Value, problems: &mut Problems) {

@@ -48,7 +48,7 @@ spec:
 ---
 ";
 
-fn cluster<'c>(config: &'c ProxyConfig, port: u16) -> &'c Cluster {
+fn cluster(config: &ProxyConfig, port: u16) -> &Cluster {
     &config.clusters[&*format!("outbound|{port}||*.wikipedia.org")]
 }
 
