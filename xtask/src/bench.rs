@@ -6,6 +6,7 @@ mod h2;
 mod passthrough;
 mod process;
 mod routes;
+mod sidecar;
 mod stats;
 mod tls;
 
@@ -22,6 +23,8 @@ pub(crate) enum Benchmark {
     Passthrough(passthrough::PassthroughArgs),
     /// How fast a changed route is live, and what many routes cost in memory
     Routes(routes::RoutesArgs),
+    /// What a sidecar with many services costs in memory, and how fast a change reaches it
+    Sidecar(sidecar::SidecarArgs),
 }
 
 /// Runs a benchmark.
@@ -35,5 +38,6 @@ pub(crate) fn run(benchmark: Benchmark) -> anyhow::Result<()> {
         Benchmark::Tls(args) => tls::run(&args),
         Benchmark::Passthrough(args) => passthrough::run(&args),
         Benchmark::Routes(args) => routes::run(&args),
+        Benchmark::Sidecar(args) => sidecar::run(&args),
     }
 }

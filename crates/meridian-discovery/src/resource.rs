@@ -4,11 +4,11 @@ use crate::Kind;
 use bytes::Bytes;
 use meridian_ir::cluster::Discovery;
 use meridian_ir::name_table::Names;
-use meridian_ir::{Cluster, Endpoints, Name, Origin, ProxyConfig, RouteConfig, VirtualHost};
+use meridian_ir::{Cluster, Endpoints, Name, Origin, ProxyConfig, VirtualHost};
 use meridian_xds::wire::WireError;
 use meridian_xds::{cluster, listener, load_assignment, name_table, route_configuration, secret, wire};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hasher;
 use std::sync::Arc;
 use twox_hash::XxHash64;
@@ -44,9 +44,15 @@ pub(crate) struct Changes {
 
 /// Compares two configurations by what they share; nothing is looked into.
 pub(crate) fn changes(kind: Kind, old: &ProxyConfig, new: &ProxyConfig) -> Changes {
-    let mut changes = Changes {
-        updated: names(kind, new, Some(old)).filter(|name| !is_shared(kind, name, old, new)).collect(),
-        removed: names(kind, old, Some(new)).filter(|name| !exists(kind, name, new)).collect(),
+    let mut changes = match kind {
+        Kind::VirtualHost => Changes {
+            updated: hosts_without(new, old, |host, other| !Arc::ptr_eq(host, other)),
+            removed: hosts_without(old, new, |_, _| false),
+        },
+        kind => Changes {
+            updated: names(kind, new).filter(|name| !is_shared(kind, name, old, new)).collect(),
+            removed: names(kind, old).filter(|name| !exists(kind, name, new)).collect(),
+        },
     };
     changes.updated.sort_unstable();
     changes.updated.dedup();
@@ -55,12 +61,29 @@ pub(crate) fn changes(kind: Kind, old: &ProxyConfig, new: &ProxyConfig) -> Chang
     changes
 }
 
-/// The names of all resources of a type; without virtual hosts of route configurations that are the same in `other`.
-pub(crate) fn names<'c>(
-    kind: Kind,
-    config: &'c ProxyConfig,
-    other: Option<&'c ProxyConfig>,
-) -> Box<dyn Iterator<Item = Name> + 'c> {
+/// The virtual hosts of `config` that are not in `other`, or are there and `differ`. Tables have a thousand of them and are
+/// in no order, so that nothing is searched for in them.
+fn hosts_without(
+    config: &ProxyConfig,
+    other: &ProxyConfig,
+    differ: fn(&Arc<VirtualHost>, &Arc<VirtualHost>) -> bool,
+) -> Vec<Name> {
+    let mut found = Vec::new();
+    for (table, routes) in &config.routes {
+        let other = other.routes.get(table);
+        if other.is_some_and(|other| Arc::ptr_eq(routes, other)) {
+            continue;
+        }
+        let known: HashMap<&Name, &Arc<VirtualHost>> =
+            other.iter().flat_map(|other| &other.virtual_hosts).map(|host| (&host.name, host)).collect();
+        let is_found = |host: &&Arc<VirtualHost>| known.get(&host.name).is_none_or(|known| differ(host, known));
+        found.extend(routes.virtual_hosts.iter().filter(is_found).map(|host| format!("{table}/{}", host.name).into()));
+    }
+    found
+}
+
+/// The names of all resources of a type.
+pub(crate) fn names(kind: Kind, config: &ProxyConfig) -> Box<dyn Iterator<Item = Name> + '_> {
     match kind {
         Kind::Cluster => Box::new(config.clusters.keys().cloned()),
         Kind::Endpoints => {
@@ -68,16 +91,9 @@ pub(crate) fn names<'c>(
             Box::new(own.map(|(name, _)| name.clone()))
         }
         Kind::Listener => Box::new(config.listeners.keys().cloned()),
-        Kind::VirtualHost => {
-            let is_other = move |(name, table): &(&'c Name, &'c Arc<RouteConfig>)| {
-                let other = other.and_then(|other| other.routes.get(*name));
-                other.is_none_or(|other| !Arc::ptr_eq(table, other))
-            };
-            let tables = config.routes.iter().filter(is_other);
-            Box::new(tables.flat_map(|(table, routes)| {
-                routes.virtual_hosts.iter().map(move |host| format!("{table}/{}", host.name).into())
-            }))
-        }
+        Kind::VirtualHost => Box::new(config.routes.iter().flat_map(|(table, routes)| {
+            routes.virtual_hosts.iter().map(move |host| format!("{table}/{}", host.name).into())
+        })),
         Kind::Route => Box::new(config.routes.keys().cloned()),
         Kind::Secret => Box::new(config.secrets.keys().chain(config.authorities.keys()).cloned()),
         Kind::Names => Box::new(config.names.keys().cloned()),

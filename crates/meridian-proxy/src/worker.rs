@@ -22,7 +22,7 @@ use crate::control::Shared;
 use crate::http1;
 use crate::listener::WorkerListener;
 use crate::peer_metadata::PeerMetadata;
-use crate::snapshot::RouteTable;
+use crate::snapshot::{ClusterPlan, RouteTable};
 use crate::stats::WorkerStats;
 use meridian_ir::Name;
 use std::cell::{Cell, RefCell};
@@ -52,7 +52,7 @@ pub struct Worker {
     pub date: RefCell<DateHeader>,
     wall_clock: Cell<(Instant, SystemTime)>,
     random: RefCell<fastrand::Rng>,
-    clusters: RefCell<Vec<Option<Rc<WorkerCluster>>>>,
+    clusters: RefCell<Vec<Option<ClusterSlot>>>,
     routes: RefCell<Vec<Option<Rc<WorkerRoutes>>>>,
     listeners: RefCell<HashMap<Name, Rc<WorkerListener>>>,
     /// The same by the addresses that they are configured for.
@@ -69,6 +69,30 @@ pub struct Worker {
 pub struct WorkerRoutes {
     /// The table.
     pub table: Arc<RouteTable>,
+}
+
+/// A cluster on one worker, which runs from its first request on: of the thousands that a sidecar knows, its workload
+/// speaks to few.
+#[derive(Debug)]
+enum ClusterSlot {
+    Unused(Arc<ClusterPlan>),
+    Running(Rc<WorkerCluster>),
+}
+
+impl ClusterSlot {
+    fn plan(&self) -> &Arc<ClusterPlan> {
+        match self {
+            Self::Unused(plan) => plan,
+            Self::Running(cluster) => &cluster.plan,
+        }
+    }
+
+    fn running(&self) -> Option<&Rc<WorkerCluster>> {
+        match self {
+            Self::Unused(_) => None,
+            Self::Running(cluster) => Some(cluster),
+        }
+    }
 }
 
 impl Worker {
@@ -122,7 +146,21 @@ impl Worker {
 
     /// The cluster of a slot, when it exists.
     pub fn cluster(&self, slot: usize) -> Option<Rc<WorkerCluster>> {
-        self.clusters.borrow().get(slot)?.clone()
+        match self.clusters.borrow_mut().get_mut(slot)?.as_mut()? {
+            ClusterSlot::Running(cluster) => Some(cluster.clone()),
+            unused @ ClusterSlot::Unused(_) => {
+                let cluster = self.run_cluster(unused.plan().clone(), None);
+                *unused = ClusterSlot::Running(cluster.clone());
+                Some(cluster)
+            }
+        }
+    }
+
+    fn run_cluster(&self, plan: Arc<ClusterPlan>, before: Option<&WorkerCluster>) -> Rc<WorkerCluster> {
+        let stats = self.stats.cluster(&plan.cluster);
+        let cluster = Rc::new(WorkerCluster::new(plan, before, stats, self.random()));
+        cluster.start_yielding();
+        cluster
     }
 
     /// The route table of a slot, when it exists.

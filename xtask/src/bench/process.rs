@@ -77,6 +77,29 @@ pub(crate) fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     Ok(kibibytes.with_context(|| format!("{path} has no VmRSS"))?.trim().parse::<u64>()? * 1024)
 }
 
+/// Memory of a process in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// All of it that is in memory, with the pages of its program file that are.
+    pub(crate) resident: u64,
+    /// Of these, what is in no file.
+    pub(crate) anonymous: u64,
+}
+
+/// What a process has in memory (`smaps_rollup`).
+///
+/// # Errors
+/// The process is gone.
+pub(crate) fn memory(pid: u32) -> anyhow::Result<Memory> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    let bytes = |field: &str| -> anyhow::Result<u64> {
+        let kibibytes = text.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB"));
+        Ok(kibibytes.with_context(|| format!("{path} has no {field}"))?.trim().parse::<u64>()? * 1024)
+    };
+    Ok(Memory { resident: bytes("Rss:")?, anonymous: bytes("Anonymous:")? })
+}
+
 /// CPU time of a process and of all its threads so far, user and system, from `/proc/PID/stat`.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 use crate::Kind;
 use crate::kind::PerKind;
 use crate::message::{Any, DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource, Status};
+use crate::resource;
 use bytes::Bytes;
 use meridian_ir::cluster::Discovery;
 use meridian_ir::tls::{FILE_AUTHORITY, FILE_CERTIFICATE, MESH_AUTHORITY, WORKLOAD_CERTIFICATE};
@@ -16,6 +17,9 @@ use std::sync::Arc;
 
 /// Code of a rejection (gRPC's INVALID_ARGUMENT), as Envoy gives it.
 const INVALID: i32 = 3;
+
+/// How many resources are kept on disk in one response.
+const SAVED_TOGETHER: usize = 64;
 
 /// Asks for a whole type.
 const WILDCARD: &str = "*";
@@ -62,6 +66,8 @@ pub struct Machine {
     /// The draft differs from what was handed out last.
     is_dirty: bool,
     version: u64,
+    /// Resources are never asked for again: see [`Machine::without_copies`].
+    keeps_no_copies: bool,
     /// Responses with listeners, which are answered when these run.
     waiting: Vec<Waiting>,
 }
@@ -88,7 +94,9 @@ struct Waiting {
 #[derive(Debug)]
 struct Held {
     version: String,
-    bytes: Bytes,
+    hash: resource::Version,
+    /// What it is kept on disk from, or read again from; `None`: nobody needs it.
+    bytes: Option<Bytes>,
 }
 
 impl OfKind {
@@ -104,6 +112,13 @@ impl Machine {
         let mut machine = Machine::default();
         machine.set_own(own);
         machine
+    }
+
+    /// The same for a proxy that keeps nothing on disk: once they are read, the bytes of resources are forgotten, which are
+    /// as large as all that is made of them. There is nothing in [`Machine::saved`] then.
+    #[must_use]
+    pub fn without_copies(self) -> Machine {
+        Machine { keeps_no_copies: true, ..self }
     }
 
     /// Another certificate. A configuration is returned when there is one already.
@@ -313,7 +328,8 @@ impl Machine {
             // Not wanted any more, while it was on its way.
             return Ok(());
         }
-        if own.held.get(&name).is_none_or(|held| held.bytes != any.value) {
+        let hash = resource::version(&any.value);
+        if own.held.get(&name).is_none_or(|held| held.hash != hash) {
             self.read(kind, &name, &any, unsupported)?;
             self.is_dirty = true;
         }
@@ -321,8 +337,9 @@ impl Machine {
         // Whoever waited for it waits no more, and the version counts from now on.
         own.absent.remove(&name);
         // A copy: the bytes that came are a part of a buffer, all of which they would keep.
-        let bytes = Bytes::copy_from_slice(&any.value);
-        own.held.insert(name, Held { version, bytes });
+        let is_needed = !self.keeps_no_copies || kind == Kind::Endpoints;
+        let bytes = is_needed.then(|| Bytes::copy_from_slice(&any.value));
+        own.held.insert(name, Held { version, hash, bytes });
         Ok(())
     }
 
@@ -333,7 +350,7 @@ impl Machine {
             // It is known, and no field of the message.
             fields.remove("@type");
         }
-        let said = crate::resource::name_of(&value);
+        let said = resource::name_of(&value);
         let expected = match kind {
             Kind::VirtualHost => name.split_once('/').map_or("", |(_, host)| host),
             _ => name,
@@ -413,8 +430,9 @@ impl Machine {
             None if !is_eds => drop(self.draft.endpoints.remove(&name)),
             None => {
                 let weighting_changed = before.is_some_and(|before| before.locality_weighted != weighted);
-                if let Some(held) = self.kinds[Kind::Endpoints].held.get(&name).filter(|_| weighting_changed) {
-                    let any = Any { type_url: Kind::Endpoints.type_url().to_owned(), value: held.bytes.clone() };
+                let held = self.kinds[Kind::Endpoints].held.get(&name).and_then(|held| held.bytes.as_ref());
+                if let Some(value) = held.filter(|_| weighting_changed).cloned() {
+                    let any = Any { type_url: Kind::Endpoints.type_url().to_owned(), value };
                     return self.read(Kind::Endpoints, &name, &any, unsupported);
                 }
             }
@@ -467,23 +485,30 @@ impl Machine {
         }
     }
 
-    /// All resources, as they are kept on disk: one response for each type, made when it is asked for.
+    /// All resources, as they are kept on disk: responses that are made when they are asked for, one after another, so that
+    /// never all resources are in memory twice.
     pub fn saved(&self) -> impl Iterator<Item = DeltaDiscoveryResponse> {
-        let of_kind = |kind: Kind| DeltaDiscoveryResponse {
-            type_url: kind.type_url().to_owned(),
-            resources: (self.kinds[kind].held.iter())
-                .map(|(name, held)| Resource {
-                    version: held.version.clone(),
-                    resource: Some(Any { type_url: kind.type_url().to_owned(), value: held.bytes.clone() }),
-                    name: name.to_string(),
-                })
-                .collect(),
-            ..DeltaDiscoveryResponse::default()
+        let resource = |kind: Kind, name: &Name, held: &Held| {
+            let any = Any { type_url: kind.type_url().to_owned(), value: held.bytes.clone()? };
+            Some(Resource { version: held.version.clone(), resource: Some(any), name: name.to_string() })
+        };
+        let of_kind = move |kind: Kind| {
+            let mut rest = self.kinds[kind].held.iter();
+            // Also of a type of which there is none.
+            (0..rest.len().div_ceil(SAVED_TOGETHER).max(1)).map(move |_| DeltaDiscoveryResponse {
+                type_url: kind.type_url().to_owned(),
+                resources: rest
+                    .by_ref()
+                    .take(SAVED_TOGETHER)
+                    .filter_map(|(name, held)| resource(kind, name, held))
+                    .collect(),
+                ..DeltaDiscoveryResponse::default()
+            })
         };
         // Listeners and clusters first: they say what is wanted of the others.
         let order =
             [Kind::Cluster, Kind::Listener, Kind::Endpoints, Kind::VirtualHost, Kind::Route, Kind::Secret, Kind::Names];
-        order.into_iter().map(of_kind)
+        order.into_iter().flat_map(of_kind)
     }
 
     /// Takes in what was kept on disk. What cannot be read any more is left out, and comes again.

@@ -71,7 +71,9 @@ pub struct Options {
 /// runs as soon as it is complete.
 pub async fn run(mut options: Options, apply: Apply, mut stop: watch::Receiver<bool>) {
     let own = options.own.as_mut().and_then(|own| own.borrow_and_update().clone());
-    let mut follower = Follower { machine: Machine::new(own), apply, state: options.state.take(), save_at: None };
+    let machine = Machine::new(own);
+    let machine = if options.state.is_some() { machine } else { machine.without_copies() };
+    let mut follower = Follower { machine, apply, state: options.state.take(), save_at: None };
     tokio::select! {
         biased;
         // An error means that the sender is gone, which is a stop too.

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// The last good configuration: length-delimited `DeltaDiscoveryResponse`s, one for each type.
+/// The last good configuration: length-delimited `DeltaDiscoveryResponse`s, one or more for each type.
 const CONFIGURATION: &str = "configuration.pb";
 
 /// Why the folder cannot be used.

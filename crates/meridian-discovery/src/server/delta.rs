@@ -120,7 +120,7 @@ impl DeltaSession {
         draft.removed.extend(asked.iter().filter(missing).cloned());
         if everything {
             draft.removed.extend(own.known.keys().filter(missing).cloned());
-            asked.extend(resource::names(kind, &config, None));
+            asked.extend(resource::names(kind, &config));
         }
         draft.removed.sort_unstable();
         draft.removed.dedup();

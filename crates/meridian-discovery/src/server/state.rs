@@ -106,7 +106,7 @@ impl StateSession {
     fn wanted(&self, kind: Kind) -> Vec<Name> {
         let names = &self.kinds[kind].names;
         if kind.is_wildcard() && names.is_empty() {
-            let mut all: Vec<Name> = resource::names(kind, &self.config, None).collect();
+            let mut all: Vec<Name> = resource::names(kind, &self.config).collect();
             all.sort_unstable();
             return all;
         }

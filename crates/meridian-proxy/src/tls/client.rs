@@ -6,26 +6,45 @@ use super::{MESH_PROTOCOL, TlsError, TlsFailure, provider, versions};
 use crate::pool::OriginatedTls;
 use meridian_ir::ProxyConfig;
 use meridian_ir::tls::{UpstreamSni, UpstreamTls};
-use meridian_tls::{Certificate, certificate};
+use meridian_tls::{Certificate, RevocationList, Trust, certificate};
 use rustls::client::ResolvesClientCert;
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// TLS of a cluster's connections.
 #[derive(Debug)]
 pub struct ClientTls {
+    settings: Arc<UpstreamTls>,
     /// A cluster whose certificate or authorities cannot be used fails its handshakes.
-    config: Result<Configs, TlsError>,
-    /// What the certificate that endpoints are shown says of itself.
-    local: Option<Arc<Certificate>>,
-    sni: UpstreamSni,
+    parts: Result<Parts, TlsError>,
+    /// Made with the first connection: most clusters of a mesh never have one, and what rustls sets up for each to resume
+    /// sessions is 14 KB.
+    configs: OnceLock<Result<Configs, TlsError>>,
     materials: Materials,
+}
+
+/// What handshakes need, found when the cluster is compiled; shared with other clusters.
+#[derive(Debug)]
+struct Parts {
+    key: Option<Arc<CertifiedKey>>,
+    trust: Option<Arc<Trust>>,
+    revocation_lists: Option<Arc<Vec<RevocationList>>>,
+}
+
+impl Parts {
+    fn find(settings: &UpstreamTls, store: &mut TlsStore, config: &ProxyConfig) -> Result<Self, TlsError> {
+        let key = settings.certificate.as_ref().map(|name| store.pair(name, config)).transpose()?;
+        let trust = store.trust_of(&settings.validation, config)?;
+        let revocation_lists = store.revocation_lists_of(&settings.validation)?;
+        versions(settings.min_version, settings.max_version)?;
+        Ok(Self { key, trust, revocation_lists })
+    }
 }
 
 /// What is spoken behind a handshake. Proxies of the mesh tell it each other by ALPN, so that the other side finds the
@@ -56,29 +75,35 @@ impl Application {
 #[derive(Debug)]
 struct Configs {
     is_mesh: bool,
+    /// What the certificate that endpoints are shown says of itself.
+    local: Option<Arc<Certificate>>,
     tcp: Arc<ClientConfig>,
     http1: Arc<ClientConfig>,
     http2: Arc<ClientConfig>,
 }
 
 impl Configs {
-    fn new(config: ClientConfig) -> Self {
+    fn new(settings: &UpstreamTls, parts: &Parts) -> Result<Self, TlsError> {
+        let config = client_config(settings, parts)?;
+        let leaf = parts.key.as_ref().and_then(|key| key.cert.first());
+        let local = leaf.and_then(|leaf| certificate::parse(leaf)).map(Arc::new);
         let is_mesh = config.alpn_protocols.iter().any(|protocol| protocol == MESH_PROTOCOL.as_bytes());
         if !is_mesh {
             let config = Arc::new(config);
-            return Self { is_mesh, tcp: config.clone(), http1: config.clone(), http2: config };
+            return Ok(Self { is_mesh, local, tcp: config.clone(), http1: config.clone(), http2: config });
         }
         let speaking = |application: Application| {
             let mut config = config.clone();
             config.alpn_protocols = application.in_mesh().iter().map(|name| name.as_bytes().to_vec()).collect();
             Arc::new(config)
         };
-        Self {
+        Ok(Self {
             is_mesh,
+            local,
             tcp: speaking(Application::Tcp),
             http1: speaking(Application::Http1),
             http2: speaking(Application::Http2),
-        }
+        })
     }
 
     fn speaking(&self, application: Application) -> &Arc<ClientConfig> {
@@ -91,13 +116,10 @@ impl Configs {
 }
 
 /// The settings of a cluster, ready for its connections.
-pub(crate) fn client_tls(settings: &UpstreamTls, store: &mut TlsStore, config: &ProxyConfig) -> ClientTls {
+pub(crate) fn client_tls(settings: &Arc<UpstreamTls>, store: &mut TlsStore, config: &ProxyConfig) -> ClientTls {
     let materials = client_materials(settings, store, config);
-    let leaf = settings.certificate.as_ref().and_then(|name| store.pair(name, config).ok());
-    let leaf = leaf.as_ref().and_then(|key| key.cert.first());
-    let local = leaf.and_then(|leaf| certificate::parse(leaf)).map(Arc::new);
-    let config = client_config(settings, store, config).map(Configs::new);
-    ClientTls { config, local, sni: settings.sni.clone(), materials }
+    let parts = Parts::find(settings, store, config);
+    ClientTls { settings: settings.clone(), parts, configs: OnceLock::new(), materials }
 }
 
 /// What the settings of a cluster are made from.
@@ -108,11 +130,9 @@ pub(crate) fn client_materials(settings: &UpstreamTls, store: &mut TlsStore, con
     materials
 }
 
-fn client_config(settings: &UpstreamTls, store: &mut TlsStore, config: &ProxyConfig) -> Result<ClientConfig, TlsError> {
-    let key = settings.certificate.as_ref().map(|name| store.pair(name, config)).transpose()?;
-    let trust = store.trust_of(&settings.validation, config)?;
-    let lists = store.revocation_lists_of(&settings.validation)?;
-    let verifier = PeerVerifier::new(&settings.validation, trust, lists, Role::Server);
+fn client_config(settings: &UpstreamTls, parts: &Parts) -> Result<ClientConfig, TlsError> {
+    let Parts { key, trust, revocation_lists } = parts;
+    let verifier = PeerVerifier::new(&settings.validation, trust.clone(), revocation_lists.clone(), Role::Server);
     let verifier = verifier.validating_sni(settings.validate_sni);
     let versions = versions(settings.min_version, settings.max_version)?;
     let mut client = ClientConfig::builder_with_provider(provider(&[])?)
@@ -120,7 +140,7 @@ fn client_config(settings: &UpstreamTls, store: &mut TlsStore, config: &ProxyCon
         .map_err(|_| TlsError::NoCipherSuite)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_cert_resolver(Arc::new(ClientKey(key)));
+        .with_client_cert_resolver(Arc::new(ClientKey(key.clone())));
     client.alpn_protocols = settings.alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     Ok(client)
 }
@@ -130,7 +150,7 @@ impl ClientTls {
     /// `None` where all connections are alike.
     #[must_use]
     pub fn server_name(&self, host: &[u8]) -> Option<Arc<str>> {
-        match &self.sni {
+        match &self.settings.sni {
             UpstreamSni::None | UpstreamSni::Fixed(_) => None,
             UpstreamSni::Host => std::str::from_utf8(without_port(host)).ok().map(Arc::from),
         }
@@ -144,7 +164,16 @@ impl ClientTls {
     /// Why connections cannot be made.
     #[must_use]
     pub fn error(&self) -> Option<&TlsError> {
-        self.config.as_ref().err()
+        self.parts.as_ref().err()
+    }
+
+    fn configs(&self) -> Option<&Configs> {
+        let parts = self.parts.as_ref().ok()?;
+        let made = self.configs.get_or_init(|| {
+            let made = Configs::new(&self.settings, parts);
+            made.inspect_err(|error| tracing::warn!("TLS handshakes fail: {error}"))
+        });
+        made.as_ref().ok()
     }
 
     /// Does the handshake with the endpoint at `address`, to speak `application` behind it. `server_name` is that of [`ClientTls::server_name`].
@@ -158,17 +187,17 @@ impl ClientTls {
         application: Application,
         server_name: Option<Arc<str>>,
     ) -> io::Result<OriginatedTls> {
-        let config = self.config.as_ref().map_err(|_| TlsFailure::NotReady)?;
-        let sent_name = match &self.sni {
+        let configs = self.configs().ok_or(TlsFailure::NotReady)?;
+        let sent_name = match &self.settings.sni {
             UpstreamSni::Fixed(name) => Some(name.clone()),
             UpstreamSni::None | UpstreamSni::Host => server_name.clone(),
         };
         // An address is not sent as a server name (RFC 6066 section 3).
         let name = sent_name.as_deref().and_then(|name| ServerName::try_from(name.to_owned()).ok());
         let name = name.unwrap_or_else(|| ServerName::IpAddress(address.ip().into()));
-        let connecting = TlsConnector::from(config.speaking(application).clone()).connect(name, stream).await;
+        let connecting = TlsConnector::from(configs.speaking(application).clone()).connect(name, stream).await;
         let stream = connecting.map_err(|error| TlsFailure::of(&error).map_or(error, io::Error::from))?;
-        Ok(OriginatedTls { stream, server_name, is_mesh: config.is_mesh, sent_name, local: self.local.clone() })
+        Ok(OriginatedTls { stream, server_name, is_mesh: configs.is_mesh, sent_name, local: configs.local.clone() })
     }
 }
 

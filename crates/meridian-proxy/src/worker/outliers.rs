@@ -16,7 +16,7 @@ pub(super) async fn check(worker: Rc<Worker>) {
         let now = Instant::now();
         let mut next = now + LONGEST_PAUSE;
         for cluster in worker.clusters.borrow().iter().flatten() {
-            let plan = &cluster.plan;
+            let plan = cluster.plan();
             if let (Some(outliers), Some(settings)) = (&plan.outliers, &plan.cluster.outlier_detection) {
                 next = next.min(outliers.check(settings, now));
             }

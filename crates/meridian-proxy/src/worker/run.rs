@@ -1,6 +1,6 @@
 //! A worker's thread: taking over changes, sweeping, stopping.
 
-use super::{Worker, WorkerCluster, WorkerRoutes};
+use super::{ClusterSlot, Worker, WorkerRoutes};
 use crate::access_log::Writer;
 use crate::control::{ProxyError, Shared};
 use crate::listener::WorkerListener;
@@ -118,7 +118,7 @@ async fn sweep(worker: Rc<Worker>) {
         tick.tick().await;
         worker.set_wall_clock();
         let now = Instant::now();
-        for cluster in worker.clusters.borrow().iter().flatten() {
+        for cluster in worker.clusters.borrow().iter().flatten().filter_map(ClusterSlot::running) {
             cluster.sweep(now);
         }
         worker.draining.borrow_mut().retain(|listener| listener.connections.count() > 0);
@@ -148,19 +148,20 @@ impl Worker {
     }
 
     fn set_cluster(&self, slot: usize, plan: Option<&Arc<ClusterPlan>>) {
-        let before = self.clusters.borrow().get(slot).cloned().flatten();
+        let before = self.clusters.borrow_mut().get_mut(slot).and_then(Option::take);
+        let running = before.as_ref().and_then(ClusterSlot::running);
         let cluster = match plan {
             Some(plan) => {
                 if self.index == 0 {
                     self.shared.stats.watch(plan);
                 }
-                let stats = self.stats.cluster(&plan.cluster);
-                let cluster = Rc::new(WorkerCluster::new(plan.clone(), before.as_deref(), stats, self.random()));
-                cluster.start_yielding();
-                Some(cluster)
+                Some(match running {
+                    Some(before) => ClusterSlot::Running(self.run_cluster(plan.clone(), Some(before))),
+                    None => ClusterSlot::Unused(plan.clone()),
+                })
             }
             None => {
-                before.inspect(|before| before.remove());
+                running.inspect(|before| before.remove());
                 None
             }
         };

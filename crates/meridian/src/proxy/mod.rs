@@ -32,7 +32,16 @@ pub(crate) fn run_gateway(args: GatewayArgs) -> anyhow::Result<()> {
 /// # Errors
 /// See [`run_gateway`].
 pub(crate) fn run_sidecar(args: SidecarArgs) -> anyhow::Result<()> {
+    use_small_pages();
     run(args.proxy, NodeType::Sidecar)
+}
+
+/// There is a sidecar beside every workload: a few allocations of each of its threads must not take 2 MB each, which is
+/// what the allocator asks the kernel for otherwise.
+fn use_small_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "the kernel may use huge pages");
+    }
 }
 
 fn run(args: ProxyArgs, node_type: NodeType) -> anyhow::Result<()> {
