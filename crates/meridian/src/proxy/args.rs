@@ -44,9 +44,9 @@ pub(crate) struct ProxyArgs {
     #[arg(long, value_name = "NAME", env = "SERVICE_ACCOUNT")]
     pub(super) service_account: Option<String>,
 
-    /// Address of its workload
-    #[arg(long, value_name = "IP", env = "INSTANCE_IP", default_value = "127.0.0.1")]
-    pub(super) ip: IpAddr,
+    /// Address of its workload; with one of each family it listens on both
+    #[arg(long, value_name = "IP,..", env = "INSTANCE_IP", default_value = "127.0.0.1", value_delimiter = ',')]
+    pub(super) ip: Vec<IpAddr>,
 
     /// Labels of its Pod, where the control plane has no Pod of that name; repeat or separate with commas
     #[arg(long, value_name = "KEY=VALUE,..", env = "POD_LABELS")]
@@ -120,7 +120,11 @@ pub(crate) struct ProxyArgs {
 impl ProxyArgs {
     /// The address that listeners on all addresses are bound to; `None`: all.
     pub(super) fn bind(&self) -> Option<IpAddr> {
-        self.address.or_else(|| self.ip.is_loopback().then_some(self.ip))
+        let only = match self.ip[..] {
+            [only] => Some(only).filter(IpAddr::is_loopback),
+            _ => None,
+        };
+        self.address.or(only)
     }
 
     /// Where the admin endpoint listens: never off this machine.
@@ -200,7 +204,7 @@ mod tests {
     #[test]
     fn a_proxy_on_loopback_stays_there() {
         let args = parse(&["--ip", "127.3.2.1"]).unwrap();
-        assert_eq!((args.bind(), args.admin()), (Some(args.ip), "127.3.2.1:15000".parse().unwrap()));
+        assert_eq!((args.bind(), args.admin()), (Some(args.ip[0]), "127.3.2.1:15000".parse().unwrap()));
         let args = parse(&["--ip", "10.0.0.1"]).unwrap();
         assert_eq!((args.bind(), args.admin()), (None, "127.0.0.1:15000".parse().unwrap()));
         assert_eq!(args.readiness(), "0.0.0.0:15021".parse().unwrap());

@@ -15,6 +15,7 @@ use meridian_discovery::{Node, NodeType};
 use meridian_ir::name_table::SearchDomain;
 use meridian_proxy::dns_proxy::DnsOptions;
 use meridian_proxy::{Proxy, ProxyOptions};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -78,7 +79,9 @@ fn run(args: ProxyArgs, node_type: NodeType) -> anyhow::Result<()> {
 }
 
 fn node(args: &ProxyArgs, node_type: NodeType) -> Node {
-    let mut node = Node::new(node_type, &args.name, &args.namespace, args.ip);
+    let first = args.ip.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let mut node = Node::new(node_type, &args.name, &args.namespace, first);
+    node.addresses.clone_from(&args.ip);
     node.service_account = args.service_account.clone().unwrap_or_else(|| match node_type {
         NodeType::Router => args.name.clone(),
         NodeType::Sidecar => "default".to_owned(),
