@@ -129,6 +129,10 @@ fn check_string(node: &Node, value: &Value, text: &str, path: &Path<'_>, errors:
     if !node.allowed.is_empty() && !node.allowed.iter().any(|allowed| allowed == text) {
         errors.push(FieldError::not_supported(path, value, &node.allowed));
     }
+    if node.least > 0 && text.chars().count() < node.least {
+        let limit = format!("should be at least {} chars long", node.least);
+        errors.push(FieldError::out_of_limits(path, value, &limit));
+    }
     if node.most != usize::MAX && text.chars().count() > node.most {
         errors.push(FieldError::too_long(path, node.most));
     }
