@@ -8,6 +8,7 @@ use meridian_ir::AccessLog;
 use meridian_ir::access_log::{JsonFormat, LogFormat};
 use meridian_ir::format::Format;
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// The name of the filter by expressions, as Istio gives it.
@@ -144,7 +145,28 @@ fn read_file(file: &Fields<'_>) -> Result<AccessLog, ReadError> {
         let text = format.need("textFormatSource")?.message(|source| read_format(&source.need("inlineString")?))?;
         Ok(LogFormat::Text(Arc::new(text)))
     })?;
-    Ok(AccessLog { path, format, filter: None })
+    Ok(AccessLog { path, format: shared(format), filter: None })
+}
+
+/// How many formats are remembered.
+const REMEMBERED: usize = 8;
+
+thread_local! {
+    static FORMATS: RefCell<Vec<LogFormat>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The same format for the logs of many listeners, which mostly have one in common: it is 4 KB.
+fn shared(format: LogFormat) -> LogFormat {
+    FORMATS.with_borrow_mut(|known| {
+        if let Some(same) = known.iter().find(|known| **known == format) {
+            return same.clone();
+        }
+        if known.len() == REMEMBERED {
+            known.remove(0);
+        }
+        known.push(format.clone());
+        format
+    })
 }
 
 /// A text with operators.

@@ -88,6 +88,7 @@ struct Figures {
     case: Case,
     first: Memory,
     changed: Memory,
+    /// Started again with a folder that it keeps its configuration in.
     restarted: Memory,
     endpoints: Changes,
     routes: Changes,
@@ -148,10 +149,10 @@ fn measure(meridian: &Path, case: Case, args: &SidecarArgs) -> anyhow::Result<Fi
     mesh.create(&mut client, args.services)?;
     let target = SocketAddr::new(ADDRESS, if case == Case::MutualTls { 15012 } else { 15010 });
     let relay = Relay::start(RELAY, target)?;
-    let mut options = vec!["--state".to_owned(), scratch.path().join("state").display().to_string()];
-    if case == Case::MutualTls {
-        options.extend(mesh::credentials(&mut client, scratch.path())?);
-    }
+    let mut options = match case {
+        Case::MutualTls => mesh::credentials(&mut client, scratch.path())?,
+        Case::Http | Case::HalfTcp => Vec::new(),
+    };
 
     let sidecar = start(meridian, &options)?;
     let mut requests = Client::connect_when_open(SocketAddr::new(ADDRESS, HTTP_PORT), PATIENCE)?;
@@ -170,6 +171,11 @@ fn measure(meridian: &Path, case: Case, args: &SidecarArgs) -> anyhow::Result<Fi
     std::thread::sleep(REST);
     let changed = memory(sidecar.pid())?;
     drop(sidecar);
+    options.extend(["--state".to_owned(), scratch.path().join("state").display().to_string()]);
+    let kept = start(meridian, &options)?;
+    Client::connect_when_open(SocketAddr::new(ADDRESS, HTTP_PORT), PATIENCE)?;
+    std::thread::sleep(REST);
+    drop(kept);
     let sidecar = start(meridian, &options)?;
     Client::connect_when_open(SocketAddr::new(ADDRESS, HTTP_PORT), PATIENCE)?;
     std::thread::sleep(REST);
@@ -230,7 +236,7 @@ fn wait_for(requests: &mut Client, index: u16, status: u16) -> anyhow::Result<()
 impl Figures {
     fn print(&self, services: u16) {
         println!("{services} services, {}", self.case.name());
-        let states = [("first", self.first), ("after changes", self.changed), ("restarted", self.restarted)];
+        let states = [("first", self.first), ("after changes", self.changed), ("with --state", self.restarted)];
         for (state, memory) in states {
             let [resident, anonymous] = [memory.resident, memory.anonymous].map(|bytes| bytes as f64 / 1e6);
             println!("  memory, {state:<14} {resident:>6.1} MB, of which {anonymous:.1} MB are its own (anonymous)");

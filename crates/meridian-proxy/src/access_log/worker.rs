@@ -10,7 +10,7 @@ use meridian_cel::Expression;
 use meridian_ir::AccessLog;
 use meridian_ir::access_log::LogFormat;
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
@@ -45,6 +45,8 @@ enum Lines {
 /// The lines of one worker that were not handed over yet.
 pub struct WorkerLogs {
     writer: Arc<Writer>,
+    /// What the logs that are open write.
+    lines: RefCell<Vec<Weak<Lines>>>,
     buffers: RefCell<Vec<Buffer>>,
     spare: Receiver<Vec<u8>>,
     give_back: SyncSender<Vec<u8>>,
@@ -65,7 +67,8 @@ impl WorkerLogs {
     pub(super) fn new(writer: Arc<Writer>) -> Self {
         let (give_back, spare) = sync_channel(SPARE_BUFFERS);
         let buffers = RefCell::new(Vec::new());
-        Self { writer, buffers, spare, give_back, begun: Notify::new(), waiting: Cell::new(false) }
+        let lines = RefCell::default();
+        Self { writer, lines, buffers, spare, give_back, begun: Notify::new(), waiting: Cell::new(false) }
     }
 
     /// Compiles `log`; everything that logs to the same path shares one buffer.
@@ -76,7 +79,19 @@ impl WorkerLogs {
             LogFormat::Json(format) => Lines::Json(JsonLine::new(format)),
         };
         let target = self.writer.targets().resolve(&log.path);
-        LogHandle { target, line: Rc::new(line), filter: log.filter.clone() }
+        LogHandle { target, line: self.shared(line), filter: log.filter.clone() }
+    }
+
+    /// The same for all logs of one format: a sidecar has thousands of logs with one format.
+    fn shared(&self, line: Lines) -> Rc<Lines> {
+        let mut lines = self.lines.borrow_mut();
+        if let Some(same) = lines.iter().filter_map(Weak::upgrade).find(|same| **same == line) {
+            return same;
+        }
+        lines.retain(|known| known.strong_count() > 0);
+        let line = Rc::new(line);
+        lines.push(Rc::downgrade(&line));
+        line
     }
 
     /// Writes the line of `record` into this worker's buffer, if the log's filter takes it. Does not allocate once the
