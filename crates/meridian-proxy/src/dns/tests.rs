@@ -84,7 +84,7 @@ fn start(source: impl Source) -> (Resolver, std::sync::mpsc::Receiver<()>) {
     (resolver, changes)
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn sorted(resolver: &Resolver, name: &str) -> Vec<String> {
     let mut addresses: Vec<String> =
