@@ -75,7 +75,10 @@ pub(crate) fn cache() -> anyhow::Result<PathBuf> {
 }
 
 /// Installs Debian packages, without a question.
-fn install(packages: &[&str]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// They cannot be installed; the message says which and how to do it by hand.
+pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
     let by_hand = format!("install {} with the distribution's package manager", packages.join(", "));
     if find("apt-get").is_none() {
         bail!("there is no apt-get here; {by_hand}");

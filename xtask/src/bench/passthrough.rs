@@ -18,7 +18,7 @@ use anyhow::{Context, ensure};
 use load::{Load, Origin, pin};
 use proxies::Proxy;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Options of `cargo xtask bench passthrough`
@@ -130,13 +130,9 @@ fn install(proxies: &[Kind]) -> anyhow::Result<()> {
     if needed.iter().any(|program| !installed(program)) {
         setup::run()?;
     }
-    if proxies.contains(&Kind::Nginx) {
-        let module = proxies::STREAM_MODULE;
-        ensure!(
-            std::path::Path::new(module).is_file(),
-            "{module} is not there; install nginx's stream module (Debian: libnginx-mod-stream), or leave nginx out with \
-             --proxy haproxy --proxy envoy --proxy meridian"
-        );
+    if proxies.contains(&Kind::Nginx) && !Path::new(proxies::STREAM_MODULE).is_file() {
+        setup::install(&["libnginx-mod-stream"])
+            .context("nginx's stream module; leave nginx out with --proxy haproxy --proxy envoy --proxy meridian")?;
     }
     if proxies.contains(&Kind::Envoy) {
         setup::envoy::install()?;
