@@ -7,7 +7,7 @@ use super::{EDGE, HOST, ORIGIN};
 use crate::bench::process::Program;
 use crate::setup;
 use anyhow::Context;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -68,7 +68,7 @@ impl Proxy {
             Kind::Nginx => nginx(&folder, &nginx_proxy(address, &folder), core)?,
             Kind::Haproxy => haproxy(&folder, address, core)?,
             Kind::Envoy => envoy(&folder, address, core)?,
-            Kind::Meridian => self::meridian(meridian.context("it was not built")?, &folder, core)?,
+            Kind::Meridian => meridian_with(meridian.context("it was not built")?, &folder, core, &meridian_config())?,
         };
         let out = File::create(folder.join("stdout"))?;
         let errors = File::create(folder.join("stderr"))?;
@@ -161,7 +161,6 @@ pub(in crate::bench) const ISTIO_LOG: &str = "[%START_TIME%] \"%REQ(:METHOD)% %R
     %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n";
 
 fn envoy(folder: &Path, address: SocketAddr, core: u32) -> anyhow::Result<Command> {
-    let socket = |at: SocketAddr| json!({"socket_address": {"address": at.ip(), "port_value": at.port()}});
     let log = json!({"name": "envoy.access_loggers.file", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
         "path": folder.join("access.log"),
@@ -178,22 +177,44 @@ fn envoy(folder: &Path, address: SocketAddr, core: u32) -> anyhow::Result<Comman
         "route_config": {"virtual_hosts": [{"name": "bench", "domains": [HOST], "routes": [route]}]}});
     let listener = json!({"name": "edge", "address": socket(address),
         "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}]});
+    envoy_with(folder, core, &json!([listener]))
+}
+
+/// An Envoy with these listeners and the cluster `origin`.
+///
+/// # Errors
+/// There is no Envoy, or its file cannot be written.
+pub(in crate::bench) fn envoy_with(folder: &Path, core: u32, listeners: &Value) -> anyhow::Result<Command> {
     let cluster = json!({"name": "origin", "type": "STATIC", "connect_timeout": "2s",
         "load_assignment": {"cluster_name": "origin",
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(ORIGIN)}}]}]}});
     let file = folder.join("envoy.json");
-    let text = json!({"static_resources": {"listeners": [listener], "clusters": [cluster]}}).to_string();
+    let text = json!({"static_resources": {"listeners": listeners, "clusters": [cluster]}}).to_string();
     fs::write(&file, text).with_context(|| file.display().to_string())?;
     let mut command = on_core(core, setup::envoy::program()?);
     command.arg("-c").arg(&file).args(["--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning"]);
     Ok(command)
 }
 
-fn meridian(program: &Path, folder: &Path, core: u32) -> anyhow::Result<Command> {
+/// An address in Envoy's words.
+pub(in crate::bench) fn socket(at: SocketAddr) -> Value {
+    json!({"socket_address": {"address": at.ip(), "port_value": at.port()}})
+}
+
+/// `meridian up` with one gateway and the objects of `objects`.
+///
+/// # Errors
+/// Its folders cannot be made.
+pub(in crate::bench) fn meridian_with(
+    program: &Path,
+    folder: &Path,
+    core: u32,
+    objects: &str,
+) -> anyhow::Result<Command> {
     let (config, logs) = (folder.join("config"), folder.join("logs"));
     fs::create_dir(&config).with_context(|| config.display().to_string())?;
     fs::create_dir(&logs).with_context(|| logs.display().to_string())?;
-    fs::write(config.join("bench.yaml"), meridian_config())?;
+    fs::write(config.join("bench.yaml"), objects)?;
     let mut command = on_core(core, program);
     command.args(["up", "--threads", "1", "--log-level", "warn"]);
     command.args(["--api", &SocketAddr::new(EDGE, 16443).to_string(), "--gateway", &format!("ingressgateway={EDGE}")]);

@@ -1,7 +1,7 @@
 //! The proxies under measurement: their configuration and how they are started. All have their access log on.
 
 use super::load::passes;
-use crate::bench::h1::proxies::{ISTIO_LOG, Kind, on_core};
+use crate::bench::h1::proxies::{ISTIO_LOG, Kind, envoy_with, meridian_with, on_core, socket};
 use crate::bench::h1::{EDGE, ORIGIN};
 use crate::bench::process::Program;
 use crate::setup;
@@ -40,7 +40,7 @@ impl Proxy {
             Kind::Nginx => nginx(&folder, core)?,
             Kind::Haproxy => haproxy(&folder, core)?,
             Kind::Envoy => envoy(&folder, core)?,
-            Kind::Meridian => self::meridian(meridian.context("it was not built")?, &folder, core)?,
+            Kind::Meridian => meridian_with(meridian.context("it was not built")?, &folder, core, &meridian_config())?,
         };
         let (out, errors) = (File::create(folder.join("stdout"))?, File::create(folder.join("stderr"))?);
         Ok(Self { kind, program: Program::start_with_stdout(command.stderr(errors), out)? })
@@ -119,7 +119,6 @@ fn haproxy(folder: &Path, core: u32) -> anyhow::Result<Command> {
 }
 
 fn envoy(folder: &Path, core: u32) -> anyhow::Result<Command> {
-    let socket = |at: SocketAddr| json!({"socket_address": {"address": at.ip(), "port_value": at.port()}});
     let log = json!({"name": "envoy.access_loggers.file", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
         "path": folder.join("access.log"),
@@ -131,27 +130,7 @@ fn envoy(folder: &Path, core: u32) -> anyhow::Result<Command> {
         "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector"}});
     let listener = json!({"name": "edge", "address": socket(address(Kind::Envoy)), "listener_filters": [inspector],
         "filter_chains": [{"filter_chain_match": {"server_names": [NAME]}, "filters": [proxy]}]});
-    let cluster = json!({"name": "origin", "type": "STATIC", "connect_timeout": "2s",
-        "load_assignment": {"cluster_name": "origin",
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(ORIGIN)}}]}]}});
-    let file = folder.join("envoy.json");
-    let text = json!({"static_resources": {"listeners": [listener], "clusters": [cluster]}}).to_string();
-    fs::write(&file, text).with_context(|| file.display().to_string())?;
-    let mut command = on_core(core, setup::envoy::program()?);
-    command.arg("-c").arg(&file).args(["--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning"]);
-    Ok(command)
-}
-
-fn meridian(program: &Path, folder: &Path, core: u32) -> anyhow::Result<Command> {
-    let (config, logs) = (folder.join("config"), folder.join("logs"));
-    fs::create_dir(&config).with_context(|| config.display().to_string())?;
-    fs::create_dir(&logs).with_context(|| logs.display().to_string())?;
-    fs::write(config.join("bench.yaml"), meridian_config())?;
-    let mut command = on_core(core, program);
-    command.args(["up", "--threads", "1", "--log-level", "warn"]);
-    command.args(["--api", &SocketAddr::new(EDGE, 16443).to_string(), "--gateway", &format!("ingressgateway={EDGE}")]);
-    command.arg("--data").arg(folder.join("data")).arg("--config").arg(&config).arg("--access-logs").arg(&logs);
-    Ok(command)
+    envoy_with(folder, core, &json!([listener]))
 }
 
 /// A Gateway that passes TLS on, a route by SNI, and the origin as a service.

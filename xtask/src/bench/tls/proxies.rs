@@ -3,7 +3,7 @@
 //! All have their access log on, keep connections to the origin, offer HTTP/2 and HTTP/1.1, forward with HTTP/1.1, speak TLS 1.2 and 1.3, prefer
 //! AES-128 and give out tickets.
 
-use crate::bench::h1::proxies::{ISTIO_LOG, Kind, nginx, on_core};
+use crate::bench::h1::proxies::{ISTIO_LOG, Kind, envoy_with, meridian_with, nginx, on_core, socket};
 use crate::bench::h1::{EDGE, ORIGIN};
 use crate::bench::process::Program;
 use crate::setup;
@@ -94,7 +94,9 @@ impl Proxy {
             Kind::Nginx => nginx(&own, &nginx_proxy(folder), core)?,
             Kind::Haproxy => haproxy(folder, &own, core)?,
             Kind::Envoy => envoy(folder, &own, core)?,
-            Kind::Meridian => self::meridian(meridian.context("it was not built")?, folder, &own, core)?,
+            Kind::Meridian => {
+                meridian_with(meridian.context("it was not built")?, &own, core, &meridian_config(folder))?
+            }
         };
         let (out, errors) = (File::create(own.join("stdout"))?, File::create(own.join("stderr"))?);
         Ok(Self { kind, program: Program::start_with_stdout(command.stderr(errors), out)? })
@@ -184,7 +186,6 @@ fn haproxy(folder: &Path, own: &Path, core: u32) -> anyhow::Result<Command> {
 }
 
 fn envoy(folder: &Path, own: &Path, core: u32) -> anyhow::Result<Command> {
-    let socket = |at: SocketAddr| json!({"socket_address": {"address": at.ip(), "port_value": at.port()}});
     let log = json!({"name": "envoy.access_loggers.file", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
         "path": own.join("access.log"),
@@ -210,28 +211,7 @@ fn envoy(folder: &Path, own: &Path, core: u32) -> anyhow::Result<Command> {
             "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": tls},
             "filters": [{"name": "http", "typed_config": manager.clone()}]}]})
     };
-    let cluster = json!({"name": "origin", "type": "STATIC", "connect_timeout": "2s",
-        "load_assignment": {"cluster_name": "origin",
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(ORIGIN)}}]}]}});
-    let file = own.join("envoy.json");
-    let listeners = Key::ALL.map(listener);
-    let text = json!({"static_resources": {"listeners": listeners, "clusters": [cluster]}}).to_string();
-    fs::write(&file, text).with_context(|| file.display().to_string())?;
-    let mut command = on_core(core, setup::envoy::program()?);
-    command.arg("-c").arg(&file).args(["--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warning"]);
-    Ok(command)
-}
-
-fn meridian(program: &Path, folder: &Path, own: &Path, core: u32) -> anyhow::Result<Command> {
-    let (config, logs) = (own.join("config"), own.join("logs"));
-    fs::create_dir(&config).with_context(|| config.display().to_string())?;
-    fs::create_dir(&logs).with_context(|| logs.display().to_string())?;
-    fs::write(config.join("bench.yaml"), meridian_config(folder))?;
-    let mut command = on_core(core, program);
-    command.args(["up", "--threads", "1", "--log-level", "warn"]);
-    command.args(["--api", &SocketAddr::new(EDGE, 16443).to_string(), "--gateway", &format!("ingressgateway={EDGE}")]);
-    command.arg("--data").arg(own.join("data")).arg("--config").arg(&config).arg("--access-logs").arg(&logs);
-    Ok(command)
+    envoy_with(own, core, &json!(Key::ALL.map(listener)))
 }
 
 /// A Gateway with a server for each kind of certificate, a route to the origin, and the origin as a service.
