@@ -144,7 +144,7 @@ impl std::fmt::Debug for Column {
     }
 }
 
-static ALL: [&Kind; 19] = [
+static ALL: [&Kind; 32] = [
     &crate::core::namespace::KIND,
     &crate::core::service::KIND,
     &crate::core::endpoints::KIND,
@@ -164,6 +164,19 @@ static ALL: [&Kind; 19] = [
     &crate::istio::peer_authentication::KIND,
     &crate::istio::authorization_policy::KIND,
     &crate::istio::telemetry::KIND,
+    &crate::gateway_api::gateway_class::KIND,
+    &crate::gateway_api::gateway::KIND,
+    &crate::gateway_api::listener_set::KIND,
+    &crate::gateway_api::http_route::KIND,
+    &crate::gateway_api::grpc_route::KIND,
+    &crate::gateway_api::tls_route::KIND,
+    &crate::gateway_api::tcp_route::KIND,
+    &crate::gateway_api::udp_route::KIND,
+    &crate::gateway_api::reference_grant::KIND,
+    &crate::gateway_api::backend_tls_policy::KIND,
+    &crate::gateway_api::x_backend::KIND,
+    &crate::gateway_api::x_backend_traffic_policy::KIND,
+    &crate::gateway_api::x_mesh::KIND,
 ];
 
 /// All kinds.

@@ -10,6 +10,7 @@ mod base64;
 pub mod core;
 pub mod duration;
 pub mod error;
+pub mod gateway_api;
 pub mod int_or_string;
 pub mod istio;
 pub mod kind;

@@ -11,6 +11,11 @@ use serde_json::Value;
 
 use crate::core::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, Secret, Service, ServiceAccount};
 use crate::error::FieldError;
+use crate::gateway_api::Gateway as KubernetesGateway;
+use crate::gateway_api::{
+    BackendTlsPolicy, GatewayClass, GrpcRoute, HttpRoute, ListenerSet, ReferenceGrant, TcpRoute, TlsRoute, UdpRoute,
+    XBackend, XBackendTrafficPolicy, XMesh,
+};
 use crate::istio::{
     AuthorizationPolicy, DestinationRule, Gateway, PeerAuthentication, ServiceEntry, Sidecar, Telemetry,
     VirtualService, WorkloadEntry,
@@ -162,6 +167,19 @@ resources!(
     Telemetry,
     Ingress,
     IngressClass,
+    GatewayClass,
+    KubernetesGateway,
+    ListenerSet,
+    HttpRoute,
+    GrpcRoute,
+    TlsRoute,
+    TcpRoute,
+    UdpRoute,
+    ReferenceGrant,
+    BackendTlsPolicy,
+    XBackend,
+    XBackendTrafficPolicy,
+    XMesh,
 );
 
 impl Resource {

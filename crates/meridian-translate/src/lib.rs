@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod condition;
+mod gateway_api;
 mod host;
 mod istio;
 mod key;
@@ -30,6 +31,8 @@ mod telemetry;
 mod translator;
 
 pub use condition::{CONDITION_TYPES, Condition};
+pub use gateway_api::model::{ManagedGateway, Provision, ProvisionProblem, Transport};
+pub use gateway_api::{CONTROLLER_NAME, GATEWAY_NAME_LABEL};
 pub use mesh::{
     DefaultExportTo, ExtensionProvider, FileAccessLog, GatewayTopology, IngressControllerMode, MeshConfig,
     OutboundTrafficPolicy, TlsDefaults,

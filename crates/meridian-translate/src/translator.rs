@@ -1,6 +1,8 @@
 //! The translator: objects and proxies in, configurations and statuses out.
 
 use crate::condition::Condition;
+use crate::gateway_api::GatewayApi;
+use crate::gateway_api::model::{ManagedGateway, Provision};
 use crate::host;
 use crate::istio::credential::Source as Credential;
 use crate::istio::delegate::{self, Delegations};
@@ -25,6 +27,7 @@ use meridian_ir::{Name, ProxyConfig};
 use meridian_resources::core::Pod;
 use meridian_resources::istio::{AuthorizationPolicy, DestinationRule, ServiceEntry, VirtualService, WorkloadEntry};
 use meridian_resources::{Object, ObjectRef, Resource, StringMap};
+use serde_json::Value;
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -43,6 +46,7 @@ pub struct Translator {
     bindings: Bindings,
     delegations: Delegations,
     ingresses: Ingresses,
+    gateway_api: GatewayApi,
     proxies: Vec<AnyProxy>,
     /// What proxies log, of those that Telemetries may have been about.
     logs: HashMap<Name, Logs>,
@@ -60,6 +64,10 @@ pub struct Output {
     pub statuses: Vec<(ObjectRef, Arc<[Condition]>)>,
     /// What is to be said of objects that have no conditions, a line each.
     pub notes: Vec<String>,
+    /// What is to be said of objects of Gateway API: their whole status as far as it is ours, without times.
+    pub gateway_api: Vec<(ObjectRef, Arc<Value>)>,
+    /// What Gateways need to be reached, where that is different; `None`: nothing any more.
+    pub managed: Vec<(Name, Name, Option<Arc<ManagedGateway>>)>,
 }
 
 /// Which VirtualServices are bound to which Gateway (`namespace/name`), by age.
@@ -133,6 +141,7 @@ impl Translator {
             bindings: Bindings::default(),
             delegations: Delegations::default(),
             ingresses: Ingresses::default(),
+            gateway_api: GatewayApi::default(),
             proxies: Vec::new(),
             logs: HashMap::new(),
             pool: Pool::default(),
@@ -223,8 +232,16 @@ impl Translator {
         self.policies_apply_anew();
     }
 
+    /// Says what became of what a Gateway needs to be reached.
+    pub fn provisioned(&mut self, namespace: &str, name: &str, provision: Provision) {
+        let key = Key { namespace: namespace.into(), name: name.into() };
+        self.gateway_api.provisions.insert(key, provision);
+        self.gateway_api.changed = true;
+    }
+
     /// Takes in an object that is new or has changed. Changes of its status alone have no effect.
     pub fn put(&mut self, resource: Resource) {
+        let Err(resource) = self.gateway_api.put(resource) else { return };
         match resource {
             Resource::Gateway(object) => {
                 let key = Key::of(&object.meta);
@@ -300,7 +317,7 @@ impl Translator {
                     self.changes.authorization_policies.insert(key);
                 }
             }
-            Resource::Namespace(_) | Resource::ServiceAccount(_) => {}
+            _ => {}
         }
     }
 
@@ -308,6 +325,9 @@ impl Translator {
     pub fn delete(&mut self, object: &ObjectRef) {
         let key = Key { namespace: object.namespace.clone().unwrap_or_default(), name: object.name.clone() };
         self.reports.forget(object);
+        if self.gateway_api.delete(object) {
+            return;
+        }
         match object.kind.kind {
             "Gateway" => {
                 self.ingresses.gateway_changed(&key);

@@ -1,0 +1,308 @@
+//! What several kinds of Gateway API share: references, conditions, selectors, durations.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The Gateway, ListenerSet or Service that a route attaches to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["name"]))]
+pub struct ParentReference {
+    /// The API group.
+    pub group: String,
+    /// `Gateway`, `ListenerSet`, or `Service`.
+    pub kind: String,
+    /// The namespace; that of the route when absent.
+    pub namespace: Option<String>,
+    /// The name.
+    pub name: String,
+    /// The listener; all when absent.
+    pub section_name: Option<String>,
+    /// The port of the listeners; all when absent.
+    pub port: Option<i32>,
+}
+
+impl Default for ParentReference {
+    fn default() -> Self {
+        Self {
+            group: super::GROUP.to_owned(),
+            kind: "Gateway".to_owned(),
+            namespace: None,
+            name: String::new(),
+            section_name: None,
+            port: None,
+        }
+    }
+}
+
+/// Where requests or connections go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["name"]))]
+pub struct BackendRef {
+    /// The API group; empty for core.
+    pub group: String,
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// The namespace; that of the route when absent.
+    pub namespace: Option<String>,
+    /// The port of the Service.
+    pub port: Option<i32>,
+    /// The share, relative to the others of its rule; from 0 to 1,000,000.
+    pub weight: i32,
+}
+
+impl Default for BackendRef {
+    fn default() -> Self {
+        Self {
+            group: String::new(),
+            kind: "Service".to_owned(),
+            name: String::new(),
+            namespace: None,
+            port: None,
+            weight: 1,
+        }
+    }
+}
+
+/// A Service, or another object that requests can be sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["name"]))]
+pub struct BackendObjectReference {
+    /// The API group; empty for core.
+    pub group: String,
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// The namespace; that of the route when absent.
+    pub namespace: Option<String>,
+    /// The port of the Service.
+    pub port: Option<i32>,
+}
+
+impl Default for BackendObjectReference {
+    fn default() -> Self {
+        Self { group: String::new(), kind: "Service".to_owned(), name: String::new(), namespace: None, port: None }
+    }
+}
+
+/// A Secret, or another object with a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["name"]))]
+pub struct SecretObjectReference {
+    /// The API group; empty for core.
+    pub group: String,
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// The namespace; that of the referring object when absent.
+    pub namespace: Option<String>,
+}
+
+impl Default for SecretObjectReference {
+    fn default() -> Self {
+        Self { group: String::new(), kind: "Secret".to_owned(), name: String::new(), namespace: None }
+    }
+}
+
+/// An object of any kind and namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["group", "kind", "name"]))]
+pub struct ObjectReference {
+    /// The API group; empty for core.
+    pub group: String,
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// The namespace; that of the referring object when absent.
+    pub namespace: Option<String>,
+}
+
+/// An object of the same namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["group", "kind", "name"]))]
+pub struct LocalObjectReference {
+    /// The API group; empty for core.
+    pub group: String,
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+}
+
+/// The object that a policy is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["group", "kind", "name"]))]
+pub struct LocalPolicyTargetReference {
+    /// The API group; empty for core.
+    pub group: String,
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// A part of it, such as the name of a port; all of it when absent.
+    pub section_name: Option<String>,
+}
+
+/// Objects by their labels (`meta/v1.LabelSelector`); empty selects all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LabelSelector {
+    /// Labels that all must be there.
+    pub match_labels: BTreeMap<String, String>,
+    /// Conditions that all must hold.
+    pub match_expressions: Vec<LabelSelectorRequirement>,
+}
+
+/// A condition on one label.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["key", "operator"]))]
+pub struct LabelSelectorRequirement {
+    /// The label.
+    pub key: String,
+    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
+    pub operator: String,
+    /// The values of `In` and `NotIn`.
+    pub values: Vec<String>,
+}
+
+/// A condition of a status (`meta/v1.Condition`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["type", "status", "lastTransitionTime", "reason", "message"]))]
+pub struct Condition {
+    /// What it is about.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// The generation of the object that it is about.
+    pub observed_generation: Option<i64>,
+    /// When `status` changed.
+    pub last_transition_time: String,
+    /// Why, as one CamelCase word.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+}
+
+/// What is reported of a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RouteStatus {
+    /// For each parent that a controller knows.
+    pub parents: Vec<RouteParentStatus>,
+}
+
+/// What one controller says of a route and one of its parents.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["parentRef", "controllerName"]))]
+pub struct RouteParentStatus {
+    /// The parent as the route names it.
+    pub parent_ref: ParentReference,
+    /// Who says so.
+    pub controller_name: String,
+    /// What is said.
+    pub conditions: Vec<Condition>,
+}
+
+/// How a client names its session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum SessionPersistenceType {
+    /// By a cookie.
+    #[default]
+    Cookie,
+    /// By a header.
+    Header,
+}
+
+/// How long a client keeps a cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum CookieLifetimeType {
+    /// Until it ends.
+    #[default]
+    Session,
+    /// For the absolute timeout.
+    Permanent,
+}
+
+/// Settings of a session cookie.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CookieConfig {
+    /// How long the client keeps it.
+    pub lifetime_type: CookieLifetimeType,
+}
+
+/// Requests of one session go to one endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SessionPersistence {
+    /// The name of the cookie or header.
+    pub session_name: Option<String>,
+    /// How long a session lasts at most.
+    pub absolute_timeout: Option<String>,
+    /// How the client names its session.
+    #[serde(rename = "type")]
+    pub type_: SessionPersistenceType,
+    /// Settings of the cookie.
+    pub cookie_config: Option<CookieConfig>,
+}
+
+impl LabelSelector {
+    /// Whether it selects an object with these labels. An operator that does not exist selects nothing.
+    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        let has = |(key, value): (&String, &String)| labels.get(key) == Some(value);
+        self.match_labels.iter().all(has) && self.match_expressions.iter().all(|condition| condition.holds(labels))
+    }
+}
+
+impl LabelSelectorRequirement {
+    fn holds(&self, labels: &BTreeMap<String, String>) -> bool {
+        let value = labels.get(&self.key);
+        match self.operator.as_str() {
+            "In" => value.is_some_and(|value| self.values.contains(value)),
+            "NotIn" => value.is_none_or(|value| !self.values.contains(value)),
+            "Exists" => value.is_some(),
+            "DoesNotExist" => value.is_none(),
+            _ => false,
+        }
+    }
+}
+
+/// Reads a duration of Gateway API (GEP-2257): up to four groups of up to five digits, each with `h`, `m`, `s` or `ms`.
+/// `None`: it is none.
+pub fn duration(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut sum = Duration::ZERO;
+    let mut groups = 0;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let number: u64 = if digits <= 5 { rest[..digits].parse().ok()? } else { return None };
+        let unit = rest[digits..].bytes().take_while(u8::is_ascii_alphabetic).count();
+        sum += match &rest[digits..digits + unit] {
+            "h" => Duration::from_secs(number * 3600),
+            "m" => Duration::from_secs(number * 60),
+            "s" => Duration::from_secs(number),
+            "ms" => Duration::from_millis(number),
+            _ => return None,
+        };
+        rest = &rest[digits + unit..];
+        groups += 1;
+    }
+    (1..=4).contains(&groups).then_some(sum)
+}

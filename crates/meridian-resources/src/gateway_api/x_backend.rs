@@ -1,0 +1,107 @@
+//! XBackend (experimental): a backend outside the cluster.
+
+use super::backend_tls_policy::{BackendTlsPolicyValidation, PolicyStatus};
+use super::common::SecretObjectReference;
+use crate::kind::{Kind, Nulls};
+use crate::object::{Object, Resource, Spec};
+use crate::schema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The kind `XBackend` of `gateway.networking.x-k8s.io`.
+pub static KIND: Kind = Kind {
+    group: super::EXPERIMENTAL_GROUP,
+    versions: &["v1alpha1"],
+    kind: "XBackend",
+    list_kind: "XBackendList",
+    plural: "xbackends",
+    singular: "xbackend",
+    short_names: &["xbackend"],
+    categories: super::CATEGORIES,
+    namespaced: true,
+    status_subresource: true,
+    columns: &[],
+    nulls: Nulls::Refused,
+    schema: || &compiled().public,
+    compiled,
+    rules: |_, _| {},
+    decode: crate::object::decode_as::<XBackend>,
+};
+
+schema::compiled_once!(schema::of_spec::<XBackend>(&KIND, true));
+
+impl Spec for XBackend {
+    type Status = PolicyStatus;
+    const FLAT: bool = false;
+
+    fn kind() -> &'static Kind {
+        &KIND
+    }
+
+    fn wrap(object: std::sync::Arc<Object<Self>>) -> Resource {
+        Resource::XBackend(object)
+    }
+}
+
+/// XBackend is a host outside the cluster that routes can send to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["type", "port"]))]
+pub struct XBackend {
+    /// `ExternalHostname`.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// Its port.
+    pub port: XBackendPort,
+    /// Its host.
+    pub external_hostname: Option<XBackendHostname>,
+    /// `TCP`, `HTTP`, `HTTP2`, `HTTP11`, `H2C` or `MCP`.
+    pub protocol: Option<String>,
+    /// TLS towards it.
+    pub tls: Option<XBackendTls>,
+}
+
+/// A port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["port"]))]
+pub struct XBackendPort {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its number.
+    pub port: i32,
+}
+
+/// A host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["hostname"]))]
+pub struct XBackendHostname {
+    /// A DNS name.
+    pub hostname: String,
+}
+
+/// TLS towards a backend.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["mode"]))]
+pub struct XBackendTls {
+    /// Who shows a certificate.
+    pub mode: XBackendTlsMode,
+    /// The certificate that is shown to it.
+    pub client_certificate_ref: Option<SecretObjectReference>,
+    /// How its certificate is verified.
+    pub validation: Option<BackendTlsPolicyValidation>,
+}
+
+/// Who shows a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum XBackendTlsMode {
+    /// Nobody: there is no TLS.
+    #[default]
+    None,
+    /// The backend.
+    ServerOnly,
+    /// Both.
+    ClientAndServer,
+}
