@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod conformance;
 mod lint;
 mod scenario;
 mod setup;
@@ -31,6 +32,8 @@ enum Command {
     Test,
     /// Run acceptance scenarios in network namespaces
     Scenario(scenario::ScenarioArgs),
+    /// Run the Gateway API conformance suite on a real Kubernetes API
+    Conformance(conformance::ConformanceArgs),
     /// Measure
     Bench {
         #[command(subcommand)]
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Lint => lint::run(),
         Command::Test => test::run(),
         Command::Scenario(args) => scenario::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Bench { benchmark } => bench::run(benchmark).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -1,0 +1,109 @@
+//! The lab: a real Kubernetes API, pods as processes, and Meridian's control plane beside them.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+
+use crate::{setup, workspace};
+
+/// The GatewayClass under test.
+pub(super) const CLASS: &str = "meridian";
+/// An address that a Gateway can be given here.
+pub(super) const USABLE_ADDRESS: &str = "10.244.250.1";
+/// One that it cannot: it is for documentation (RFC 5737), so nobody has it.
+pub(super) const UNUSABLE_ADDRESS: &str = "192.0.2.1";
+/// Where pods find the control plane: the host's side of their bridge.
+const DISCOVERY: &str = "10.244.0.1:15012";
+
+/// What a run needs.
+#[derive(Debug)]
+pub(crate) struct Lab {
+    meridian: PathBuf,
+    scripts: PathBuf,
+    programs: PathBuf,
+    path: std::ffi::OsString,
+}
+
+impl Lab {
+    /// Builds the tools, as far as they are not there.
+    ///
+    /// # Errors
+    /// There is no root, no Go or no kubectl, the scripts are not beside the workspace, or a build fails.
+    pub(crate) fn build(meridian: &Path) -> anyhow::Result<Lab> {
+        let root = Command::new("id").arg("-u").output().context("cannot start id")?;
+        ensure!(root.stdout == b"0\n", "the lab needs network and mount namespaces: run it as root");
+        let shared = env::var_os("MERIDIAN_SHARED").map_or_else(|| workspace::root().join("../shared"), PathBuf::from);
+        let scripts = shared.join("kubernetes");
+        let script = scripts.join("conformance.sh");
+        if !script.is_file() {
+            bail!("there is no {}; set MERIDIAN_SHARED to the folder of the shared references", script.display());
+        }
+        let kubectl = setup::find("kubectl").context("there is no kubectl; run `cargo xtask setup`")?;
+        let programs = setup::cache()?.join("kube-bin");
+        let own = kubectl.parent().map(Path::to_owned).into_iter();
+        let path = env::join_paths(env::split_paths(&env::var_os("PATH").unwrap_or_default()).chain(own))?;
+        workspace::run(Command::new(scripts.join("build.sh")).env("KUBE_BIN", &programs))
+            .context("cannot build the tools; they need Go 1.26 or newer, from https://go.dev/dl")?;
+        Ok(Lab { meridian: meridian.to_owned(), scripts, programs, path })
+    }
+
+    /// Runs the suite with `flags` and its logs in `folder`; whether its exit status was 0.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn run(&self, folder: &Path, flags: &[String]) -> anyhow::Result<bool> {
+        let status = self
+            .command(folder)
+            .args(flags)
+            .status()
+            .with_context(|| format!("cannot start {}", self.scripts.join("conformance.sh").display()))?;
+        Ok(status.success())
+    }
+
+    fn command(&self, folder: &Path) -> Command {
+        let meridian = self.meridian.display();
+        let mut command = Command::new(self.scripts.join("conformance.sh"));
+        command
+            .env("KUBE_BIN", &self.programs)
+            .env("PATH", &self.path)
+            .env("WORK", folder)
+            .env("CLASS", CLASS)
+            .env("IMAGES", format!("meridian=exec '{meridian}'"))
+            .env("SETUP", self.setup())
+            .env("CONTROLLER", self.controller());
+        command
+    }
+
+    /// Runs once the API answers: installs Meridian, and notes what is said of the GatewayClass.
+    fn setup(&self) -> String {
+        format!(
+            "set -e
+kubectl create namespace istio-system
+kubectl apply -f - <<<'{{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {{name: {CLASS}}}, spec: {{controllerName: meridian.dev/gateway-controller}}}}'
+kubectl get gatewayclasses --watch -o json >gatewayclasses.json 2>/dev/null &"
+        )
+    }
+
+    /// The control plane, in the root of the namespaces.
+    fn controller(&self) -> String {
+        format!(
+            "'{}' control-plane --kubeconfig \"$KUBECONFIG\" --xds-tls 0.0.0.0:15012 --discovery-address {DISCOVERY}",
+            self.meridian.display()
+        )
+    }
+}
+
+/// An empty folder.
+///
+/// # Errors
+/// It cannot be made, or what an earlier run left cannot be removed.
+pub(super) fn fresh(folder: &Path) -> anyhow::Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    folder.canonicalize().with_context(|| folder.display().to_string())
+}
