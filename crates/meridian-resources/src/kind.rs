@@ -144,7 +144,7 @@ impl std::fmt::Debug for Column {
     }
 }
 
-static ALL: [&Kind; 32] = [
+static ALL: [&Kind; 40] = [
     &crate::core::namespace::KIND,
     &crate::core::service::KIND,
     &crate::core::endpoints::KIND,
@@ -177,6 +177,14 @@ static ALL: [&Kind; 32] = [
     &crate::gateway_api::x_backend::KIND,
     &crate::gateway_api::x_backend_traffic_policy::KIND,
     &crate::gateway_api::x_mesh::KIND,
+    &crate::envoy_gateway::envoy_proxy::KIND,
+    &crate::envoy_gateway::policy::security_policy::KIND,
+    &crate::envoy_gateway::policy::backend_traffic_policy::KIND,
+    &crate::envoy_gateway::policy::client_traffic_policy::KIND,
+    &crate::envoy_gateway::policy::envoy_extension_policy::KIND,
+    &crate::envoy_gateway::policy::envoy_patch_policy::KIND,
+    &crate::envoy_gateway::policy::backend::KIND,
+    &crate::envoy_gateway::policy::http_route_filter::KIND,
 ];
 
 /// All kinds.

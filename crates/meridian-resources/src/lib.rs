@@ -9,6 +9,7 @@
 mod base64;
 pub mod core;
 pub mod duration;
+pub mod envoy_gateway;
 pub mod error;
 pub mod gateway_api;
 pub mod int_or_string;

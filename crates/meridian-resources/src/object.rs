@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::core::{ConfigMap, EndpointSlice, Endpoints, Namespace, Pod, Secret, Service, ServiceAccount};
+use crate::envoy_gateway::{
+    BackendTrafficPolicy, ClientTrafficPolicy, EnvoyBackend, EnvoyExtensionPolicy, EnvoyPatchPolicy, EnvoyProxy,
+    ExtensionHttpRouteFilter, SecurityPolicy,
+};
 use crate::error::FieldError;
 use crate::gateway_api::Gateway as KubernetesGateway;
 use crate::gateway_api::{
@@ -180,6 +184,14 @@ resources!(
     XBackend,
     XBackendTrafficPolicy,
     XMesh,
+    EnvoyProxy,
+    SecurityPolicy,
+    BackendTrafficPolicy,
+    ClientTrafficPolicy,
+    EnvoyExtensionPolicy,
+    EnvoyPatchPolicy,
+    EnvoyBackend,
+    ExtensionHttpRouteFilter,
 );
 
 impl Resource {

@@ -269,10 +269,9 @@ fn unknown_kind(api_version: &str, name: &str) -> (&'static str, String) {
     if of_group.is_empty() {
         let mut known: Vec<String> = kind::all().iter().map(|kind| kind.preferred_api_version()).collect();
         known.dedup();
-        let hint = match kind::all().iter().find(|kind| kind.kind == name) {
-            Some(kind) => format!("; {name} is of {}", kind.preferred_api_version()),
-            None => String::new(),
-        };
+        let of: Vec<String> =
+            kind::all().iter().filter(|kind| kind.kind == name).map(|kind| kind.preferred_api_version()).collect();
+        let hint = if of.is_empty() { String::new() } else { format!("; {name} is of {}", of.join(" or ")) };
         return ("apiVersion", format!("found \"{api_version}\", allowed: {}{hint}", known.join(", ")));
     }
     let hint = match closest(name, of_group.iter().copied()) {

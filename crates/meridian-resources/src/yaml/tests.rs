@@ -146,7 +146,9 @@ fn unknown_kinds_say_which_are_known() {
         (
             "apiVersion: istio.io/v1\nkind: Gateway\n",
             "t.yaml:1:13: apiVersion: found \"istio.io/v1\", allowed: v1, discovery.k8s.io/v1, networking.k8s.io/v1, \
-             networking.istio.io/v1, security.istio.io/v1, telemetry.istio.io/v1; Gateway is of networking.istio.io/v1",
+             networking.istio.io/v1, security.istio.io/v1, telemetry.istio.io/v1, gateway.networking.k8s.io/v1, \
+             gateway.networking.x-k8s.io/v1alpha1, gateway.envoyproxy.io/v1alpha1; Gateway is of \
+             networking.istio.io/v1 or gateway.networking.k8s.io/v1",
         ),
     ];
     for (text, expected) in cases {
