@@ -1,5 +1,6 @@
 //! Gateway API between two translations: its objects, what is attached to what, and what is said of each.
 
+pub(crate) mod merge;
 pub(crate) mod model;
 
 use crate::key::Key;

@@ -31,6 +31,7 @@ mod telemetry;
 mod translator;
 
 pub use condition::{CONDITION_TYPES, Condition};
+pub use gateway_api::merge::merge_gateway_api_status;
 pub use gateway_api::model::{ManagedGateway, Provision, ProvisionProblem, Transport};
 pub use gateway_api::{CONTROLLER_NAME, GATEWAY_NAME_LABEL};
 pub use mesh::{
