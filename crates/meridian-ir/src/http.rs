@@ -66,6 +66,21 @@ pub struct ClientCertDetails {
     pub uri: bool,
 }
 
+/// Filters that do what routes tell them, and that are only there where routes may. The data plane has no need of this;
+/// an Envoy that is driven by it refuses routes that configure filters which its listener does not have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct RouteFilters {
+    /// Routes may have [`crate::route::Forward::session`].
+    pub session: bool,
+    /// Routes may have [`crate::Route::ext_authz`].
+    pub ext_authz: bool,
+}
+
+impl RouteFilters {
+    /// Routes may have everything.
+    pub const ALL: Self = Self { session: true, ext_authz: true };
+}
+
 /// `envoy.filters.network.http_connection_manager`, as Istio configures it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpConnectionManager {
@@ -97,6 +112,8 @@ pub struct HttpConnectionManager {
     pub idle_timeout: Duration,
     /// Who may do what, asked in order before a request is routed ([`crate::rbac`]).
     pub rbac: Vec<Arc<Rbac>>,
+    /// See [`RouteFilters`].
+    pub route_filters: RouteFilters,
     /// Logs of its requests.
     pub access_log: Vec<AccessLog>,
 }
@@ -119,6 +136,7 @@ impl Default for HttpConnectionManager {
             request_headers_timeout: Duration::ZERO,
             idle_timeout: Duration::from_secs(3600),
             rbac: Vec::new(),
+            route_filters: RouteFilters::default(),
             access_log: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! A listening address and the chains that its connections are divided among.
 
 use crate::filter_chain::TransportProtocol;
-use crate::{AccessLog, FilterChain, Name, Origin, PortMatch};
+use crate::{AccessLog, FilterChain, Name, Origin, PortMatch, UdpProxy};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +61,9 @@ pub struct Listener {
     pub chains: Vec<Arc<FilterChain>>,
     /// Taken when no chain matches; without one, the connection is closed and logged as `NR filter_chain_not_found`.
     pub default_chain: Option<Arc<FilterChain>>,
+    /// The listener is one of UDP, at all its addresses, and this is what becomes of packets; it has no chains. A
+    /// listener of UDP and one of TCP may have the same address.
+    pub udp: Option<Arc<UdpProxy>>,
     /// Logs of connections that found no chain (flag `NR`).
     pub access_log: Vec<AccessLog>,
     /// Objects that this listener was made from.
@@ -84,6 +87,7 @@ impl Default for Listener {
             continue_on_inspect_timeout: false,
             chains: Vec::new(),
             default_chain: None,
+            udp: None,
             access_log: Vec::new(),
             origins: Vec::new(),
         }

@@ -1,9 +1,11 @@
 //! A route: which requests it takes and what happens to them.
 
 use crate::cors::Cors;
+use crate::ext_authz::ExtAuthz;
 use crate::fault::Fault;
 use crate::fraction::Fraction;
 use crate::hash_policy::HashPolicy;
+use crate::session::SessionPersistence;
 use crate::string_match::{FullRegex, StringMatch};
 use crate::{HeaderEdits, Name, Origin};
 use std::sync::Arc;
@@ -58,7 +60,8 @@ pub struct RouteMatch {
 /// One destination of a route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightedCluster {
-    /// Cluster name. A cluster that does not exist answers 503 `NC cluster_not_found`.
+    /// Cluster name. A cluster that does not exist answers `NC cluster_not_found` with
+    /// [`Forward::cluster_not_found_status`].
     pub cluster: Name,
     /// Relative weight, above zero.
     pub weight: u32,
@@ -152,6 +155,11 @@ pub struct Forward {
     pub mirrors: Vec<Mirror>,
     /// For clusters that balance by hash; empty: at random.
     pub hash_policies: Vec<HashPolicy>,
+    /// The status of requests for a cluster that does not exist: 503 (Envoy's and Istio's), 500 (Gateway API) or 404.
+    /// gRPC calls are told `UNAVAILABLE` whichever it is.
+    pub cluster_not_found_status: u16,
+    /// Keeps the requests of a client at one endpoint.
+    pub session: Option<Arc<SessionPersistence>>,
 }
 
 impl Default for Forward {
@@ -165,6 +173,8 @@ impl Default for Forward {
             host_rewrite: None,
             mirrors: Vec::new(),
             hash_policies: Vec::new(),
+            cluster_not_found_status: 503,
+            session: None,
         }
     }
 }
@@ -240,6 +250,8 @@ pub struct Route {
     pub fault: Option<Arc<Fault>>,
     /// See [`Cors`]; preflights are answered before the action.
     pub cors: Option<Arc<Cors>>,
+    /// Who is asked whether a request may pass; after preflights, before the action.
+    pub ext_authz: Option<Arc<ExtAuthz>>,
     /// The object that this route was made from.
     pub origin: Option<Origin>,
 }

@@ -43,6 +43,9 @@ pub struct PeerValidation {
     pub spki: Vec<[u8; 32]>,
     /// SHA-256 of the certificate; one must be equal (`verifyCertificateHash`). Equal to this or to one of `spki`.
     pub hashes: Vec<[u8; 32]>,
+    /// A client whose certificate does not pass is served all the same, as one that has shown none: its certificate is
+    /// not told to endpoints (`AllowInsecureFallback`; Envoy: `ACCEPT_UNTRUSTED`). Of [`ClientAuth::Optional`] only.
+    pub accept_untrusted: bool,
 }
 
 /// Whether clients are asked for certificates.

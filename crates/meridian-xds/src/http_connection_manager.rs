@@ -4,8 +4,10 @@ use crate::access_log::{self, access_log};
 use crate::message::{Message, ads, duration};
 use crate::read::{Fields, Node, ReadError};
 use crate::route_configuration::{self, route_configuration};
-use crate::{cors, fault, rbac, type_url};
-use meridian_ir::http::{ClientCertDetails, ClientCertHeader, PathNormalization, RouteSource, ServerHeader};
+use crate::{cors, ext_authz, fault, rbac, stateful_session, type_url};
+use meridian_ir::http::{
+    ClientCertDetails, ClientCertHeader, PathNormalization, RouteFilters, RouteSource, ServerHeader,
+};
 use meridian_ir::{HttpConnectionManager, Rbac};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -48,13 +50,30 @@ fn delimited(prefix: &str) -> String {
     if prefix.ends_with(';') { prefix.to_owned() } else { format!("{prefix};") }
 }
 
-/// The filters behind those of access control, in the order in which Istio has them; the first two do what routes tell
-/// them.
-const HTTP_FILTERS: [(&str, &str); 3] =
-    [(fault::FILTER, type_url::FAULT), (cors::FILTER, type_url::CORS), ("envoy.filters.http.router", type_url::ROUTER)];
+/// The filters behind those of access control, in the order in which Istio has them; all but the last do what routes
+/// tell them.
+const HTTP_FILTERS: [(&str, &str); 5] = [
+    (fault::FILTER, type_url::FAULT),
+    (cors::FILTER, type_url::CORS),
+    (ext_authz::FILTER, type_url::EXT_AUTHZ),
+    (stateful_session::FILTER, type_url::STATEFUL_SESSION),
+    ("envoy.filters.http.router", type_url::ROUTER),
+];
 
 fn http_filters(manager: &HttpConnectionManager) -> Value {
-    let others = HTTP_FILTERS.iter().map(|(name, type_url)| json!({"name": name, "typedConfig": {"@type": type_url}}));
+    let RouteFilters { session, ext_authz } = manager.route_filters;
+    let is_wanted = |type_url: &str| match type_url {
+        type_url::EXT_AUTHZ => ext_authz,
+        type_url::STATEFUL_SESSION => session,
+        _ => true,
+    };
+    let filter = |(name, type_url): &(&str, &str)| {
+        // Without a service of its own it is there for the routes that have one.
+        let is_disabled = *type_url == type_url::EXT_AUTHZ;
+        let filter = Message::new().with("name", *name).with("typedConfig", Message::any(type_url));
+        filter.with_flag("disabled", is_disabled).into()
+    };
+    let others = HTTP_FILTERS.iter().filter(|(_, type_url)| is_wanted(type_url)).map(filter);
     manager.rbac.iter().map(|one| rbac::http_filter(one)).chain(others).collect()
 }
 
@@ -127,7 +146,7 @@ fn client_certificate(config: Message, manager: &HttpConnectionManager) -> Messa
 /// Its configuration.
 pub(crate) fn read(fields: &Fields<'_>) -> Result<HttpConnectionManager, ReadError> {
     fields.always("proxy100Continue", &json!(true));
-    let rbac = read_filters(fields)?;
+    let (rbac, route_filters) = read_filters(fields)?;
     let accept_http_10 = fields.some("httpProtocolOptions", |node| node.message(|http| http.flag("acceptHttp10")))?;
     let common = fields
         .some("commonHttpProtocolOptions", |node| node.message(|common| common.some("idleTimeout", Node::duration)))?;
@@ -153,13 +172,14 @@ pub(crate) fn read(fields: &Fields<'_>) -> Result<HttpConnectionManager, ReadErr
         request_headers_timeout: fields.some("requestHeadersTimeout", Node::duration)?.unwrap_or_default(),
         idle_timeout: common.flatten().unwrap_or(IDLE_TIMEOUT),
         rbac,
+        route_filters,
         access_log: access_log::read_list(fields)?,
     })
 }
 
-/// Those of access control. Filters that Meridian does not have are noted.
-fn read_filters(fields: &Fields<'_>) -> Result<Vec<Arc<Rbac>>, ReadError> {
-    let mut access = Vec::new();
+/// Those of access control, and those that are there for routes. Filters that Meridian does not have are noted.
+fn read_filters(fields: &Fields<'_>) -> Result<(Vec<Arc<Rbac>>, RouteFilters), ReadError> {
+    let (mut access, mut route_filters) = (Vec::new(), RouteFilters::default());
     for filter in fields.list("httpFilters")? {
         let type_url = filter.value().pointer("/typedConfig/@type").and_then(Value::as_str).unwrap_or_default();
         if type_url == type_url::HTTP_RBAC {
@@ -172,13 +192,21 @@ fn read_filters(fields: &Fields<'_>) -> Result<Vec<Arc<Rbac>>, ReadError> {
         let known = HTTP_FILTERS.iter().find(|(_, known)| *known == type_url);
         match known {
             Some((name, type_url)) => filter.message(|filter| {
+                match *type_url {
+                    type_url::EXT_AUTHZ => {
+                        route_filters.ext_authz = true;
+                        filter.always("disabled", &json!(true));
+                    }
+                    type_url::STATEFUL_SESSION => route_filters.session = true,
+                    _ => {}
+                }
                 filter.known("name", &json!(name));
                 filter.any("typedConfig", type_url)?.message(|_| Ok(()))
             })?,
             None => filter.unsupported(),
         }
     }
-    Ok(access)
+    Ok((access, route_filters))
 }
 
 fn read_routes(fields: &Fields<'_>) -> Result<RouteSource, ReadError> {

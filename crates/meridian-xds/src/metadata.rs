@@ -2,11 +2,12 @@
 
 use crate::cluster;
 use crate::cluster::dynamic_forward;
+use crate::ext_authz;
 use crate::read::{Fields, Node, ReadError};
 use meridian_ir::cluster::ServiceName;
 use meridian_ir::dynamic_forward::DynamicForward;
 use meridian_ir::endpoint::Workload;
-use meridian_ir::{Cluster, Endpoint, Name, Origin};
+use meridian_ir::{Cluster, Endpoint, ExtAuthz, Name, Origin, Route};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -65,6 +66,49 @@ pub(crate) fn of_cluster(cluster: &Cluster) -> Option<Value> {
         filters.insert("meridian".into(), json!({name: settings}));
     }
     (!filters.is_empty()).then(|| json!({"filterMetadata": filters}))
+}
+
+/// Key of what Envoy has no place for, in the metadata of a resource.
+const OWN: &str = "meridian";
+
+/// Metadata with one thing that Envoy has no place for.
+pub(crate) fn own(key: &str, settings: Value) -> Value {
+    json!({"filterMetadata": {OWN: {key: settings}}})
+}
+
+/// What [`own`] has written under this key; other metadata is noted.
+pub(crate) fn own_settings<'v>(fields: &Fields<'v>, key: &str) -> Result<Option<Node<'v>>, ReadError> {
+    let settings = fields.some("metadata", |metadata| {
+        metadata.message(|metadata| {
+            metadata.some("filterMetadata", |filters| {
+                filters.message(|filters| filters.some(OWN, |own| own.message(|own| Ok(own.get(key)))))
+            })
+        })
+    })?;
+    Ok(settings.flatten().flatten().flatten())
+}
+
+/// The metadata of a route that was made from `origin`, and what of its external authorization is nowhere else.
+pub(crate) fn of_route(route: &Route) -> Option<Value> {
+    let settings = route.ext_authz.as_deref().and_then(ext_authz::settings);
+    let Some(settings) = settings else { return of_origin(route.origin.as_ref()) };
+    let mut metadata = own(ext_authz::SETTINGS, settings);
+    if let Some(config) = route.origin.as_ref().and_then(config) {
+        metadata["filterMetadata"]["istio"] = json!({"config": config});
+    }
+    Some(metadata)
+}
+
+/// See [`of_route`]; what there is of external authorization goes into `authz`.
+pub(crate) fn read_of_route(fields: &Fields<'_>, authz: Option<&mut ExtAuthz>) -> Result<Option<Origin>, ReadError> {
+    let istio = |istio: &Node<'_>| istio.message(read_config);
+    let origin = read_filters(fields, |filters| {
+        if let (Some(own), Some(authz)) = (filters.get(OWN), authz) {
+            own.message(|own| own.some(ext_authz::SETTINGS, |settings| ext_authz::read_settings(settings, authz)))?;
+        }
+        filters.some("istio", istio)
+    })?;
+    Ok(origin.flatten().flatten())
 }
 
 /// Reads the parts of `metadata` that `read` knows; everything else is noted.

@@ -6,10 +6,13 @@ use crate::message::Message;
 use crate::read::{Fields, Node, ReadError};
 use crate::route_action::{self, route_action};
 use crate::route_match::{self, route_match};
-use crate::{cors, fault, metadata};
+use crate::{cors, ext_authz, fault, metadata, stateful_session};
+use meridian_ir::cors::Cors;
+use meridian_ir::fault::Fault;
 use meridian_ir::route::PathMatch;
-use meridian_ir::{Action, Route};
+use meridian_ir::{Action, ExtAuthz, Route, SessionPersistence};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// One route of the virtual host of that name.
 pub fn route(route: &Route, virtual_host: &str) -> Value {
@@ -22,16 +25,23 @@ pub fn route(route: &Route, virtual_host: &str) -> Value {
     let operation = operation(route, virtual_host);
     edits(message, &route.request_headers, &route.response_headers)
         .with_some("typedPerFilterConfig", per_filter(route))
-        .with_some("metadata", metadata::of_origin(route.origin.as_ref()))
+        .with_some("metadata", metadata::of_route(route))
         .with_some("decorator", operation.map(|operation| json!({"operation": operation})))
         .into()
 }
 
 fn per_filter(route: &Route) -> Option<Message> {
-    (route.fault.is_some() || route.cors.is_some()).then(|| {
+    let session = match &route.action {
+        Action::Forward(forward) => forward.session.as_deref(),
+        Action::Redirect(_) | Action::Direct(_) => None,
+    };
+    let has_any = route.fault.is_some() || route.cors.is_some() || route.ext_authz.is_some() || session.is_some();
+    has_any.then(|| {
         Message::new()
             .with_some(fault::FILTER, route.fault.as_deref().map(fault::fault))
             .with_some(cors::FILTER, route.cors.as_deref().map(cors::cors))
+            .with_some(ext_authz::FILTER, route.ext_authz.as_deref().map(ext_authz::ext_authz))
+            .with_some(stateful_session::FILTER, session.map(stateful_session::session))
     })
 }
 
@@ -58,12 +68,13 @@ fn operation(route: &Route, virtual_host: &str) -> Option<String> {
 pub(crate) fn read(node: &Node<'_>, virtual_host: &str) -> Result<Route, ReadError> {
     node.message(|fields| {
         let matcher = route_match::read(&fields.need("match")?)?;
-        let action = read_action(fields, &matcher.path)?;
+        let mut action = read_action(fields, &matcher.path)?;
         let (request_headers, response_headers) = read_edits(fields)?;
-        let (fault, cors) = match fields.get("typedPerFilterConfig") {
-            Some(node) => node.message(|filters| Ok((fault::read(filters)?, cors::read(filters)?)))?,
-            None => (None, None),
-        };
+        let PerFilter { fault, cors, mut ext_authz, session } =
+            fields.some("typedPerFilterConfig", |node| node.message(read_per_filter))?.unwrap_or_default();
+        if let Action::Forward(forward) = &mut action {
+            forward.session = session.map(Arc::new);
+        }
         let route = Route {
             name: fields.name("name")?,
             matcher,
@@ -72,12 +83,31 @@ pub(crate) fn read(node: &Node<'_>, virtual_host: &str) -> Result<Route, ReadErr
             response_headers,
             fault: fault.map(Into::into),
             cors: cors.map(Into::into),
-            origin: metadata::read_origin(fields)?,
+            origin: metadata::read_of_route(fields, ext_authz.as_mut())?,
+            ext_authz: ext_authz.map(Into::into),
         };
         if let Some(operation) = operation(&route, virtual_host) {
             fields.known("decorator", &json!({"operation": operation}));
         }
         Ok(route)
+    })
+}
+
+/// What a route configures of filters.
+#[derive(Default)]
+struct PerFilter {
+    fault: Option<Fault>,
+    cors: Option<Cors>,
+    ext_authz: Option<ExtAuthz>,
+    session: Option<SessionPersistence>,
+}
+
+fn read_per_filter(filters: &Fields<'_>) -> Result<PerFilter, ReadError> {
+    Ok(PerFilter {
+        fault: fault::read(filters)?,
+        cors: cors::read(filters)?,
+        ext_authz: ext_authz::read(filters)?,
+        session: stateful_session::read(filters)?,
     })
 }
 

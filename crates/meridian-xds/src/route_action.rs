@@ -30,8 +30,17 @@ pub fn route_action(forward: &Forward, matched: &PathMatch) -> Value {
         .with("maxGrpcTimeout", timeout)
         .with_some("retryPolicy", forward.retry.as_ref().map(retry_policy))
         .with_list("requestMirrorPolicies", forward.mirrors.iter().map(mirror))
+        .with_some("clusterNotFoundResponseCode", cluster_not_found(forward.cluster_not_found_status))
         .with_list("hashPolicy", forward.hash_policies.iter().map(hash_policy::hash_policy))
         .into()
+}
+
+/// Statuses of requests for clusters that do not exist; the first is the default.
+const CLUSTER_NOT_FOUND: [(&str, u16); 3] =
+    [("SERVICE_UNAVAILABLE", 503), ("NOT_FOUND", 404), ("INTERNAL_SERVER_ERROR", 500)];
+
+fn cluster_not_found(status: u16) -> Option<&'static str> {
+    CLUSTER_NOT_FOUND[1..].iter().find(|(_, known)| *known == status).map(|(name, _)| *name)
 }
 
 /// Copies of requests are not traced.
@@ -88,6 +97,8 @@ pub(crate) fn read(node: &Node<'_>, matched: &PathMatch) -> Result<Forward, Read
             host_rewrite: fields.some_name("hostRewriteLiteral")?,
             mirrors: fields.each("requestMirrorPolicies", read_mirror)?,
             hash_policies: fields.each("hashPolicy", hash_policy::read)?,
+            cluster_not_found_status: fields.choice("clusterNotFoundResponseCode", &CLUSTER_NOT_FOUND, 503)?,
+            session: None,
         })
     })
 }

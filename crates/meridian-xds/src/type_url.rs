@@ -73,3 +73,23 @@ pub const FAULT: &str = "type.googleapis.com/envoy.extensions.filters.http.fault
 pub const CORS: &str = "type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors";
 /// A route's CORS policy.
 pub const CORS_POLICY: &str = "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy";
+/// The UDP proxy's configuration.
+pub const UDP_PROXY: &str = "type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig";
+/// The cluster of a session of UDP.
+pub const UDP_ROUTE: &str = "type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.Route";
+/// The stateful session filter's configuration, of a connection manager.
+pub const STATEFUL_SESSION: &str =
+    "type.googleapis.com/envoy.extensions.filters.http.stateful_session.v3.StatefulSession";
+/// The same of a route.
+pub const STATEFUL_SESSION_PER_ROUTE: &str =
+    "type.googleapis.com/envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute";
+/// Sessions in cookies.
+pub const COOKIE_SESSION: &str =
+    "type.googleapis.com/envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState";
+/// Sessions in headers.
+pub const HEADER_SESSION: &str =
+    "type.googleapis.com/envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState";
+/// The external authorization filter's configuration, of a connection manager.
+pub const EXT_AUTHZ: &str = "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz";
+/// The same of a route.
+pub const EXT_AUTHZ_PER_ROUTE: &str = "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute";

@@ -16,6 +16,7 @@ fn route(path: PathMatch, case_sensitive: bool, header: bool) -> Arc<Route> {
         response_headers: HeaderEdits::default(),
         fault: None,
         cors: None,
+        ext_authz: None,
         origin: None,
     })
 }

@@ -124,6 +124,7 @@ pub(crate) fn forward(domain: &str, cluster: &str) -> VirtualHost {
         origin: None,
         fault: None,
         cors: None,
+        ext_authz: None,
     };
     VirtualHost {
         name: format!("{domain}:80").into(),

@@ -149,7 +149,7 @@ fn forward(
     }
     let timeout = rule.timeout.map(|timeout| timeout.to_std()).filter(|timeout| !timeout.is_zero());
     Some((
-        Forward { clusters, timeout, retry, path_rewrite, host_rewrite, mirrors, hash_policies },
+        Forward { clusters, timeout, retry, path_rewrite, host_rewrite, mirrors, hash_policies, ..Forward::default() },
         request_headers,
         response_headers,
     ))

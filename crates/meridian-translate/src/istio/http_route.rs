@@ -150,6 +150,7 @@ impl Compiler<'_, '_> {
             response_headers: compiled.response_headers,
             fault: compiled.fault,
             cors: compiled.cors,
+            ext_authz: None,
             origin: Some(origin),
         }));
     }

@@ -16,7 +16,7 @@ use crate::security::authorization::Authorization;
 use crate::telemetry::{self, Side};
 use ipnet::IpNet;
 use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName};
-use meridian_ir::http::{HttpConnectionManager, RouteSource, ServerHeader};
+use meridian_ir::http::{HttpConnectionManager, RouteFilters, RouteSource, ServerHeader};
 use meridian_ir::listener::Direction;
 use meridian_ir::tcp::WeightedName;
 use meridian_ir::tls::DownstreamTls;
@@ -222,6 +222,7 @@ impl Builder<'_, '_> {
             client_cert_header: self.topology.forward_client_cert_details,
             client_cert_details: self.topology.client_cert_details(),
             rbac: self.authorization.http.clone(),
+            route_filters: RouteFilters::default(),
         };
         let server_names = if tls.is_some() { server_names(server) } else { Vec::new() };
         let matcher = ChainMatch { server_names, ..ChainMatch::default() };

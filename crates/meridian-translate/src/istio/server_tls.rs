@@ -237,6 +237,7 @@ impl Reader<'_> {
                 .collect(),
             spki: digests("verifyCertificateSpki", &settings.verify_certificate_spki, spki)?,
             hashes: digests("verifyCertificateHash", &settings.verify_certificate_hash, certificate_hash)?,
+            accept_untrusted: false,
         };
         Ok(if required { ClientAuth::Required(validation) } else { ClientAuth::Optional(validation) })
     }

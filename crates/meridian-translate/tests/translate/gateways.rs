@@ -279,6 +279,7 @@ fn tls_settings_become_those_of_the_chain() {
         subject_alt_names: vec![StringMatch::Exact("spiffe://a".into()), StringMatch::Exact("b".into())],
         spki: vec![digest],
         hashes: vec![digest],
+        accept_untrusted: false,
     };
     assert_eq!(tls.client_auth, ClientAuth::Required(expected.clone()));
 

@@ -3,6 +3,7 @@
 use crate::message::Message;
 use crate::read::{Fields, Node, ReadError};
 use crate::type_url;
+use crate::udp_proxy;
 use meridian_ir::{Listener, PortMatch};
 use serde_json::{Value, json};
 
@@ -29,7 +30,8 @@ pub(super) fn listener_filters(listener: &Listener) -> Vec<Value> {
     let filter = |(_, name, config, disabled): (bool, &str, Message, &PortMatch)| {
         Message::new().with("name", name).with("typedConfig", config).with_some("filterDisabled", predicate(disabled))
     };
-    wanted.into_iter().filter(|(wanted, ..)| *wanted).map(|wanted| filter(wanted).into()).collect()
+    let filters = wanted.into_iter().filter(|(wanted, ..)| *wanted).map(|wanted| filter(wanted).into());
+    filters.chain(listener.udp.as_deref().map(udp_proxy::filter)).collect()
 }
 
 /// `ListenerFilterChainMatchPredicate`; `None` for no port.
@@ -55,16 +57,18 @@ fn some_predicate(ports: &PortMatch) -> Value {
 
 /// What the listener filters of a listener are; those that look at bytes with the ports for which they are left out.
 #[derive(Default)]
-pub(super) struct ListenerFilters {
+pub(super) struct ListenerFilters<'v> {
     pub(super) proxy_protocol: bool,
     pub(super) original_dst: bool,
     pub(super) tls_inspector: Option<PortMatch>,
     pub(super) http_inspector: Option<PortMatch>,
+    /// Still to be read.
+    pub(super) udp_proxy: Option<Node<'v>>,
 }
 
-impl ListenerFilters {
-    /// See [`listener_filters`]. A filter that the model does not have is noted.
-    pub(super) fn read(listener: &Fields<'_>) -> Result<Self, ReadError> {
+impl<'v> ListenerFilters<'v> {
+    /// See [`listener_filters`]; the UDP proxy is read elsewhere. A filter that the model does not have is noted.
+    pub(super) fn read(listener: &Fields<'v>) -> Result<Self, ReadError> {
         let mut found = Self::default();
         for filter in listener.list("listenerFilters")? {
             let type_url = filter.value().pointer("/typedConfig/@type").and_then(Value::as_str).unwrap_or_default();
@@ -79,6 +83,7 @@ impl ListenerFilters {
                 }
                 type_url::TLS_INSPECTOR => found.tls_inspector = Some(read_inspector(&filter, TLS_INSPECTOR)?),
                 type_url::HTTP_INSPECTOR => found.http_inspector = Some(read_inspector(&filter, HTTP_INSPECTOR)?),
+                type_url::UDP_PROXY => found.udp_proxy = Some(filter),
                 _ => filter.unsupported(),
             }
         }

@@ -59,6 +59,7 @@ fn with(path: PathMatch, action: Action) -> Route {
         origin: Some(Origin { kind: "VirtualService", namespace: "default".into(), name: "a".into() }),
         fault: None,
         cors: None,
+        ext_authz: None,
     }
 }
 

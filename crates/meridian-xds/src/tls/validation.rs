@@ -25,16 +25,23 @@ pub(super) fn with_validation(common: Message, validation: &PeerValidation, is_s
             }),
         ),
         None if *validation != PeerValidation::default() => common.with("validationContext", context),
-        None if is_server => common.with("validationContext", context.with("trustChainVerification", ACCEPT_UNTRUSTED)),
+        None if is_server => common.with("validationContext", context.with(TRUST_CHAIN, ACCEPT_UNTRUSTED)),
         None => common,
     }
 }
+
+/// Name of the field that says whether a chain must be good.
+const TRUST_CHAIN: &str = "trustChainVerification";
+
+/// Its values.
+const TRUST_CHAIN_VALUES: [(&str, bool); 2] = [(ACCEPT_UNTRUSTED, true), ("VERIFY_TRUST_CHAIN", false)];
 
 fn context(validation: &PeerValidation) -> Message {
     Message::new()
         .with_list("verifyCertificateSpki", validation.spki.iter().map(|hash| STANDARD.encode(hash).into()))
         .with_list("verifyCertificateHash", validation.hashes.iter().map(|hash| hexadecimal(hash).into()))
         .with_list("matchSubjectAltNames", validation.subject_alt_names.iter().map(string_matcher))
+        .with_some(TRUST_CHAIN, validation.accept_untrusted.then_some(ACCEPT_UNTRUSTED))
         .with_some("crl", validation.crl_file.as_ref().map(|file| json!({"filename": &**file})))
 }
 
@@ -47,7 +54,12 @@ fn hexadecimal(bytes: &[u8]) -> String {
 pub(super) fn read(common: &Fields<'_>) -> Result<Option<PeerValidation>, ReadError> {
     if let Some(combined) = common.get("combinedValidationContext") {
         return combined.whole(|combined| {
-            let validation = combined.some("defaultValidationContext", |node| node.whole(read_context))?;
+            let validation = combined.some("defaultValidationContext", |node| {
+                node.whole(|context| {
+                    let accept_untrusted = context.choice(TRUST_CHAIN, &TRUST_CHAIN_VALUES, false)?;
+                    Ok(PeerValidation { accept_untrusted, ..read_context(context)? })
+                })
+            })?;
             let authority = combined.some("validationContextSdsSecretConfig", sds::read)?;
             Ok(Some(PeerValidation { authority, ..validation.unwrap_or_default() }))
         });
@@ -57,11 +69,7 @@ pub(super) fn read(common: &Fields<'_>) -> Result<Option<PeerValidation>, ReadEr
     }
     common.some("validationContext", |node| {
         node.whole(|context| {
-            let accepts_all = context.choice(
-                "trustChainVerification",
-                &[(ACCEPT_UNTRUSTED, true), ("VERIFY_TRUST_CHAIN", false)],
-                false,
-            )?;
+            let accepts_all = context.choice(TRUST_CHAIN, &TRUST_CHAIN_VALUES, false)?;
             let validation = read_context(context)?;
             if accepts_all && validation != PeerValidation::default() {
                 return Err(context.error("ACCEPT_UNTRUSTED without conditions, which it would make void"));
@@ -79,6 +87,7 @@ fn read_context(context: &Fields<'_>) -> Result<PeerValidation, ReadError> {
         subject_alt_names: context.each("matchSubjectAltNames", string_matcher::read)?,
         spki: context.each("verifyCertificateSpki", read_spki)?,
         hashes: context.each("verifyCertificateHash", read_hash)?,
+        accept_untrusted: false,
     })
 }
 

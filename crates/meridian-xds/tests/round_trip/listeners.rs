@@ -6,11 +6,13 @@ use crate::text::{format, lowercase, name, names, origin, string_match, time};
 use ipnet::IpNet;
 use meridian_ir::access_log::{JsonFormat, LogFormat};
 use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName, TransportProtocol};
-use meridian_ir::http::{ClientCertDetails, ClientCertHeader, PathNormalization, RouteSource, ServerHeader};
+use meridian_ir::http::{
+    ClientCertDetails, ClientCertHeader, PathNormalization, RouteFilters, RouteSource, ServerHeader,
+};
 use meridian_ir::listener::{Capture, Direction};
 use meridian_ir::tcp::WeightedName;
 use meridian_ir::tls::{ClientAuth, DownstreamTls, PeerValidation, TlsVersion};
-use meridian_ir::{AccessLog, FilterChain, HttpConnectionManager, Listener, Name, PortMatch, TcpProxy};
+use meridian_ir::{AccessLog, FilterChain, HttpConnectionManager, Listener, Name, PortMatch, TcpProxy, UdpProxy};
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
@@ -53,7 +55,7 @@ pub(crate) fn listener() -> BoxedStrategy<Listener> {
         vec(chain(), 0..3),
         of(chain()),
         vec(access_log(), 0..2),
-        (of(prop_oneof![Just(Duration::ZERO), time()]), any::<bool>()),
+        (of(prop_oneof![Just(Duration::ZERO), time()]), any::<bool>(), of(udp_proxy().prop_map(Arc::new))),
     );
     parts
         .prop_map(
@@ -82,6 +84,7 @@ pub(crate) fn listener() -> BoxedStrategy<Listener> {
                     origins: Vec::new(),
                     inspect_timeout: wait.0,
                     continue_on_inspect_timeout: wait.1,
+                    udp: wait.2,
                 }
             },
         )
@@ -171,6 +174,7 @@ pub(crate) fn validation() -> BoxedStrategy<PeerValidation> {
             subject_alt_names,
             spki,
             hashes,
+            accept_untrusted: false,
         })
         .boxed()
 }
@@ -181,6 +185,11 @@ fn tls() -> BoxedStrategy<DownstreamTls> {
         validation().prop_map(ClientAuth::Optional),
         validation().prop_map(ClientAuth::Required),
         Just(ClientAuth::Optional(PeerValidation::default())),
+        validation().prop_map(|validation| ClientAuth::Optional(PeerValidation {
+            authority: Some("kubernetes://fallback-cacert".into()),
+            accept_untrusted: true,
+            ..validation
+        })),
     ];
     (vec(secret(), 0..3), client_auth, names(), versions(), names())
         .prop_map(|(certificates, client_auth, alpn, (min_version, max_version), cipher_suites)| DownstreamTls {
@@ -207,6 +216,24 @@ fn tcp_proxy() -> BoxedStrategy<TcpProxy> {
             idle_timeout,
             hash_source_ip,
             rbac,
+            access_log,
+        })
+        .boxed()
+}
+
+fn udp_proxy() -> BoxedStrategy<UdpProxy> {
+    let weighted = (name(), 1..1000u32).prop_map(|(cluster, weight)| WeightedName { cluster, weight });
+    let only = name().prop_map(|cluster| vec![WeightedName { cluster, weight: 1 }]);
+    let clusters = prop_oneof![only, vec(weighted, 2..4)];
+    let idle = prop_oneof![Just(Duration::ZERO), Just(UdpProxy::IDLE_TIMEOUT), time()];
+    let limit = prop_oneof![Just(UdpProxy::MAX_SESSIONS), any::<u32>()];
+    (name(), clusters, idle, limit, any::<bool>(), vec(access_log(), 0..2))
+        .prop_map(|(stat_prefix, clusters, idle_timeout, max_sessions, hash_source_ip, access_log)| UdpProxy {
+            stat_prefix,
+            clusters,
+            idle_timeout,
+            max_sessions,
+            hash_source_ip,
             access_log,
         })
         .boxed()
@@ -241,7 +268,7 @@ fn manager() -> BoxedStrategy<HttpConnectionManager> {
     let time = || prop_oneof![Just(Duration::ZERO), time()];
     let parts = (
         (name(), routes, server_header),
-        any::<(bool, bool)>(),
+        any::<(bool, bool, bool, bool)>(),
         any::<u32>(),
         normalization,
         (header, details),
@@ -252,7 +279,17 @@ fn manager() -> BoxedStrategy<HttpConnectionManager> {
     );
     parts
         .prop_map(
-            |(start, (use_remote_address, accept_http_10), hops, normalization, cert, upgrades, times, rbac, log)| {
+            |(
+                start,
+                (use_remote_address, accept_http_10, session, ext_authz),
+                hops,
+                normalization,
+                cert,
+                upgrades,
+                times,
+                rbac,
+                log,
+            )| {
                 HttpConnectionManager {
                     stat_prefix: start.0,
                     routes: start.1,
@@ -268,6 +305,7 @@ fn manager() -> BoxedStrategy<HttpConnectionManager> {
                     request_headers_timeout: times.1,
                     idle_timeout: times.2,
                     rbac,
+                    route_filters: RouteFilters { session, ext_authz },
                     access_log: log,
                 }
             },

@@ -2,13 +2,14 @@
 
 use crate::text::{edits, fraction, lowercase, name, origin, path, regex, string_match, time};
 use meridian_ir::cors::Cors;
+use meridian_ir::ext_authz::{AuthzService, ExtAuthz, HttpAuthz};
 use meridian_ir::fault::{AbortStatus, Fault, FaultAbort, FaultDelay};
 use meridian_ir::hash_policy::HashPolicy;
 use meridian_ir::route::{
     DirectResponse, Forward, HeaderMatch, Mirror, PathMatch, PathRewrite, QueryMatch, Redirect, RedirectPath,
     RegexRewrite, RetryPolicy, WeightedCluster,
 };
-use meridian_ir::{Action, HeaderEdits, Route, RouteConfig, RouteMatch, VirtualHost};
+use meridian_ir::{Action, HeaderEdits, Route, RouteConfig, RouteMatch, SessionPersistence, VirtualHost};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -56,16 +57,19 @@ fn route() -> BoxedStrategy<Route> {
         (Just(matcher), action)
     });
     let name = prop_oneof![Just("".into()), name()];
-    (name, of_match, edits(), edits(), of(fault()), of(cors()), of(origin(kinds)))
-        .prop_map(|(name, (matcher, action), request_headers, response_headers, fault, cors, origin)| Route {
-            name,
-            matcher,
-            action,
-            request_headers,
-            response_headers,
-            fault: fault.map(Arc::new),
-            cors: cors.map(Arc::new),
-            origin,
+    (name, of_match, edits(), edits(), of(fault()), of(cors()), of(ext_authz()), of(origin(kinds)))
+        .prop_map(|(name, (matcher, action), request_headers, response_headers, fault, cors, ext_authz, origin)| {
+            Route {
+                name,
+                matcher,
+                action,
+                request_headers,
+                response_headers,
+                fault: fault.map(Arc::new),
+                cors: cors.map(Arc::new),
+                ext_authz: ext_authz.map(Arc::new),
+                origin,
+            }
         })
         .boxed()
 }
@@ -126,15 +130,48 @@ fn forward(by_regex: bool) -> BoxedStrategy<Forward> {
         of(lowercase()),
         vec(mirror, 0..3),
         vec(hash_policy(), 0..3),
+        select(vec![503, 404, 500]),
+        of(session().prop_map(Arc::new)),
     )
-        .prop_map(|(clusters, timeout, retry, path_rewrite, host_rewrite, mirrors, hash_policies)| Forward {
-            clusters,
+        .prop_map(|(clusters, timeout, retry, path_rewrite, host_rewrite, mirrors, hash_policies, lost, session)| {
+            Forward {
+                clusters,
+                timeout,
+                retry,
+                path_rewrite,
+                host_rewrite,
+                mirrors,
+                hash_policies,
+                cluster_not_found_status: lost,
+                session,
+            }
+        })
+        .boxed()
+}
+
+fn session() -> impl Strategy<Value = SessionPersistence> {
+    let cookie = (name(), prop_oneof![Just("".into()), path()], of(time()))
+        .prop_map(|(name, path, ttl)| SessionPersistence::Cookie { name, path, ttl });
+    prop_oneof![cookie, lowercase().prop_map(SessionPersistence::Header)]
+}
+
+fn ext_authz() -> BoxedStrategy<ExtAuthz> {
+    // Any header at all is said otherwise.
+    let headers = || vec(string_match(), 0..3);
+    let grpc = (name(), of(name())).prop_map(|(cluster, authority)| AuthzService::Grpc { cluster, authority });
+    let http = (name(), name(), prop_oneof![Just("".into()), path()], of(headers())).prop_map(
+        |(cluster, uri, path_prefix, allowed_response_headers)| {
+            AuthzService::Http(HttpAuthz { cluster, uri, path_prefix, allowed_response_headers })
+        },
+    );
+    (prop_oneof![grpc, http], time(), headers(), any::<u32>(), any::<bool>(), 400..600u16)
+        .prop_map(|(service, timeout, allowed_headers, max_body_bytes, failure_mode_allow, status_on_error)| ExtAuthz {
+            service,
             timeout,
-            retry,
-            path_rewrite,
-            host_rewrite,
-            mirrors,
-            hash_policies,
+            allowed_headers,
+            max_body_bytes,
+            failure_mode_allow,
+            status_on_error,
         })
         .boxed()
 }

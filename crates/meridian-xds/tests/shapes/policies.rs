@@ -125,6 +125,7 @@ fn validation() -> PeerValidation {
         ],
         spki: vec![[7; 32]],
         hashes: vec![[0xab; 32], [1; 32]],
+        accept_untrusted: false,
     }
 }
 

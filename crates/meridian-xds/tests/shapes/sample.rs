@@ -137,6 +137,7 @@ pub(crate) fn route(path: PathMatch, action: Action) -> Route {
         origin: None,
         fault: None,
         cors: None,
+        ext_authz: None,
     }
 }
 

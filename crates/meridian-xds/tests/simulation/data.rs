@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Paths, without indices, that the model has no place for in what Istio generates: its own extensions and telemetry,
 /// and how sidecars keep addresses.
-pub(crate) const UNSUPPORTED: [&str; 15] = [
+pub(crate) const UNSUPPORTED: [&str; 14] = [
     "cluster: altStatName",
     "cluster: cleanupInterval",
     "cluster: dnsLookupFamily",
@@ -23,7 +23,6 @@ pub(crate) const UNSUPPORTED: [&str; 15] = [
     "listener: filterChains.filters.typedConfig.tracing",
     "listener: filterChains.transportSocket.typedConfig.commonTlsContext.tlsCertificateSdsSecretConfigs.sdsConfig",
     "routes: virtualHosts (no includeRequestAttemptCount where the model always has true)",
-    "routes: virtualHosts.routes.route.clusterNotFoundResponseCode",
 ];
 
 /// All of it, read once.

@@ -161,6 +161,7 @@ pub(crate) fn route(prefix: &str, action: Action) -> Route {
         origin: None,
         fault: None,
         cors: None,
+        ext_authz: None,
     }
 }
 

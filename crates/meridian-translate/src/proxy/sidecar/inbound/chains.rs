@@ -174,6 +174,7 @@ fn routes(place: &Place) -> RouteConfig {
         response_headers: HeaderEdits::default(),
         fault: None,
         cors: None,
+        ext_authz: None,
         origin: None,
     };
     let host = VirtualHost {

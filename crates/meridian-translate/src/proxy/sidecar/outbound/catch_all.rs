@@ -81,6 +81,7 @@ impl CatchAll {
             response_headers: HeaderEdits::default(),
             fault: None,
             cors: None,
+            ext_authz: None,
             origin: None,
         };
         VirtualHost { name, domains: vec![pool.name("*")], routes: vec![Arc::new(route)], require_tls: false }

@@ -56,6 +56,7 @@ pub(super) fn to_service(scope: &mut Scope<'_>, service: &Service, port: u16) ->
         response_headers: HeaderEdits::default(),
         fault: None,
         cors: None,
+        ext_authz: None,
         origin: Some(origin),
     }
 }
