@@ -1,20 +1,21 @@
-//! The loop that keeps proxies and statuses in step with the store.
+//! The loop that keeps proxies and statuses in step with the objects of an API.
 
 use crate::auto_addresses::AutoAddresses;
-use crate::identity::Identities;
+use crate::cluster::{Change, Changes, Cluster, Ended, Observed};
+use crate::identity::{Identities, Manager};
 use crate::ingress_status::IngressAddresses;
 use crate::mesh::MeshSources;
 use crate::proxies::{self, Proxies, Registry};
-use crate::status_writer::{Report, StatusWriter};
+use crate::root_certificates::RootCertificates;
+use crate::status_writer::{Report, Said, StatusWriter};
 use crate::{identity, mesh, source};
 use meridian_discovery::server::{self, Arrival, Subscription};
 use meridian_identity::MeshAuthority;
 use meridian_ir::{Origin, ProxyConfig};
-use meridian_resources::core::pod;
-use meridian_resources::istio::service_entry;
+use meridian_resources::core::{Pod, pod};
 use meridian_resources::networking::ingress;
-use meridian_resources::{Kind, ObjectRef, Resource, kind};
-use meridian_store::{Event, EventType, GroupResource, Key, Selection, Store, StoredObject, Watch, WatchError};
+use meridian_resources::{Kind, Object, ObjectRef, Resource, kind};
+use meridian_store::{GroupResource, Key};
 use meridian_translate::{Condition, MeshConfig, ProxyNode, Translator};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -44,13 +45,23 @@ pub struct Discovery {
     pub registry: Registry,
     /// What the mesh configuration is made of, beside its ConfigMap.
     pub mesh: MeshSources,
-    /// Who signs certificates in the mesh; the control plane keeps it as the store's Secrets say.
+    /// Who signs certificates in the mesh; the control plane keeps it as the API's Secrets say.
     pub authority: MeshAuthority,
+    /// Told when everything that exists has been read once, and the proxies have what follows from it.
+    pub in_step: watch::Sender<bool>,
 }
 
-/// Follows a store, translates what changed, feeds the proxies, and reports on the objects. Owned by one task.
+/// Follows an API, translates what changed, feeds the proxies, and reports on the objects. Owned by one task.
+///
+/// Several control planes may follow one API: each serves proxies, and only the one that leads writes.
 pub struct ControlPlane {
-    store: Store,
+    changes: Changes,
+    /// The objects that exist, and a number that is another one when what is translated of them is.
+    known: HashMap<Key, u64>,
+    /// Until everything has been read once, nothing is written and no proxy is told anything: what is missing might
+    /// only not have been read yet.
+    in_step: watch::Sender<bool>,
+    leads: watch::Receiver<bool>,
     mesh: MeshConfig,
     /// What it is made of.
     sources: MeshSources,
@@ -67,6 +78,10 @@ pub struct ControlPlane {
     statuses: StatusWriter,
     /// What was last said of each object.
     reports: HashMap<Key, Arc<[Condition]>>,
+    /// The same of objects of Gateway API.
+    gateway_api: HashMap<Key, Arc<Value>>,
+    /// Why objects are not readable.
+    unreadable: HashMap<Key, String>,
     /// Objects of which something new is to be said, or the same again for a new generation.
     outdated: HashSet<Key>,
     addresses: IngressAddresses,
@@ -75,12 +90,16 @@ pub struct ControlPlane {
     allocated: HashMap<Key, Arc<Value>>,
     /// Where Ingresses are reached, as it was last told.
     load_balancer: Arc<Value>,
+    pods: HashMap<Key, Arc<Object<Pod>>>,
+    root_certificates: RootCertificates,
+    /// Makes the mesh's authority where there is none; `None`: others do.
+    authority_manager: Option<Manager>,
 }
 
 impl ControlPlane {
     /// A control plane for these proxies, and for those that come by discovery. Statuses are written by a task of the
     /// current tokio runtime.
-    pub fn new(store: Store, feeds: Vec<ProxyFeed>, discovery: Discovery) -> ControlPlane {
+    pub fn new(cluster: Cluster, feeds: Vec<ProxyFeed>, discovery: Discovery) -> ControlPlane {
         let mut translator = Translator::new(mesh::base());
         let (mut senders, mut nodes) = (HashMap::new(), Vec::new());
         for feed in feeds {
@@ -91,8 +110,13 @@ impl ControlPlane {
         let mut identities = Identities::new(discovery.authority.clone());
         identities.set_trust_domain(&mesh::base().trust_domain, &[]);
         ControlPlane {
-            statuses: StatusWriter::spawn(store.clone()),
-            store,
+            statuses: StatusWriter::spawn(cluster.clone()),
+            root_certificates: RootCertificates::spawn(cluster.clone()),
+            changes: cluster.changes(),
+            known: HashMap::new(),
+            in_step: discovery.in_step,
+            leads: cluster.leadership(),
+            authority_manager: cluster.is_kubernetes().then(|| Manager::new(cluster)),
             mesh: MeshConfig::default(),
             sources: discovery.mesh,
             translator,
@@ -105,6 +129,9 @@ impl ControlPlane {
             arrivals: Vec::new(),
             kinds: kind::all().iter().map(|kind| (GroupResource::of(kind), *kind)).collect(),
             reports: HashMap::new(),
+            gateway_api: HashMap::new(),
+            unreadable: HashMap::new(),
+            pods: HashMap::new(),
             outdated: HashSet::new(),
             addresses: IngressAddresses::default(),
             auto_addresses: AutoAddresses::default(),
@@ -113,107 +140,107 @@ impl ControlPlane {
         }
     }
 
-    /// Runs until the store closes.
+    /// Runs until the API closes.
     pub async fn run(mut self) {
         self.read_mesh();
-        let mut known = HashSet::new();
-        loop {
-            let (mut changes, keys) = match self.start_over(&known) {
-                Ok(started) => started,
-                Err(error) => return tracing::info!(%error, "the control plane ends"),
-            };
-            known = keys;
-            match self.follow(&mut changes, &mut known).await {
-                WatchError::Closed => return tracing::info!("the control plane ends: the store is closed"),
-                error => tracing::warn!(%error, "too many changes at once: reading all objects again"),
-            }
-        }
-    }
-
-    /// Takes in the whole store; `known` are the objects that an earlier round took in.
-    fn start_over(&mut self, known: &HashSet<Key>) -> Result<(Watch, HashSet<Key>), WatchError> {
-        let snapshot = self.store.list_all();
-        let changes = self.store.watch(Selection::default(), snapshot.revision)?;
-        let keys: HashSet<Key> = snapshot.objects.iter().map(|object| object.key().clone()).collect();
-        for gone in known.difference(&keys) {
-            self.forget(gone);
-        }
-        for object in &snapshot.objects {
-            self.put(object);
-        }
-        self.publish();
-        Ok((changes, keys))
-    }
-
-    async fn follow(&mut self, changes: &mut Watch, known: &mut HashSet<Key>) -> WatchError {
-        loop {
-            let next = tokio::select! {
-                next = changes.next() => next,
-                event = next_event(&mut self.events) => {
-                    self.take_events(event);
-                    self.publish();
-                    continue;
-                }
-                () = self.sources.changed() => {
-                    self.read_mesh();
-                    self.publish();
-                    continue;
-                }
-                () = renewal(self.identities.due(SystemTime::now())) => {
-                    self.publish();
-                    continue;
-                }
-            };
-            let mut event = match next {
-                Ok(event) => event,
-                Err(error) => return error,
-            };
-            for _ in 0..ROUND {
-                self.take(&event, known);
-                event = match changes.try_next() {
-                    Ok(Some(event)) => event,
-                    Ok(None) => break,
-                    Err(error) => return error,
-                };
-            }
+        while self.turn().await.is_ok() {
             self.publish();
         }
+        tracing::info!("the control plane ends: the store is closed");
     }
 
-    fn take(&mut self, event: &Event, known: &mut HashSet<Key>) {
-        let key = event.object.key();
-        match event.event_type {
-            EventType::Deleted => {
-                known.remove(key);
-                self.forget(key);
+    /// Takes in the next thing that happens, and all changes that wait.
+    async fn turn(&mut self) -> Result<(), Ended> {
+        let change = tokio::select! {
+            change = self.changes.next() => change?,
+            event = next_event(&mut self.events) => {
+                self.take_events(event);
+                return Ok(());
             }
-            EventType::Added | EventType::Modified => {
-                known.insert(key.clone());
-                if !event.previous.as_deref().is_some_and(|previous| is_of_no_concern(previous, &event.object)) {
-                    self.put(&event.object);
-                }
+            () = self.sources.changed() => {
+                self.read_mesh();
+                return Ok(());
+            }
+            leads = next_leader(&mut self.leads) => {
+                self.leadership_changed(leads);
+                return Ok(());
+            }
+            () = renewal(self.identities.due(SystemTime::now())) => return Ok(()),
+        };
+        self.take(change);
+        for _ in 1..ROUND {
+            match self.changes.try_next()? {
+                Some(change) => self.take(change),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, change: Change) {
+        match change {
+            Change::Put(observed) => self.put(&observed),
+            Change::Gone(key) => self.gone(&key),
+            Change::Listed(collection, keys) => {
+                let of_list = |key: &&Key| collection.as_ref().is_none_or(|collection| key.resource == *collection);
+                let gone: Vec<Key> =
+                    self.known.keys().filter(of_list).filter(|key| !keys.contains(key)).cloned().collect();
+                gone.iter().for_each(|key| self.gone(key));
+            }
+            Change::InStep => {
+                self.in_step.send_replace(true);
             }
         }
     }
 
-    fn put(&mut self, object: &StoredObject) {
-        let Some(kind) = self.kinds.get(&object.key().resource) else { return };
-        let value = object.to_value(&kind.preferred_api_version(), kind.kind);
-        match meridian_resources::decode(kind, &value) {
+    fn gone(&mut self, key: &Key) {
+        if self.known.remove(key).is_some() {
+            self.forget(key);
+        }
+    }
+
+    /// Who leads from now on says everything; whoever led before may not have come to it.
+    fn leadership_changed(&mut self, leads: bool) {
+        if leads {
+            let told = self.reports.keys().chain(self.gateway_api.keys()).chain(self.unreadable.keys());
+            self.outdated.extend(told.chain(self.allocated.keys()).cloned());
+            self.root_certificates.start_over();
+        }
+    }
+
+    fn put(&mut self, observed: &Observed) {
+        let key = &observed.key;
+        let fingerprint = observed.fingerprint();
+        if self.known.insert(key.clone(), fingerprint) == Some(fingerprint) {
+            if observed.may_be_of_others() && self.is_told(key) {
+                // Only the status is different: should somebody have changed what is ours, it is put back.
+                self.outdated.insert(key.clone());
+            }
+            return;
+        }
+        match meridian_resources::decode(observed.kind, &observed.to_value()) {
             Ok(resource) => {
-                self.outdated.insert(object.key().clone());
+                self.unreadable.remove(key);
+                self.outdated.insert(key.clone());
                 self.put_resource(match source::of(&resource.meta().annotations) {
                     Some(source) => resource.with_source(source),
                     None => resource,
                 });
             }
-            // Admission accepts nothing that cannot be read back; a store written by another version may hold it.
+            // Admission accepts nothing that cannot be read back; a store written by another version may hold it, and
+            // so may an API whose definitions are others than ours.
             Err(errors) => {
                 let reasons: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                tracing::error!(object = %object.key(), reasons = reasons.join("; "), "passed over: not readable");
-                self.forget(object.key());
+                let reasons = reasons.join("; ");
+                tracing::error!(object = %key, reasons, "not readable; what was last read of it counts on");
+                self.unreadable.insert(key.clone(), reasons);
+                self.outdated.insert(key.clone());
             }
         }
+    }
+
+    fn is_told(&self, key: &Key) -> bool {
+        self.reports.contains_key(key) || self.gateway_api.contains_key(key) || self.allocated.contains_key(key)
     }
 
     fn put_resource(&mut self, resource: Resource) {
@@ -222,7 +249,9 @@ impl ControlPlane {
         {
             self.read_mesh();
         }
+        self.root_certificates.put(&resource);
         if let Resource::Pod(pod) = &resource {
+            self.pods.insert(key_of(&pod.object_ref()), pod.clone());
             self.pod_changed(&pod.meta.namespace, &pod.meta.name, &pod.meta.labels);
         }
         if let Resource::Secret(secret) = &resource
@@ -245,15 +274,16 @@ impl ControlPlane {
     }
 
     fn forget(&mut self, key: &Key) {
-        let told = self.reports.remove(key).is_some();
+        let mut told = self.reports.remove(key).is_some();
+        told |= self.gateway_api.remove(key).is_some();
+        told |= self.unreadable.remove(key).is_some();
         self.outdated.remove(key);
-        if told && key.resource == GroupResource::of(&ingress::KIND) {
-            // Its events go with it.
-            let report =
-                Report { conditions: Arc::default(), load_balancer: Some(self.load_balancer.clone()), addresses: None };
-            self.statuses.write(std::iter::once((key.clone(), report)));
-        }
+        self.pods.remove(key);
         let Some(kind) = self.kinds.get(&key.resource) else { return };
+        if told {
+            // Its events go with it.
+            self.statuses.write(std::iter::once((key.clone(), Report { kind, said: Said::Gone })));
+        }
         let namespace = (!key.namespace.is_empty()).then(|| key.namespace.clone());
         let object = ObjectRef { kind, namespace, name: key.name.clone() };
         if mesh::is_mesh_config_map(&object) {
@@ -263,14 +293,22 @@ impl ControlPlane {
         if identity::is_authority(&object) {
             self.identities.forget(&object.name);
         }
+        self.root_certificates.forget(&object);
         self.addresses.forget(&object);
         self.auto_addresses.forget(key);
         self.allocated.remove(key);
         self.translator.delete(&object);
     }
 
-    /// Translates what changed, feeds the proxies, and reports.
+    /// Translates what changed, feeds the proxies, and reports; as soon as everything that exists has been read.
     fn publish(&mut self) {
+        if !*self.in_step.borrow() {
+            return;
+        }
+        let leads = *self.leads.borrow_and_update();
+        if leads && let Some(manager) = &mut self.authority_manager {
+            manager.provide(&self.identities, &self.mesh.trust_domain);
+        }
         for (proxy, identity) in self.identities.renew(self.nodes.iter(), SystemTime::now()) {
             self.translator.set_identity(&proxy, identity);
         }
@@ -292,28 +330,53 @@ impl ControlPlane {
             self.outdated.insert(key.clone());
             self.reports.insert(key, conditions);
         }
+        for (object, status) in output.gateway_api {
+            let key = key_of(&object);
+            self.outdated.insert(key.clone());
+            self.gateway_api.insert(key, status);
+        }
         self.look_for_addresses();
         for (key, addresses) in self.auto_addresses.allocate() {
             self.outdated.insert(key.clone());
             self.allocated.insert(key, Arc::new(addresses));
         }
-        let (reports, allocated) = (&mut self.reports, &self.allocated);
-        let (kinds, proxies) = (&self.kinds, &self.proxies);
-        let collection = GroupResource::of(&ingress::KIND);
-        self.statuses.write(self.outdated.drain().filter_map(|key| {
-            let addresses = allocated.get(&key).cloned();
-            let conditions = match reports.get(&key) {
-                Some(conditions) => with_rejections(conditions, &key, kinds, proxies),
-                None if addresses.is_some() => Arc::default(),
-                None => return None,
-            };
-            let load_balancer = (key.resource == collection).then(|| self.load_balancer.clone());
-            if conditions.is_empty() {
-                // It is not ours any more.
-                reports.remove(&key);
+        if leads {
+            if let Some(authority) = self.authority.current().authority {
+                self.root_certificates.write(authority.roots());
             }
-            Some((key, Report { conditions, load_balancer, addresses }))
-        }));
+            self.report();
+        } else {
+            self.outdated.clear();
+        }
+    }
+
+    /// Says what is new of objects.
+    fn report(&mut self) {
+        let outdated = std::mem::take(&mut self.outdated);
+        let reports: Vec<_> = outdated.into_iter().filter_map(|key| self.report_of(key)).collect();
+        self.statuses.write(reports.into_iter());
+    }
+
+    fn report_of(&mut self, key: Key) -> Option<(Key, Report)> {
+        let kind = *self.kinds.get(&key.resource)?;
+        if let Some(reasons) = self.unreadable.get(&key) {
+            return Some((key, Report { kind, said: Said::Unreadable(reasons.clone()) }));
+        }
+        if let Some(status) = self.gateway_api.get(&key) {
+            return Some((key, Report { kind, said: Said::GatewayApi(status.clone()) }));
+        }
+        let addresses = self.allocated.get(&key).cloned();
+        let conditions = match self.reports.get(&key) {
+            Some(conditions) => with_rejections(conditions, &key, &self.kinds, &self.proxies),
+            None if addresses.is_some() => Arc::default(),
+            None => return None,
+        };
+        let load_balancer = (*kind == ingress::KIND).then(|| self.load_balancer.clone());
+        if conditions.is_empty() {
+            // It is not ours any more.
+            self.reports.remove(&key);
+        }
+        Some((key, Report { kind, said: Said::Conditions { conditions, load_balancer, addresses } }))
     }
 
     /// Takes in what happened to proxies, with all that waits.
@@ -376,8 +439,8 @@ impl ControlPlane {
     }
 
     fn labels_of_pod(&self, namespace: &str, name: &str) -> Option<BTreeMap<String, String>> {
-        let pod = self.store.get(&Key::new(GroupResource::of(&pod::KIND), namespace, name))?;
-        Some(pod.metadata().labels)
+        let pod = self.pods.get(&Key::new(GroupResource::of(&pod::KIND), namespace, name))?;
+        Some(pod.meta.labels.clone())
     }
 
     /// A Pod says with other labels than before what its proxy is.
@@ -437,6 +500,14 @@ async fn next_event(events: &mut Option<mpsc::UnboundedReceiver<server::Event>>)
     }
 }
 
+/// Whether this control plane leads, when that has changed; never again when the API is gone.
+async fn next_leader(leads: &mut watch::Receiver<bool>) -> bool {
+    match leads.changed().await {
+        Ok(()) => *leads.borrow_and_update(),
+        Err(_) => std::future::pending().await,
+    }
+}
+
 /// Waits until certificates are to be renewed; for ever where there are none.
 async fn renewal(due: Option<Duration>) {
     match due {
@@ -455,24 +526,4 @@ fn log_credentials(object: &ObjectRef, conditions: &[Condition]) {
 
 fn key_of(object: &ObjectRef) -> Key {
     Key::new(GroupResource::of(object.kind), object.namespace.as_deref().unwrap_or_default(), &object.name)
-}
-
-/// Whether nothing that is translated has changed.
-fn is_of_no_concern(previous: &StoredObject, object: &StoredObject) -> bool {
-    let is_entry = object.key().resource == GroupResource::of(&service_entry::KIND);
-    only_status_differs(previous, object) && !(is_entry && addresses_of(previous) != addresses_of(object))
-}
-
-/// The addresses that were allocated to the hosts of a ServiceEntry, in its status.
-fn addresses_of(object: &StoredObject) -> Value {
-    object.to_value("", "")["status"]["addresses"].take()
-}
-
-/// Whether a change concerns the status alone, our own reports above all: then there is nothing to translate.
-fn only_status_differs(previous: &StoredObject, object: &StoredObject) -> bool {
-    if !object.key().resource.has_generation() {
-        return false;
-    }
-    let (before, after) = (previous.metadata(), object.metadata());
-    after.generation == before.generation && after.labels == before.labels && after.annotations == before.annotations
 }

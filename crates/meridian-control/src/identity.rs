@@ -4,6 +4,7 @@
 //! The authority is where Istio has it, in Secrets of `istio-system`: `cacerts`, which a user provides, else
 //! `istio-ca-secret`, which is made at the first start.
 
+use crate::cluster::Cluster;
 use crate::mesh::NAMESPACE;
 use meridian_identity::authority::{AuthorityError, LIFETIME};
 use meridian_identity::{Authority, AuthorityPem, MeshAuthority, WorkloadCertificate};
@@ -168,6 +169,51 @@ impl Identities {
             Err(error) => {
                 tracing::error!(proxy = &*node.name, "{error}");
                 None
+            }
+        }
+    }
+}
+
+/// Makes the mesh's authority on an API that has none when this process begins to lead, as istiod does.
+pub(crate) struct Manager {
+    cluster: Cluster,
+    /// It has been asked for. One that goes later is not replaced: all proxies would have to trust another one at once.
+    asked: bool,
+}
+
+impl Manager {
+    /// The pause between two tries.
+    const PAUSE: Duration = Duration::from_secs(2);
+
+    pub(crate) fn new(cluster: Cluster) -> Self {
+        Self { cluster, asked: false }
+    }
+
+    /// Has [`SELF_SIGNED`] made when there is no authority; one that others have made meanwhile stays.
+    pub(crate) fn provide(&mut self, identities: &Identities, trust_domain: &str) {
+        if identities.mesh.current().authority.is_some() || std::mem::replace(&mut self.asked, true) {
+            return;
+        }
+        let mut secret = match self_signed(trust_domain, SystemTime::now()) {
+            Ok(secret) => secret,
+            Err(error) => return tracing::error!("the mesh has no authority: {error}"),
+        };
+        secret["apiVersion"] = "v1".into();
+        secret["kind"] = "Secret".into();
+        tokio::spawn(make(self.cluster.clone(), secret));
+    }
+}
+
+/// Creates the Secret, and tries again while that may help.
+async fn make(cluster: Cluster, secret: Value) {
+    let leads = cluster.leadership();
+    while *leads.borrow() {
+        match cluster.create(&secret).await {
+            Ok(true) => return tracing::info!("made the mesh's authority: Secret {NAMESPACE}/{SELF_SIGNED}"),
+            Ok(false) => return tracing::warn!("Secret {NAMESPACE}/{SELF_SIGNED} exists, but cannot be used"),
+            Err(error) => {
+                tracing::error!("the mesh has no authority: Secret {NAMESPACE}/{SELF_SIGNED}: {error}");
+                tokio::time::sleep(Manager::PAUSE).await;
             }
         }
     }

@@ -1,10 +1,13 @@
 //! Whom workloads are to trust: ConfigMap `istio-ca-root-cert` in every namespace, as Istio distributes it.
 
-use meridian_apiserver::{Api, ApiError, Reason};
-use meridian_identity::MeshAuthority;
+use crate::cluster::{Cluster, ClusterError};
 use meridian_resources::core::{config_map, namespace};
-use meridian_store::{EventType, GroupResource, Key, Selection, WatchError};
+use meridian_resources::{ObjectRef, Resource};
 use serde_json::json;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
 
 /// The name of the ConfigMaps.
 const NAME: &str = "istio-ca-root-cert";
@@ -12,78 +15,158 @@ const NAME: &str = "istio-ca-root-cert";
 /// The key in them.
 const KEY: &str = "root-cert.pem";
 
-/// Keeps the ConfigMaps at the roots of the mesh's authority.
-#[derive(Debug)]
-pub struct RootCertificates {
-    api: Api,
-    mesh: MeshAuthority,
+/// The pauses before what failed is tried again: the first, doubled up to the last.
+const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(10)];
+
+/// Keeps the ConfigMaps at the roots of the mesh's authority: knows what each namespace has, and has a task write what
+/// it lacks.
+pub(crate) struct RootCertificates {
+    /// The namespaces that are not on their way out.
+    namespaces: HashMap<Arc<str>, Distributed>,
+    /// The roots in ConfigMaps of namespaces that are not known yet.
+    early: HashMap<Arc<str>, String>,
+    queue: Arc<Queue>,
+}
+
+/// What is known of one namespace.
+#[derive(Debug, Default)]
+struct Distributed {
+    /// The roots that its ConfigMap has; `None`: it has none.
+    roots: Option<String>,
+    /// Others have been queued since.
+    queued: bool,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<BTreeMap<Arc<str>, Arc<str>>>,
+    filled: Notify,
 }
 
 impl RootCertificates {
-    /// Those of an API's namespaces.
-    pub fn new(api: Api, mesh: MeshAuthority) -> Self {
-        Self { api, mesh }
+    /// Starts the task that writes, on the current runtime.
+    pub(crate) fn spawn(cluster: Cluster) -> Self {
+        let queue = Arc::new(Queue::default());
+        tokio::spawn(drain(cluster, queue.clone()));
+        Self { namespaces: HashMap::new(), early: HashMap::new(), queue }
     }
 
-    /// Follows the namespaces and the authority until the store closes.
-    pub async fn run(self) {
-        while let Err(error) = self.follow().await {
-            if error == WatchError::Closed {
-                return;
+    /// Takes in a Namespace, or a ConfigMap of that name.
+    pub(crate) fn put(&mut self, resource: &Resource) {
+        match resource {
+            Resource::Namespace(namespace) => {
+                let name = &namespace.meta.name;
+                if namespace.meta.deletion_timestamp.is_empty() {
+                    let early = self.early.remove(name);
+                    let known = self.namespaces.entry(name.clone()).or_default();
+                    known.roots = early.or_else(|| known.roots.take());
+                } else {
+                    self.namespaces.remove(name);
+                }
             }
-            tracing::warn!(%error, "too many changes at once: looking at all namespaces again");
+            Resource::ConfigMap(map) if &*map.meta.name == NAME => {
+                let roots = map.spec.data.get(KEY).cloned().unwrap_or_default();
+                match self.namespaces.get_mut(&map.meta.namespace) {
+                    Some(known) => *known = Distributed { roots: Some(roots), queued: false },
+                    None => {
+                        self.early.insert(map.meta.namespace.clone(), roots);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 
-    async fn follow(&self) -> Result<(), WatchError> {
-        let mut mesh = self.mesh.subscribe();
-        let collection = GroupResource::of(&namespace::KIND);
-        let namespaces = self.api.store().list(&collection, None);
-        let selection = Selection { resource: Some(collection.clone()), ..Selection::default() };
-        let mut changes = self.api.store().watch(selection, namespaces.revision)?;
-        for namespace in &namespaces.objects {
-            self.put(&namespace.key().name).await;
+    /// Forgets an object.
+    pub(crate) fn forget(&mut self, object: &ObjectRef) {
+        if *object.kind == namespace::KIND {
+            self.namespaces.remove(&object.name);
+        } else if *object.kind == config_map::KIND
+            && &*object.name == NAME
+            && let Some(namespace) = &object.namespace
+        {
+            self.early.remove(namespace);
+            if let Some(known) = self.namespaces.get_mut(namespace) {
+                *known = Distributed::default();
+            }
         }
+    }
+
+    /// What was queued by a control plane that did not lead has not been written.
+    pub(crate) fn start_over(&mut self) {
+        self.namespaces.values_mut().for_each(|known| known.queued = false);
+    }
+
+    /// Has the ConfigMaps written that say something else than `roots`.
+    pub(crate) fn write(&mut self, roots: &str) {
+        let lacking = |known: &Distributed| !known.queued && known.roots.as_deref() != Some(roots);
+        let lacking = self.namespaces.iter_mut().filter(|(_, known)| lacking(known));
+        let roots: Arc<str> = roots.into();
+        let mut waiting = self.queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        for (namespace, known) in lacking {
+            known.queued = true;
+            waiting.insert(namespace.clone(), roots.clone());
+        }
+        if !waiting.is_empty() {
+            self.queue.filled.notify_one();
+        }
+    }
+}
+
+async fn drain(cluster: Cluster, queue: Arc<Queue>) {
+    let leads = cluster.leadership();
+    let mut pause = PAUSES[0];
+    loop {
+        queue.filled.notified().await;
         loop {
-            tokio::select! {
-                event = changes.next() => {
-                    let event = event?;
-                    if event.event_type == EventType::Added {
-                        self.put(&event.object.key().name).await;
-                    }
-                }
-                changed = mesh.changed() => {
-                    // This task has a handle itself, so the sender is never gone.
-                    if changed.is_err() {
-                        return Err(WatchError::Closed);
-                    }
-                    for namespace in self.api.store().list(&collection, None).objects {
-                        self.put(&namespace.key().name).await;
-                    }
-                }
+            let batch = std::mem::take(&mut *queue.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            if batch.is_empty() {
+                break;
+            }
+            let failed = write_all(&cluster, &leads, batch).await;
+            if failed.is_empty() {
+                pause = PAUSES[0];
+                continue;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSES[1]);
+            let mut waiting = queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            for (namespace, roots) in failed {
+                waiting.entry(namespace).or_insert(roots);
             }
         }
     }
+}
 
-    /// Writes the ConfigMap of one namespace, unless it says the same already.
-    async fn put(&self, namespace: &str) {
-        let Some(authority) = self.mesh.current().authority else { return };
-        let key = Key::new(GroupResource::of(&config_map::KIND), namespace, NAME);
-        let current = self.api.store().get(&key).map(|map| map.to_value("v1", "ConfigMap"));
-        if current.is_some_and(|map| map["data"][KEY] == authority.roots()) {
-            return;
+/// Writes ConfigMaps; what is to be tried again is returned.
+async fn write_all(
+    cluster: &Cluster,
+    leads: &watch::Receiver<bool>,
+    batch: BTreeMap<Arc<str>, Arc<str>>,
+) -> Vec<(Arc<str>, Arc<str>)> {
+    let mut failed = Vec::new();
+    for (namespace, roots) in batch {
+        // Who leads next finds again what is lacking.
+        if !*leads.borrow() {
+            return Vec::new();
         }
         let map = json!({
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": NAME, "namespace": namespace, "labels": {"istio.io/config": "true"}},
-            "data": {KEY: authority.roots()},
+            "data": {KEY: roots},
         });
-        match self.api.put(&config_map::KIND, map).await {
-            Ok(_) => {}
+        match cluster.apply(&map).await {
+            Ok(()) => {}
             // The namespace went meanwhile, or is about to.
-            Err(ApiError { reason: Reason::NotFound | Reason::Forbidden, .. }) => {}
-            Err(error) => tracing::error!(namespace, "ConfigMap {NAME}: {error}"),
+            Err(ClusterError::NotFound(_) | ClusterError::Forbidden(_)) => {}
+            Err(error) => {
+                tracing::error!(%namespace, "ConfigMap {NAME}: {error}");
+                if error.is_transient() {
+                    failed.push((namespace, roots));
+                }
+            }
         }
     }
+    failed
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use meridian_apiserver::Api;
-use meridian_control::{ConfigDir, ControlPlane, Discovery, ProxyFeed, SOURCE_ANNOTATION, standalone};
+use meridian_control::{Cluster, ConfigDir, ControlPlane, Discovery, ProxyFeed, SOURCE_ANNOTATION, standalone};
 use meridian_ir::ProxyConfig;
 use meridian_resources::yaml;
 use meridian_store::{GroupResource, Key, Store};
@@ -22,7 +22,7 @@ struct Plane {
 /// A control plane with one gateway over an empty store in memory.
 async fn start() -> Plane {
     let store = Store::memory().unwrap();
-    let api = Api::new(store.clone()).await.unwrap();
+    let api = Api::new(store).await.unwrap();
     let gateway = standalone::Gateway {
         name: "ingressgateway".into(),
         address: "0.0.0.0".parse().unwrap(),
@@ -32,7 +32,9 @@ async fn start() -> Plane {
     standalone::prepare(&api, std::slice::from_ref(&gateway)).await.unwrap();
     let node = ProxyNode::gateway("ingressgateway", "istio-system", gateway.labels());
     let (sender, configs) = watch::channel(Arc::new(ProxyConfig::default()));
-    tokio::spawn(ControlPlane::new(store, vec![ProxyFeed { node, sender }], Discovery::default()).run());
+    tokio::spawn(
+        ControlPlane::new(Cluster::embedded(api.clone()), vec![ProxyFeed { node, sender }], Discovery::default()).run(),
+    );
     Plane { api, configs }
 }
 
@@ -165,7 +167,7 @@ async fn ingresses_are_served_and_told_where_and_what_is_wrong() {
     plane.config(|config| serves(config, "web.example.com")).await;
     let key = Key::new(GroupResource::new("networking.k8s.io", "ingresses"), "default", "web");
     let value = |plane: &Plane, key: &Key| plane.api.store().get(key).map(|object| object.to_value("", ""));
-    let event = Key::new(GroupResource::new("", "events"), "default", "web.resolvedrefs");
+    let event = Key::new(GroupResource::new("", "events"), "default", "web.ingresses.resolvedrefs");
     plane.until(|plane| value(plane, &event).is_some()).await;
     let told = value(&plane, &event).unwrap();
     assert_eq!((&told["reason"], &told["type"]), (&"BackendNotFound".into(), &"Warning".into()));

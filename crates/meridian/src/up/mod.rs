@@ -17,7 +17,7 @@ use args::GatewayPlan;
 use gateway::Gateway;
 use meridian_apiserver::{Api, Options, Server, Tokens};
 use meridian_control::mesh::{MeshFile, MeshSources};
-use meridian_control::{ConfigDir, ControlPlane, Discovery, ProxyFeed, Registry, RootCertificates, standalone};
+use meridian_control::{Cluster, ConfigDir, ControlPlane, Discovery, ProxyFeed, Registry, standalone};
 use meridian_identity::{CertificateService, MeshAuthority};
 use meridian_store::Store;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -86,7 +86,7 @@ async fn serve(
         .await
         .with_context(|| format!("the API cannot listen on {}; choose another with --api", control.api))?;
     let api_address = listener.local_addr()?;
-    let server = Server::new(store.clone(), Options::default()).await?;
+    let server = Server::new(store, Options::default()).await?;
     let api = server.api().clone();
     let kubeconfig = data::write_kubeconfig(&data, api_address)?;
 
@@ -110,7 +110,6 @@ async fn serve(
         authority,
     };
     let xds = [ports.plain, ports.tls];
-    tokio::spawn(RootCertificates::new(api.clone(), ports.authority.clone()).run());
     let mut discovery = discovery::start(ports, registry.clone(), stopped.clone())?;
     let mesh_file = control.mesh_config.as_deref().map(MeshFile::open).transpose().context("--mesh-config")?;
     discovery.mesh = MeshSources::new(mesh_file, control.settings.clone());
@@ -124,7 +123,7 @@ async fn serve(
         running.spawn(async move { gateway.run(&mut stopped, args.drain_time, ready).await });
     }
     drop(ready);
-    let control_plane = start_control_plane(store, feeds, discovery)?;
+    let control_plane = start_control_plane(Cluster::embedded(api.clone()), feeds, discovery)?;
     if let Some(dir) = config_dir {
         tokio::spawn(dir.follow());
     }
@@ -166,9 +165,13 @@ fn open_config_dir(dir: Option<&Path>, api: &Api) -> anyhow::Result<Option<Confi
 }
 
 /// The control plane has a thread of its own, so that translating never delays an answer of the API.
-fn start_control_plane(store: Store, feeds: Vec<ProxyFeed>, discovery: Discovery) -> anyhow::Result<JoinHandle<()>> {
+fn start_control_plane(
+    cluster: Cluster,
+    feeds: Vec<ProxyFeed>,
+    discovery: Discovery,
+) -> anyhow::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let run = move || runtime.block_on(async { ControlPlane::new(store, feeds, discovery).run().await });
+    let run = move || runtime.block_on(async { ControlPlane::new(cluster, feeds, discovery).run().await });
     Ok(std::thread::Builder::new().name("control-plane".into()).spawn(run)?)
 }
 

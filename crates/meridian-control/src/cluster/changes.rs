@@ -1,0 +1,111 @@
+//! What the control plane is told of the objects of an API.
+
+use super::embedded;
+use meridian_resources::Kind;
+use meridian_resources::core::{endpoints, pod};
+use meridian_resources::istio::service_entry;
+use meridian_store::{GroupResource, Key, StoredObject};
+use serde_json::Value;
+use std::collections::HashSet;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// An object is there, or is different.
+    Put(Observed),
+    /// An object is gone.
+    Gone(Key),
+    /// All objects of a collection (`None`: of all) have been told, and there are no others than these.
+    Listed(Option<GroupResource>, HashSet<Key>),
+    /// Everything that exists has been told once: from now on there is something to say of it.
+    InStep,
+}
+
+/// There will be no more changes: the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended;
+
+/// An object as it was seen.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    /// Its kind.
+    pub(crate) kind: &'static Kind,
+    /// Its name.
+    pub(crate) key: Key,
+    /// The object itself.
+    pub(crate) object: Body,
+}
+
+/// The text or the tree of an object.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Stored(Arc<StoredObject>),
+}
+
+impl Observed {
+    /// The object as a tree.
+    pub(crate) fn to_value(&self) -> Value {
+        match &self.object {
+            Body::Stored(object) => object.to_value(&self.kind.preferred_api_version(), self.kind.kind),
+        }
+    }
+
+    /// Whether the status may be one that others have written after it was last ours. The embedded API is asked for the
+    /// status of the moment whenever one is written, so there is nothing to be put right later.
+    pub(crate) fn may_be_of_others(&self) -> bool {
+        match &self.object {
+            Body::Stored(_) => false,
+        }
+    }
+
+    /// A number that is another one when anything is different that is translated. Statuses, our own reports above
+    /// all, are not, but for those of Pods and the addresses of ServiceEntries.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        match &self.object {
+            Body::Stored(object) => {
+                if !counts_generations(self.kind) {
+                    object.revision().hash(&mut hasher);
+                    return hasher.finish();
+                }
+                let meta = object.metadata();
+                (meta.uid, meta.generation, meta.labels, meta.annotations).hash(&mut hasher);
+                if *self.kind == service_entry::KIND {
+                    object.to_value("", "")["status"]["addresses"].to_string().hash(&mut hasher);
+                }
+            }
+        }
+        hasher.finish()
+    }
+}
+
+/// Whether the generation says all about an object but its labels and annotations. Core kinds have none, and of Pods
+/// the status matters.
+fn counts_generations(kind: &Kind) -> bool {
+    *kind != pod::KIND && *kind != endpoints::KIND && !kind.group.is_empty()
+}
+
+/// The changes of an API.
+#[derive(Debug)]
+pub(crate) enum Changes {
+    Embedded(embedded::Changes),
+}
+
+impl Changes {
+    /// Waits for the next one. Nothing is lost when this is dropped.
+    pub(crate) async fn next(&mut self) -> Result<Change, Ended> {
+        match self {
+            Self::Embedded(changes) => changes.next().await,
+        }
+    }
+
+    /// The next one when it is there already.
+    pub(crate) fn try_next(&mut self) -> Result<Option<Change>, Ended> {
+        match self {
+            Self::Embedded(changes) => changes.try_next(),
+        }
+    }
+}
