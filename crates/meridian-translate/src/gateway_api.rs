@@ -1,18 +1,43 @@
 //! Gateway API between two translations: its objects, what is attached to what, and what is said of each.
+//!
+//! Objects are put and deleted; what must be looked at again is noted at once with the help of an [`Index`], and
+//! [`GatewayApi::update`] looks at nothing else.
 
+mod attach;
+pub(crate) mod backend;
+mod class;
+mod condition;
+mod features;
+mod hostname;
+mod index;
+mod listener;
 pub(crate) mod merge;
 pub(crate) mod model;
+mod namespace;
+mod policy;
+mod reference;
+pub(crate) mod route;
+mod state;
+mod status;
+mod update;
 
 use crate::key::Key;
-use crate::resources::Objects;
+use crate::resources::{Objects, same_meta};
+use index::{Index, Parent};
 use meridian_ir::Name;
+use meridian_resources::core::Namespace;
+use meridian_resources::envoy_gateway::{self, EnvoyProxy};
 use meridian_resources::gateway_api::{
     BackendTlsPolicy, EXPERIMENTAL_GROUP, GROUP, Gateway, GatewayClass, GrpcRoute, HttpRoute, ListenerSet,
     ReferenceGrant, TcpRoute, TlsRoute, UdpRoute, XBackend, XBackendTrafficPolicy, XMesh,
 };
-use meridian_resources::{Object, ObjectRef, Resource};
-use model::{GatewayModel, Provision};
-use std::collections::{BTreeMap, HashMap};
+use meridian_resources::{Object, ObjectRef, Resource, Spec};
+use model::{BackendTls, GatewayModel, ManagedGateway, Provision, Route};
+use reference::Credentials;
+use route::{RouteId, RouteKind};
+use serde_json::Value;
+use state::{GatewayState, RouteState};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The controller whose GatewayClasses are served, as they name it.
@@ -32,78 +57,433 @@ pub(crate) struct GatewayApi {
     pub(crate) tls_routes: Objects<TlsRoute>,
     pub(crate) tcp_routes: Objects<TcpRoute>,
     pub(crate) udp_routes: Objects<UdpRoute>,
-    pub(crate) grants: Objects<ReferenceGrant>,
+    /// In order, so that those of a namespace are found.
+    pub(crate) grants: BTreeMap<Key, Arc<Object<ReferenceGrant>>>,
     pub(crate) backend_tls_policies: Objects<BackendTlsPolicy>,
     pub(crate) backends: Objects<XBackend>,
     pub(crate) traffic_policies: Objects<XBackendTrafficPolicy>,
     pub(crate) meshes: HashMap<Name, Arc<Object<XMesh>>>,
+    pub(crate) envoy_proxies: Objects<EnvoyProxy>,
+    pub(crate) namespaces: HashMap<Name, Arc<Object<Namespace>>>,
+    /// The version of the CRDs, where there are any.
+    pub(crate) bundle: Option<String>,
     /// What became of what Gateways need to be reached.
     pub(crate) provisions: HashMap<Key, Provision>,
     /// The Gateways of ours.
     pub(crate) models: BTreeMap<Key, Arc<GatewayModel>>,
-    /// Something is different since the models were made.
-    pub(crate) changed: bool,
+    index: Index,
+    states: HashMap<Key, GatewayState>,
+    routes: HashMap<RouteId, RouteState>,
+    /// What the BackendTLSPolicies ask for.
+    backend_tls: HashMap<Key, Arc<BackendTls>>,
+    credentials: Credentials,
+    /// What was said of each object.
+    said: HashMap<ObjectRef, Arc<Value>>,
+    managed: HashMap<Key, Arc<ManagedGateway>>,
+    revision: u64,
+    stale: Stale,
+}
+
+/// What must be looked at again.
+#[derive(Debug, Default)]
+struct Stale {
+    classes: BTreeSet<Name>,
+    /// Gateways whose listeners may be others.
+    gateways: BTreeSet<Key>,
+    /// Gateways of which something else may be to be said.
+    touched: BTreeSet<Key>,
+    routes: BTreeSet<RouteId>,
+    /// Routes that lead to something which is not the same any more.
+    led_elsewhere: BTreeSet<RouteId>,
+    /// BackendTLSPolicies that may ask for something else.
+    policies: BTreeSet<Key>,
+    /// Namespaces whose ListenerSets lost their Gateway.
+    orphans: BTreeSet<Key>,
+}
+
+/// Whether nothing that translation reads or says is different.
+fn is_same<T: Spec + PartialEq>(a: &Object<T>, b: &Object<T>) -> bool {
+    same_meta(&a.meta, &b.meta)
+        && a.meta.generation == b.meta.generation
+        && a.meta.uid == b.meta.uid
+        && a.spec == b.spec
+}
+
+/// Puts an object; the one before, unless they are the same, in which case that one is kept.
+fn replace<T: Spec + PartialEq>(
+    objects: &mut Objects<T>,
+    object: &Arc<Object<T>>,
+) -> Result<Option<Arc<Object<T>>>, ()> {
+    let key = Key::of(&object.meta);
+    if objects.get(&key).is_some_and(|before| is_same(before, object)) {
+        return Err(());
+    }
+    Ok(objects.insert(key, object.clone()))
 }
 
 impl GatewayApi {
     /// Takes in an object of Gateway API; another one is given back.
     pub(crate) fn put(&mut self, resource: Resource) -> Result<(), Resource> {
-        macro_rules! put {
-            ($($variant:ident => $field:ident),+ $(,)?) => {
-                match resource {
-                    $(Resource::$variant(object) => {
-                        self.$field.insert(Key::of(&object.meta), object);
-                    })+
-                    Resource::GatewayClass(object) => {
-                        self.classes.insert(object.meta.name.clone(), object);
-                    }
-                    Resource::XMesh(object) => {
-                        self.meshes.insert(object.meta.name.clone(), object);
-                    }
-                    other => return Err(other),
+        match resource {
+            Resource::GatewayClass(object) => self.put_class(object),
+            Resource::KubernetesGateway(object) => self.put_gateway(&object),
+            Resource::ListenerSet(object) => self.put_set(&object),
+            Resource::HttpRoute(object) => self.put_route(Route::Http(object)),
+            Resource::GrpcRoute(object) => self.put_route(Route::Grpc(object)),
+            Resource::TlsRoute(object) => self.put_route(Route::Tls(object)),
+            Resource::TcpRoute(object) => self.put_route(Route::Tcp(object)),
+            Resource::UdpRoute(object) => self.put_route(Route::Udp(object)),
+            Resource::ReferenceGrant(object) => {
+                let key = Key::of(&object.meta);
+                let before = self.grants.insert(key.clone(), object.clone());
+                if !before.is_some_and(|before| is_same(&before, &object)) {
+                    self.grants_changed(&key.namespace);
                 }
-            };
+            }
+            Resource::BackendTlsPolicy(object) => self.put_policy(&object),
+            Resource::XBackend(object) => {
+                if replace(&mut self.backends, &object).is_ok() {
+                    self.backend_changed(&Key::of(&object.meta));
+                }
+            }
+            Resource::XBackendTrafficPolicy(object) => {
+                if let Ok(before) = replace(&mut self.traffic_policies, &object) {
+                    before.iter().for_each(|before| self.traffic_policy_changed(before));
+                    self.traffic_policy_changed(&object);
+                }
+            }
+            Resource::XMesh(object) => {
+                self.meshes.insert(object.meta.name.clone(), object);
+            }
+            Resource::EnvoyProxy(object) => {
+                if replace(&mut self.envoy_proxies, &object).is_ok() {
+                    self.parameters_changed("EnvoyProxy", &object.meta);
+                }
+            }
+            other => return Err(other),
         }
-        put!(
-            KubernetesGateway => gateways,
-            ListenerSet => listener_sets,
-            HttpRoute => http_routes,
-            GrpcRoute => grpc_routes,
-            TlsRoute => tls_routes,
-            TcpRoute => tcp_routes,
-            UdpRoute => udp_routes,
-            ReferenceGrant => grants,
-            BackendTlsPolicy => backend_tls_policies,
-            XBackend => backends,
-            XBackendTrafficPolicy => traffic_policies,
-        );
-        self.changed = true;
         Ok(())
     }
 
     /// Forgets an object. Whether it is one of Gateway API.
     pub(crate) fn delete(&mut self, object: &ObjectRef) -> bool {
-        if ![GROUP, EXPERIMENTAL_GROUP].contains(&object.kind.group) {
+        if ![GROUP, EXPERIMENTAL_GROUP, envoy_gateway::GROUP].contains(&object.kind.group) {
             return false;
         }
+        self.said.remove(object);
         let key = Key { namespace: object.namespace.clone().unwrap_or_default(), name: object.name.clone() };
         match object.kind.kind {
-            "GatewayClass" => self.classes.remove(&key.name).is_some(),
-            "XMesh" => self.meshes.remove(&key.name).is_some(),
-            "Gateway" => self.gateways.remove(&key).is_some(),
-            "ListenerSet" => self.listener_sets.remove(&key).is_some(),
-            "HTTPRoute" => self.http_routes.remove(&key).is_some(),
-            "GRPCRoute" => self.grpc_routes.remove(&key).is_some(),
-            "TLSRoute" => self.tls_routes.remove(&key).is_some(),
-            "TCPRoute" => self.tcp_routes.remove(&key).is_some(),
-            "UDPRoute" => self.udp_routes.remove(&key).is_some(),
-            "ReferenceGrant" => self.grants.remove(&key).is_some(),
-            "BackendTLSPolicy" => self.backend_tls_policies.remove(&key).is_some(),
-            "XBackend" => self.backends.remove(&key).is_some(),
-            "XBackendTrafficPolicy" => self.traffic_policies.remove(&key).is_some(),
-            _ => false,
-        };
-        self.changed = true;
+            "GatewayClass" => {
+                if self.classes.remove(&key.name).is_some() {
+                    self.class_changed(&key.name);
+                }
+            }
+            "Gateway" => {
+                if self.gateways.remove(&key).is_some() {
+                    self.stale.gateways.insert(key);
+                }
+            }
+            "ListenerSet" => {
+                if let Some(before) = self.listener_sets.remove(&key) {
+                    self.set_changed(&before);
+                    self.index.remove_set(&before);
+                }
+            }
+            "HTTPRoute" => self.delete_route(&key, RouteKind::Http),
+            "GRPCRoute" => self.delete_route(&key, RouteKind::Grpc),
+            "TLSRoute" => self.delete_route(&key, RouteKind::Tls),
+            "TCPRoute" => self.delete_route(&key, RouteKind::Tcp),
+            "UDPRoute" => self.delete_route(&key, RouteKind::Udp),
+            "ReferenceGrant" => {
+                if self.grants.remove(&key).is_some() {
+                    self.grants_changed(&key.namespace);
+                }
+            }
+            "BackendTLSPolicy" => {
+                if let Some(before) = self.backend_tls_policies.remove(&key) {
+                    self.index.remove_policy(&before);
+                    self.policy_changed(&before);
+                }
+            }
+            "XBackend" => {
+                if self.backends.remove(&key).is_some() {
+                    self.backend_changed(&key);
+                }
+            }
+            "XBackendTrafficPolicy" => {
+                if let Some(before) = self.traffic_policies.remove(&key) {
+                    self.traffic_policy_changed(&before);
+                }
+            }
+            "XMesh" => {
+                self.meshes.remove(&key.name);
+            }
+            "EnvoyProxy" => {
+                if let Some(before) = self.envoy_proxies.remove(&key) {
+                    self.parameters_changed("EnvoyProxy", &before.meta);
+                }
+            }
+            _ => {}
+        }
         true
+    }
+
+    fn put_class(&mut self, object: Arc<Object<GatewayClass>>) {
+        let name = object.meta.name.clone();
+        if self.classes.get(&name).is_some_and(|before| is_same(before, &object)) {
+            return;
+        }
+        self.forget_if_new(self.classes.get(&name).map(|before| before.meta.uid.clone()), &object);
+        let before = self.classes.insert(name.clone(), object.clone());
+        if before.is_none_or(|before| before.spec.controller_name != object.spec.controller_name) {
+            self.class_changed(&name);
+        }
+        self.stale.touched.extend(self.gateways_of_class(&name));
+        self.stale.classes.insert(name);
+    }
+
+    fn class_changed(&mut self, name: &Name) {
+        self.stale.gateways.extend(self.gateways_of_class(name));
+        self.stale.classes.insert(name.clone());
+    }
+
+    fn put_gateway(&mut self, object: &Arc<Object<Gateway>>) {
+        if let Ok(before) = replace(&mut self.gateways, object) {
+            self.forget_if_new(before.map(|before| before.meta.uid.clone()), object);
+            self.stale.gateways.insert(Key::of(&object.meta));
+        }
+    }
+
+    fn put_set(&mut self, object: &Arc<Object<ListenerSet>>) {
+        if let Ok(before) = replace(&mut self.listener_sets, object) {
+            self.forget_if_new(before.as_ref().map(|before| before.meta.uid.clone()), object);
+            if let Some(before) = before {
+                self.set_changed(&before);
+                self.index.remove_set(&before);
+            }
+            self.index.add_set(object);
+            self.set_changed(object);
+        }
+    }
+
+    /// The Gateway of a ListenerSet, and the routes that name it, must be looked at.
+    fn set_changed(&mut self, set: &Object<ListenerSet>) {
+        let key = Key::of(&set.meta);
+        self.stale.gateways.extend(index::gateway_of(set));
+        self.stale.routes.extend(self.index.routes_of(&Parent::ListenerSet(key.clone())).cloned());
+        self.stale.orphans.insert(key);
+    }
+
+    fn put_route(&mut self, route: Route) {
+        let id = route.id();
+        let before = self.route(&id);
+        if before.as_ref().is_some_and(|before| before.is_same(&route)) {
+            return;
+        }
+        if let Some(before) = before {
+            self.index.remove_route(&before);
+            if before.meta().uid != route.meta().uid {
+                self.said.remove(&id.object_ref());
+            }
+        }
+        self.index.add_route(&route);
+        let key = Key::of(route.meta());
+        match route {
+            Route::Http(object) => drop(self.http_routes.insert(key, object)),
+            Route::Grpc(object) => drop(self.grpc_routes.insert(key, object)),
+            Route::Tls(object) => drop(self.tls_routes.insert(key, object)),
+            Route::Tcp(object) => drop(self.tcp_routes.insert(key, object)),
+            Route::Udp(object) => drop(self.udp_routes.insert(key, object)),
+        }
+        self.stale.routes.insert(id);
+    }
+
+    fn delete_route(&mut self, key: &Key, kind: RouteKind) {
+        let id = RouteId { namespace: key.namespace.clone(), name: key.name.clone(), kind };
+        let Some(before) = self.route(&id) else { return };
+        self.index.remove_route(&before);
+        match kind {
+            RouteKind::Http => drop(self.http_routes.remove(key)),
+            RouteKind::Grpc => drop(self.grpc_routes.remove(key)),
+            RouteKind::Tls => drop(self.tls_routes.remove(key)),
+            RouteKind::Tcp => drop(self.tcp_routes.remove(key)),
+            RouteKind::Udp => drop(self.udp_routes.remove(key)),
+        }
+        self.stale.routes.insert(id);
+    }
+
+    /// A route as it is now.
+    pub(crate) fn route(&self, id: &RouteId) -> Option<Route> {
+        let key = Key { namespace: id.namespace.clone(), name: id.name.clone() };
+        match id.kind {
+            RouteKind::Http => self.http_routes.get(&key).cloned().map(Route::Http),
+            RouteKind::Grpc => self.grpc_routes.get(&key).cloned().map(Route::Grpc),
+            RouteKind::Tls => self.tls_routes.get(&key).cloned().map(Route::Tls),
+            RouteKind::Tcp => self.tcp_routes.get(&key).cloned().map(Route::Tcp),
+            RouteKind::Udp => self.udp_routes.get(&key).cloned().map(Route::Udp),
+        }
+    }
+
+    fn put_policy(&mut self, object: &Arc<Object<BackendTlsPolicy>>) {
+        if let Ok(before) = replace(&mut self.backend_tls_policies, object) {
+            self.forget_if_new(before.as_ref().map(|before| before.meta.uid.clone()), object);
+            if let Some(before) = before {
+                self.index.remove_policy(&before);
+                self.policy_changed(&before);
+            }
+            self.index.add_policy(object);
+            self.policy_changed(object);
+        }
+    }
+
+    /// Routes to the Services of a policy, and other policies about them, must be looked at.
+    fn policy_changed(&mut self, policy: &Object<BackendTlsPolicy>) {
+        self.stale.policies.insert(Key::of(&policy.meta));
+        for (service, _) in index::targets_of(policy) {
+            self.stale.routes.extend(self.index.routes_to(&service).cloned());
+            let others = self.index.policies_of(&service).into_iter().flat_map(index::Targeting::all);
+            self.stale.policies.extend(others.cloned());
+        }
+    }
+
+    fn traffic_policy_changed(&mut self, policy: &Object<XBackendTrafficPolicy>) {
+        for target in &policy.spec.target_refs {
+            let service = Key { namespace: policy.meta.namespace.clone(), name: target.name.as_str().into() };
+            self.backend_changed(&service);
+        }
+    }
+
+    /// Routes that send there must be looked at, and what proxies do with them.
+    fn backend_changed(&mut self, key: &Key) {
+        let routes: Vec<RouteId> = self.index.routes_to(key).cloned().collect();
+        self.stale.routes.extend(routes.iter().cloned());
+        self.stale.led_elsewhere.extend(routes);
+    }
+
+    /// What was said of the object of that name which is gone does not count for a new one.
+    fn forget_if_new<T: Spec>(&mut self, before: Option<String>, object: &Object<T>) {
+        if before.is_some_and(|uid| uid != object.meta.uid) {
+            self.said.remove(&object.object_ref());
+        }
+    }
+
+    /// Notes that a Service is another one now.
+    pub(crate) fn service_changed(&mut self, key: &Key) {
+        self.stale.routes.extend(self.index.routes_to(key).cloned());
+        let asks_for_host =
+            |gateway: &Arc<Object<Gateway>>| gateway.spec.addresses.iter().any(|address| address.type_.0 == "Hostname");
+        let gateways = self.gateways.iter().filter(|(_, gateway)| asks_for_host(gateway));
+        self.stale.touched.extend(gateways.map(|(key, _)| key.clone()));
+    }
+
+    /// Takes in a namespace, by whose labels routes are let in.
+    pub(crate) fn put_namespace(&mut self, object: Arc<Object<Namespace>>) {
+        let name = object.meta.name.clone();
+        let before = self.namespaces.insert(name.clone(), object.clone());
+        if before.is_none_or(|before| before.meta.labels != object.meta.labels) {
+            self.namespace_changed(&name);
+        }
+    }
+
+    /// Forgets a namespace.
+    pub(crate) fn delete_namespace(&mut self, name: &Name) {
+        if self.namespaces.remove(name).is_some() {
+            self.namespace_changed(name);
+        }
+    }
+
+    fn namespace_changed(&mut self, name: &Name) {
+        let of_namespace = self.routes.keys().filter(|id| id.namespace == *name);
+        self.stale.routes.extend(of_namespace.cloned());
+        let sets = self.listener_sets.iter().filter(|(key, _)| key.namespace == *name);
+        self.stale.gateways.extend(sets.filter_map(|(_, set)| index::gateway_of(set)));
+    }
+
+    /// What may refer to objects of a namespace from elsewhere may be different.
+    fn grants_changed(&mut self, namespace: &Name) {
+        self.stale.routes.extend(self.index.routes_abroad(namespace).cloned());
+        let refers = |gateway: &Gateway| {
+            let of_listeners = gateway.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+            let certificates = of_listeners.flat_map(|tls| &tls.certificate_refs);
+            let backend = gateway.tls.iter().filter_map(|tls| tls.backend.as_ref()?.client_certificate_ref.as_ref());
+            let secrets = certificates.chain(backend).filter_map(|reference| reference.namespace.as_deref());
+            let frontend = gateway.tls.iter().filter_map(|tls| tls.frontend.as_ref()).flat_map(|frontend| {
+                let ports = frontend.per_port.iter().map(|port| &port.tls);
+                ports.chain(std::iter::once(&frontend.default)).filter_map(|tls| tls.validation.as_ref())
+            });
+            let authorities = frontend.flat_map(|validation| &validation.ca_certificate_refs);
+            let mut all = secrets.chain(authorities.filter_map(|reference| reference.namespace.as_deref()));
+            all.any(|abroad| *abroad == **namespace)
+        };
+        let gateways = self.gateways.iter().filter(|(_, gateway)| refers(&gateway.spec));
+        let of_sets = self.listener_sets.values().filter(|set| {
+            let of_listeners = set.spec.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+            let mut references = of_listeners.flat_map(|tls| &tls.certificate_refs);
+            references.any(|reference| reference.namespace.as_deref() == Some(&**namespace))
+        });
+        self.stale.gateways.extend(of_sets.filter_map(|set| index::gateway_of(set)));
+        self.stale.gateways.extend(gateways.map(|(key, _)| key.clone()));
+    }
+
+    /// Notes that a Secret is another one now.
+    pub(crate) fn secret_changed(&mut self, key: &Key) {
+        self.credentials.secret_changed(key);
+        let names =
+            |reference: &meridian_resources::gateway_api::common::SecretObjectReference| *reference.name == *key.name;
+        let in_listeners = |listeners: &[meridian_resources::gateway_api::gateway::Listener]| {
+            listeners
+                .iter()
+                .filter_map(|listener| listener.tls.as_ref())
+                .any(|tls| tls.certificate_refs.iter().any(names))
+        };
+        let refers = |gateway: &Gateway| {
+            let backend = gateway.tls.iter().filter_map(|tls| tls.backend.as_ref()?.client_certificate_ref.as_ref());
+            in_listeners(&gateway.listeners) || backend.into_iter().any(names)
+        };
+        let gateways = self.gateways.iter().filter(|(_, gateway)| refers(&gateway.spec));
+        self.stale.gateways.extend(gateways.map(|(key, _)| key.clone()));
+        let sets = self.listener_sets.values().filter(|set| in_listeners(&set.spec.listeners));
+        self.stale.gateways.extend(sets.filter_map(|set| index::gateway_of(set)));
+    }
+
+    /// Notes that a ConfigMap is another one now.
+    pub(crate) fn config_map_changed(&mut self, meta: &meridian_resources::Meta) {
+        let key = Key::of(meta);
+        self.credentials.config_map_changed(&key);
+        self.parameters_changed("ConfigMap", meta);
+        let refers = |gateway: &Gateway| {
+            let frontend = gateway.tls.iter().filter_map(|tls| tls.frontend.as_ref()).flat_map(|frontend| {
+                let ports = frontend.per_port.iter().map(|port| &port.tls);
+                ports.chain(std::iter::once(&frontend.default)).filter_map(|tls| tls.validation.as_ref())
+            });
+            let mut references = frontend.flat_map(|validation| &validation.ca_certificate_refs);
+            references.any(|reference| *reference.name == *key.name)
+        };
+        let gateways = self.gateways.iter().filter(|(_, gateway)| refers(&gateway.spec));
+        self.stale.gateways.extend(gateways.map(|(key, _)| key.clone()));
+        let policies: Vec<Arc<Object<BackendTlsPolicy>>> = (self.backend_tls_policies.values())
+            .filter(|policy| {
+                let mut references = policy.spec.validation.ca_certificate_refs.iter();
+                policy.meta.namespace == key.namespace && references.any(|reference| *reference.name == *key.name)
+            })
+            .cloned()
+            .collect();
+        policies.iter().for_each(|policy| self.policy_changed(policy));
+    }
+
+    /// Says what became of what a Gateway needs to be reached.
+    pub(crate) fn provisioned(&mut self, key: Key, provision: Provision) {
+        if self.provisions.get(&key) != Some(&provision) {
+            self.provisions.insert(key.clone(), provision);
+            self.stale.touched.insert(key);
+        }
+    }
+
+    /// Says of which version the CRDs are; `None`: there are none.
+    pub(crate) fn set_bundle(&mut self, bundle: Option<String>) {
+        if self.bundle != bundle {
+            self.bundle = bundle;
+            self.stale.classes.extend(self.classes.keys().cloned());
+        }
     }
 }

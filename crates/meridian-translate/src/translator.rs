@@ -235,8 +235,13 @@ impl Translator {
     /// Says what became of what a Gateway needs to be reached.
     pub fn provisioned(&mut self, namespace: &str, name: &str, provision: Provision) {
         let key = Key { namespace: namespace.into(), name: name.into() };
-        self.gateway_api.provisions.insert(key, provision);
-        self.gateway_api.changed = true;
+        self.gateway_api.provisioned(key, provision);
+    }
+
+    /// Says of which version the CRDs of Gateway API are (annotation `gateway.networking.k8s.io/bundle-version`), which
+    /// GatewayClasses report as `SupportedVersion`; `None`: there are none, and nothing is reported.
+    pub fn set_gateway_api_version(&mut self, bundle: Option<String>) {
+        self.gateway_api.set_bundle(bundle);
     }
 
     /// Takes in an object that is new or has changed. Changes of its status alone have no effect.
@@ -279,13 +284,16 @@ impl Translator {
             Resource::Secret(object) => {
                 let key = Key::of(&object.meta);
                 if put(&mut self.resources.secrets, object).changed() {
+                    self.gateway_api.secret_changed(&key);
                     self.changes.credentials.insert(Credential::Secret(key));
                 }
             }
             Resource::Pod(object) => self.put_pod(object),
+            Resource::Namespace(object) => self.gateway_api.put_namespace(object),
             Resource::ConfigMap(object) => {
                 let key = Key::of(&object.meta);
-                if put(&mut self.resources.config_maps, object).changed() {
+                if put(&mut self.resources.config_maps, object.clone()).changed() {
+                    self.gateway_api.config_map_changed(&object.meta);
                     self.changes.credentials.insert(Credential::ConfigMap(key));
                 }
             }
@@ -366,6 +374,7 @@ impl Translator {
                 let removed = self.resources.telemetries.remove(&key);
                 self.changes.telemetries.extend(removed.then_some(key));
             }
+            "Namespace" => self.gateway_api.delete_namespace(&key.name),
             "Sidecar" => {
                 let before = self.resources.sidecars.remove(&key);
                 self.changes.sidecars.extend(before.map(|_| key));
@@ -389,10 +398,12 @@ impl Translator {
             }
             "Secret" => {
                 let before = self.resources.secrets.remove(&key);
+                self.gateway_api.secret_changed(&key);
                 self.changes.credentials.extend(before.map(|_| Credential::Secret(key)));
             }
             "ConfigMap" => {
                 let before = self.resources.config_maps.remove(&key);
+                before.iter().for_each(|before| self.gateway_api.config_map_changed(&before.meta));
                 self.changes.credentials.extend(before.map(|_| Credential::ConfigMap(key)));
             }
             _ => {}
@@ -406,6 +417,8 @@ impl Translator {
         let suggestions = Cell::new(MOST_SUGGESTIONS);
         let mut stale = Stale { ingresses, ..Stale::default() };
         let mut output = Output::default();
+        let news = self.gateway_api.update(&self.registry, &self.resources);
+        (output.gateway_api, output.managed) = (news.statuses, news.managed);
         self.logs_of_proxies(&changes);
         for proxy in &mut self.proxies {
             let mut inputs = Inputs {
@@ -548,8 +561,9 @@ impl Translator {
         let may_concern =
             |service: &Arc<Service>| self.proxies.iter().any(|proxy| targets::may_concern(service, proxy.node()));
         self.changes.targets |= concerned.clone().any(may_concern);
-        if let Maker::ServiceEntry(key) = &maker {
-            self.changes.service_entries.insert(key.clone());
+        match &maker {
+            Maker::ServiceEntry(key) => drop(self.changes.service_entries.insert(key.clone())),
+            Maker::Service(key) => self.gateway_api.service_changed(key),
         }
         self.changes.hosts.extend(self.registry.put(maker, services));
     }

@@ -80,6 +80,9 @@ pub(crate) struct AttachedRoute {
     pub(crate) route: Route,
     /// The hosts at which it is served there: those that its own and the listener's have in common; empty: all.
     pub(crate) hostnames: Vec<Name>,
+    /// Another number when what the route refers to leads elsewhere, or TLS is spoken there in another way, although the
+    /// route itself is the same: Services, grants, policies.
+    pub(crate) revision: u64,
 }
 
 /// A route of any kind.

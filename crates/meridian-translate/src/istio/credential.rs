@@ -194,14 +194,14 @@ fn secret<'r>(resources: &'r Resources, namespace: &Name, key: &Key) -> Result<O
 }
 
 /// Values that are there and not empty.
-type Values<'v> = dyn Fn(&str) -> Option<Vec<u8>> + 'v;
+pub(crate) type Values<'v> = dyn Fn(&str) -> Option<Vec<u8>> + 'v;
 
 fn value(values: &Values<'_>, key: &str) -> Option<Vec<u8>> {
     values(key).filter(|value| !value.is_empty())
 }
 
 /// Certificate chain and key of a Secret: `cert` and `key`, else `tls.crt` and `tls.key`.
-fn pair(secret: &core::Secret) -> Result<(Vec<u8>, Vec<u8>), String> {
+pub(crate) fn pair(secret: &core::Secret) -> Result<(Vec<u8>, Vec<u8>), String> {
     let values = |key: &str| secret.get(key);
     let complete = |(certificate, key): &(&'static str, &'static str)| {
         Some((*certificate, value(&values, certificate)?, *key, value(&values, key)?))
@@ -220,7 +220,7 @@ fn pair(secret: &core::Secret) -> Result<(Vec<u8>, Vec<u8>), String> {
 }
 
 /// Authorities and revocation lists: `cacert` and `crl`, else `ca.crt` and `ca.crl`.
-fn roots(values: &Values<'_>) -> Result<(Vec<u8>, Vec<u8>), String> {
+pub(crate) fn roots(values: &Values<'_>) -> Result<(Vec<u8>, Vec<u8>), String> {
     let forms = [("cacert", "crl"), ("ca.crt", "ca.crl")];
     let Some((name, certificates, list)) =
         forms.into_iter().find_map(|(name, list)| Some((name, value(values, name)?, list)))

@@ -1,0 +1,318 @@
+//! One update: what is stale is looked at again, Gateways before routes, and what is different is told.
+
+use super::attach::{Verdict, judge};
+use super::backend::Backends;
+use super::index::Parent;
+use super::listener::Maker;
+use super::model::{AttachedRoute, Backend, ManagedGateway, Route};
+use super::reference::{Problem, Referrer, secret};
+use super::route::RouteId;
+use super::state::{GatewayState, Resolved, RouteState, SetState, is_same};
+use super::{GatewayApi, Stale, index, namespace, policy, status};
+use crate::key::Key;
+use crate::registry::Registry;
+use crate::resources::Resources;
+use meridian_ir::Name;
+use meridian_resources::gateway_api::{backend_tls_policy, gateway, gateway_class, listener_set};
+use meridian_resources::{Kind, ObjectRef};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What is different after an update.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// Whole wanted statuses, without times.
+    pub(crate) statuses: Vec<(ObjectRef, Arc<Value>)>,
+    /// What Gateways need: namespace, name.
+    pub(crate) managed: Vec<(Name, Name, Option<Arc<ManagedGateway>>)>,
+}
+
+impl GatewayApi {
+    /// Looks at everything that is stale; [`GatewayApi::models`] are as they should be afterwards.
+    pub(crate) fn update(&mut self, registry: &Registry, resources: &Resources) -> News {
+        let mut stale = std::mem::take(&mut self.stale);
+        let mut news = News::default();
+        for name in &stale.classes {
+            self.update_class(name, resources, &mut news);
+        }
+        for key in stale.policies.clone() {
+            self.read_policy(&key, resources);
+        }
+        for key in std::mem::take(&mut stale.gateways) {
+            self.update_gateway(&key, resources, &mut stale);
+        }
+        for key in &stale.orphans {
+            self.orphan(key, &mut news);
+        }
+        for id in std::mem::take(&mut stale.routes) {
+            self.update_route(&id, registry, &mut stale, &mut news);
+        }
+        for key in &stale.touched {
+            self.tell_of_gateway(key, registry, resources, &mut news);
+        }
+        for key in &stale.policies {
+            self.tell_of_policy(key, resources, &mut news);
+        }
+        news
+    }
+
+    /// Says something of an object, unless the same was said before. An empty list of parents or ancestors need not be
+    /// said of an object of which nothing was said.
+    fn say(&mut self, object: ObjectRef, status: Value, news: &mut News) {
+        if self.said.get(&object).is_none_or(|said| **said != status) {
+            let status = Arc::new(status);
+            self.said.insert(object.clone(), status.clone());
+            news.statuses.push((object, status));
+        }
+    }
+
+    fn update_class(&mut self, name: &Name, resources: &Resources, news: &mut News) {
+        let Some(class) = self.classes.get(name).filter(|_| self.is_ours(name)).cloned() else { return };
+        let status = self.class_status(&class, resources);
+        self.say(ObjectRef { kind: &gateway_class::KIND, namespace: None, name: name.clone() }, status, news);
+    }
+
+    /// Makes the listeners of a Gateway again. When they are others, all its routes are looked at again.
+    fn update_gateway(&mut self, key: &Key, resources: &Resources, stale: &mut Stale) {
+        stale.touched.insert(key.clone());
+        let before = self.states.remove(key);
+        let object = self.gateways.get(key).filter(|gateway| self.is_ours(&gateway.spec.gateway_class_name)).cloned();
+        let Some(object) = object else {
+            if let Some(before) = before {
+                self.routes_stale(key, &before.sets, stale);
+                stale.orphans.extend(before.sets.into_iter().map(|set| set.key));
+            }
+            return;
+        };
+        let mut sets: Vec<_> = self.index.sets_of(key).filter_map(|set| self.listener_sets.get(set)).collect();
+        sets.sort_by(|a, b| {
+            let rank = |set: &'_ meridian_resources::Meta| (set.creation_seconds, Key::of(set));
+            rank(&a.meta).cmp(&rank(&b.meta))
+        });
+        let allowed = object.spec.allowed_listeners.clone().unwrap_or_default().namespaces;
+        let set_states: Vec<SetState> = (sets.iter())
+            .map(|set| SetState {
+                key: Key::of(&set.meta),
+                allowed: namespace::sets_allowed(self, &allowed, &key.namespace, &set.meta.namespace),
+            })
+            .collect();
+        let served = sets.iter().zip(&set_states).filter(|(_, state)| state.allowed).map(|(set, _)| &***set);
+        let served: Vec<_> = served.collect();
+        let mut credentials = std::mem::take(&mut self.credentials);
+        let mut maker = Maker { api: self, resources, credentials: &mut credentials };
+        let listeners = maker.listeners(&object, &served);
+        let client = object.spec.tls.as_ref().and_then(|tls| tls.backend.as_ref()?.client_certificate_ref.as_ref());
+        let client = client.map(|reference| {
+            let own = Referrer { kind: "Gateway", namespace: &key.namespace };
+            let path = "spec.tls.backend.clientCertificateRef";
+            secret(self, &mut credentials, resources, own, path, reference, "InvalidClientCertificateRef")
+        });
+        self.credentials = credentials;
+        let (client_certificate, client_problem) = match client {
+            None => (None, None),
+            Some(Ok(key)) => (Some(key), None),
+            Some(Err(problem)) => (None, Some(problem)),
+        };
+        let routes = match before {
+            Some(before) if before.listeners == listeners && before.sets == set_states => before.routes,
+            before => {
+                let sets_before = before.map(|before| before.sets).unwrap_or_default();
+                self.routes_stale(key, &sets_before, stale);
+                self.routes_stale(key, &set_states, stale);
+                listeners.iter().map(|_| Default::default()).collect()
+            }
+        };
+        stale.orphans.retain(|orphan| !set_states.iter().any(|set| set.key == *orphan));
+        let state = GatewayState { object, listeners, routes, sets: set_states, client_certificate, client_problem };
+        self.states.insert(key.clone(), state);
+    }
+
+    fn routes_stale(&self, key: &Key, sets: &[SetState], stale: &mut Stale) {
+        stale.routes.extend(self.index.routes_of(&Parent::Gateway(key.clone())).cloned());
+        for set in sets {
+            stale.routes.extend(self.index.routes_of(&Parent::ListenerSet(set.key.clone())).cloned());
+        }
+    }
+
+    /// Says of a ListenerSet of which something was said that its Gateway is gone.
+    fn orphan(&mut self, key: &Key, news: &mut News) {
+        let object =
+            ObjectRef { kind: &listener_set::KIND, namespace: Some(key.namespace.clone()), name: key.name.clone() };
+        let Some(set) = self.listener_sets.get(key).cloned() else { return };
+        let is_ours = index::gateway_of(&set).is_some_and(|gateway| self.states.contains_key(&gateway));
+        if !is_ours && self.said.contains_key(&object) {
+            let status = status::orphaned_set(&set);
+            self.say(object, status, news);
+        }
+    }
+
+    /// Attaches a route anew, and says what became of it.
+    fn update_route(&mut self, id: &RouteId, registry: &Registry, stale: &mut Stale, news: &mut News) {
+        let before = self.routes.remove(id);
+        if let Some(before) = &before {
+            for gateway in &before.gateways {
+                if let Some(state) = self.states.get_mut(gateway) {
+                    state.detach(&before.rank);
+                }
+                stale.touched.insert(gateway.clone());
+            }
+        }
+        let Some(route) = self.route(id) else {
+            before.iter().for_each(|before| self.policies_of_route(&before.route, stale));
+            return;
+        };
+        let verdicts: Vec<Option<Verdict>> = (route.parents().iter()).map(|one| judge(self, &route, one)).collect();
+        let resolved = self.resolve_all(&route, registry);
+        let led_elsewhere = stale.led_elsewhere.contains(id);
+        let revision = match &before {
+            Some(before) if before.resolved == resolved && !led_elsewhere => before.revision,
+            _ => {
+                self.revision += 1;
+                self.revision
+            }
+        };
+        let rank = route.rank();
+        let mut gateways = BTreeSet::new();
+        for verdict in verdicts.iter().flatten() {
+            let Some(state) = self.states.get_mut(&verdict.gateway) else { continue };
+            for (at, hostnames) in &verdict.attached {
+                let hostnames = hostnames.clone();
+                state.routes[*at].insert(rank.clone(), AttachedRoute { route: route.clone(), hostnames, revision });
+            }
+            if !verdict.attached.is_empty() {
+                gateways.insert(verdict.gateway.clone());
+            }
+        }
+        stale.touched.extend(gateways.iter().cloned());
+        self.tell_of_route(id, &route, &verdicts, &resolved, news);
+        let before_gateways = before.as_ref().map(|before| &before.gateways);
+        let object_is_new = before.as_ref().is_none_or(|before| !before.route.is_same(&route));
+        if object_is_new || before_gateways != Some(&gateways) {
+            before.iter().for_each(|before| self.policies_of_route(&before.route, stale));
+            self.policies_of_route(&route, stale);
+        }
+        self.routes.insert(id.clone(), RouteState { route, rank, resolved, revision, gateways });
+    }
+
+    fn resolve_all(&self, route: &Route, registry: &Registry) -> Vec<Resolved> {
+        let backends = Backends { api: self, registry };
+        let namespace = &route.meta().namespace;
+        let one = |(path, reference)| {
+            let found = backends.resolve(route.kind(), namespace, reference);
+            let tls = match &found {
+                Ok(Backend::Service { host, port }) => backends.tls_of(host, *port),
+                _ => None,
+            };
+            (path, found, tls)
+        };
+        route.references().into_iter().map(one).collect()
+    }
+
+    /// Through which Gateways policies about the backends of a route have an effect may be different.
+    fn policies_of_route(&self, route: &Route, stale: &mut Stale) {
+        for backend in index::backends_of(route) {
+            let policies = self.index.policies_of(&backend).into_iter().flat_map(index::Targeting::all);
+            stale.policies.extend(policies.cloned());
+        }
+    }
+
+    fn tell_of_route(
+        &mut self,
+        id: &RouteId,
+        route: &Route,
+        verdicts: &[Option<Verdict>],
+        resolved: &[Resolved],
+        news: &mut News,
+    ) {
+        let status = status::of_route(route, verdicts, resolved);
+        let object = id.object_ref();
+        let is_empty = status["parents"].as_array().is_none_or(Vec::is_empty);
+        let was_said = self.said.contains_key(&object)
+            || route.status().parents.iter().any(|parent| parent.controller_name == super::CONTROLLER_NAME);
+        if !is_empty || was_said {
+            self.say(object, status, news);
+        }
+    }
+
+    /// Makes the model of a Gateway again, and says what became of it, of its ListenerSets, and of what it needs.
+    fn tell_of_gateway(&mut self, key: &Key, registry: &Registry, resources: &Resources, news: &mut News) {
+        let Some(state) = self.states.get(key) else {
+            self.models.remove(key);
+            if self.managed.remove(key).is_some() {
+                news.managed.push((key.namespace.clone(), key.name.clone(), None));
+            }
+            if !self.gateways.contains_key(key) {
+                self.provisions.remove(key);
+            }
+            self.said.remove(&reference(&gateway::KIND, key));
+            return;
+        };
+        let model = state.model();
+        if self.models.get(key).is_none_or(|before| !is_same(before, &model)) {
+            self.models.insert(key.clone(), Arc::new(model));
+        }
+        let judged = status::judge_gateway(self, state, registry, resources);
+        let managed = judged.managed(self, state);
+        let of_gateway = judged.status(state);
+        let of_sets: Vec<(Key, Value)> = (state.sets.iter())
+            .filter_map(|set| Some((set.key.clone(), judged.set_status(state, set, self.listener_sets.get(&set.key)?))))
+            .collect();
+        self.say(reference(&gateway::KIND, key), of_gateway, news);
+        for (set, status) in of_sets {
+            self.say(reference(&listener_set::KIND, &set), status, news);
+        }
+        if self.managed.get(key).map(|before| &**before) != managed.as_ref() {
+            let managed = managed.map(Arc::new);
+            match &managed {
+                Some(managed) => drop(self.managed.insert(key.clone(), managed.clone())),
+                None => drop(self.managed.remove(key)),
+            }
+            news.managed.push((key.namespace.clone(), key.name.clone(), managed));
+        }
+    }
+
+    /// Reads what a BackendTLSPolicy asks for.
+    fn read_policy(&mut self, key: &Key, resources: &Resources) {
+        let Some(object) = self.backend_tls_policies.get(key).cloned() else {
+            self.backend_tls.remove(key);
+            return;
+        };
+        let read = policy::read(&object, &mut self.credentials, resources);
+        self.backend_tls.insert(key.clone(), Arc::new(read.tls));
+    }
+
+    fn tell_of_policy(&mut self, key: &Key, resources: &Resources, news: &mut News) {
+        let Some(object) = self.backend_tls_policies.get(key).cloned() else { return };
+        let services: Vec<Key> = index::targets_of(&object).map(|(service, _)| service).collect();
+        let routes = services.iter().flat_map(|service| self.index.routes_to(service));
+        let gateways: BTreeSet<Key> =
+            routes.filter_map(|id| self.routes.get(id)).flat_map(|route| route.gateways.iter().cloned()).collect();
+        let read = policy::read(&object, &mut self.credentials, resources);
+        let status = policy::status(&object, &read, &gateways, &self.index);
+        let reference = reference(&backend_tls_policy::KIND, key);
+        let was_said = self.said.contains_key(&reference)
+            || object.status.ancestors.iter().any(|one| one.controller_name == super::CONTROLLER_NAME);
+        if !gateways.is_empty() || was_said {
+            self.say(reference, status, news);
+        }
+    }
+}
+
+fn reference(kind: &'static Kind, key: &Key) -> ObjectRef {
+    ObjectRef { kind, namespace: Some(key.namespace.clone()), name: key.name.clone() }
+}
+
+/// A problem of the first reference that leads nowhere, with all of them in its message.
+pub(crate) fn first_problem(resolved: &[Resolved]) -> Option<Problem> {
+    let problems = resolved.iter().filter_map(|(path, found, _)| Some((path, found.as_ref().err()?)));
+    let mut problems = problems.peekable();
+    let reason = problems.peek()?.1.reason;
+    let lines = problems.map(|(path, problem)| format!("{path}: {}", problem.message));
+    Some(Problem::new(reason, lines.take(8).collect::<Vec<_>>().join("; ")))
+}
+
+/// A list that is in a status for itself.
+pub(crate) fn listed(name: &str, entries: Vec<Value>) -> Value {
+    json!({name: entries})
+}
