@@ -42,9 +42,20 @@ pub(crate) fn of_spec<T: Spec>(kind: &Kind, spec_required: bool) -> Schema {
     of_types::<T, T::Status>(kind, spec_required)
 }
 
+/// The same, with a specification that `change` rewrites: for kinds and versions whose limits differ a little from
+/// those of the type.
+pub(crate) fn of_changed_spec<T: Spec>(kind: &Kind, change: fn(&mut Value)) -> Schema {
+    let mut spec = raw::<T>();
+    change(&mut spec);
+    of_parts::<T::Status>(kind, spec, true)
+}
+
 /// The schema of a kind by the types of its `spec` and of its `status`.
 pub(crate) fn of_types<S: JsonSchema, T: JsonSchema + 'static>(kind: &Kind, spec_required: bool) -> Schema {
-    let spec = raw::<S>();
+    of_parts::<T>(kind, raw::<S>(), spec_required)
+}
+
+fn of_parts<T: JsonSchema + 'static>(kind: &Kind, spec: Value, spec_required: bool) -> Schema {
     let description = spec.get("description").cloned();
     let mut properties = Map::new();
     properties.insert("spec".to_owned(), spec);
@@ -76,8 +87,10 @@ fn whole<T: JsonSchema + 'static>(
     properties.insert("metadata".to_owned(), raw::<ObjectMeta>());
     if std::any::TypeId::of::<T>() != std::any::TypeId::of::<NoStatus>() {
         let mut status = raw::<T>();
-        // Tools of other origin report here too; what they say is kept.
-        status["x-kubernetes-preserve-unknown-fields"] = Value::Bool(true);
+        // Tools of other origin report here too; what they say is kept, except where Gateway API says what there is.
+        if !kind.group.starts_with("gateway.networking.") {
+            status["x-kubernetes-preserve-unknown-fields"] = Value::Bool(true);
+        }
         properties.insert("status".to_owned(), status);
     }
     let mut root = json!({ "type": "object", "properties": properties });

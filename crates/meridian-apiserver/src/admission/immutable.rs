@@ -21,6 +21,13 @@ pub(super) fn check(resource: &ApiResource, old: &Value, new: &Value) -> Result<
     if resource.plural == "ingressclasses" && old["spec"]["controller"] != new["spec"]["controller"] {
         errors.push(FieldError::invalid("spec.controller", &new["spec"]["controller"], "field is immutable"));
     }
+    if matches!(resource.plural, "gatewayclasses" | "xmeshes")
+        && resource.group.starts_with("gateway.networking.")
+        && old["spec"]["controllerName"] != new["spec"]["controllerName"]
+    {
+        let name = &new["spec"]["controllerName"];
+        errors.push(FieldError::invalid("spec.controllerName", name, "Value is immutable"));
+    }
     if errors.is_empty() {
         return Ok(());
     }

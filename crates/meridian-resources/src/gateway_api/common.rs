@@ -1,5 +1,6 @@
 //! What several kinds of Gateway API share: references, conditions, selectors, durations.
 
+use super::text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,16 +12,22 @@ use std::time::Duration;
 #[schemars(extend("required" = ["name"]))]
 pub struct ParentReference {
     /// The API group.
+    #[schemars(with = "text::Group", extend("x-default" = super::GROUP))]
     pub group: String,
     /// `Gateway`, `ListenerSet`, or `Service`.
+    #[schemars(with = "text::KindName", extend("x-default" = "Gateway"))]
     pub kind: String,
     /// The namespace; that of the route when absent.
+    #[schemars(with = "text::NamespaceName")]
     pub namespace: Option<String>,
     /// The name.
+    #[schemars(with = "text::ObjectName")]
     pub name: String,
     /// The listener; all when absent.
+    #[schemars(with = "text::SectionName")]
     pub section_name: Option<String>,
     /// The port of the listeners; all when absent.
+    #[schemars(with = "text::PortNumber")]
     pub port: Option<i32>,
 }
 
@@ -41,18 +48,25 @@ impl Default for ParentReference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["name"]))]
+#[schemars(extend("x-rule" = "backend-ref"))]
 pub struct BackendRef {
     /// The API group; empty for core.
+    #[schemars(with = "text::Group", extend("x-default" = ""))]
     pub group: String,
     /// The kind.
+    #[schemars(with = "text::KindName", extend("x-default" = "Service"))]
     pub kind: String,
     /// The name.
+    #[schemars(with = "text::ObjectName")]
     pub name: String,
     /// The namespace; that of the route when absent.
+    #[schemars(with = "text::NamespaceName")]
     pub namespace: Option<String>,
     /// The port of the Service.
+    #[schemars(with = "text::PortNumber")]
     pub port: Option<i32>,
     /// The share, relative to the others of its rule; from 0 to 1,000,000.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-default" = 1))]
     pub weight: i32,
 }
 
@@ -73,16 +87,22 @@ impl Default for BackendRef {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["name"]))]
+#[schemars(extend("x-rule" = "backend-ref"))]
 pub struct BackendObjectReference {
     /// The API group; empty for core.
+    #[schemars(with = "text::Group", extend("x-default" = ""))]
     pub group: String,
     /// The kind.
+    #[schemars(with = "text::KindName", extend("x-default" = "Service"))]
     pub kind: String,
     /// The name.
+    #[schemars(with = "text::ObjectName")]
     pub name: String,
     /// The namespace; that of the route when absent.
+    #[schemars(with = "text::NamespaceName")]
     pub namespace: Option<String>,
     /// The port of the Service.
+    #[schemars(with = "text::PortNumber")]
     pub port: Option<i32>,
 }
 
@@ -98,12 +118,16 @@ impl Default for BackendObjectReference {
 #[schemars(extend("required" = ["name"]))]
 pub struct SecretObjectReference {
     /// The API group; empty for core.
+    #[schemars(with = "text::Group", extend("x-default" = ""))]
     pub group: String,
     /// The kind.
+    #[schemars(with = "text::KindName", extend("x-default" = "Secret"))]
     pub kind: String,
     /// The name.
+    #[schemars(with = "text::ObjectName")]
     pub name: String,
     /// The namespace; that of the referring object when absent.
+    #[schemars(with = "text::NamespaceName")]
     pub namespace: Option<String>,
 }
 
@@ -119,12 +143,16 @@ impl Default for SecretObjectReference {
 #[schemars(extend("required" = ["group", "kind", "name"]))]
 pub struct ObjectReference {
     /// The API group; empty for core.
+    #[schemars(with = "text::Group")]
     pub group: String,
     /// The kind.
+    #[schemars(with = "text::KindName")]
     pub kind: String,
     /// The name.
+    #[schemars(with = "text::ObjectName")]
     pub name: String,
     /// The namespace; that of the referring object when absent.
+    #[schemars(with = "text::NamespaceName")]
     pub namespace: Option<String>,
 }
 
@@ -134,10 +162,13 @@ pub struct ObjectReference {
 #[schemars(extend("required" = ["group", "kind", "name"]))]
 pub struct LocalObjectReference {
     /// The API group; empty for core.
+    #[schemars(with = "text::Group")]
     pub group: String,
     /// The kind.
+    #[schemars(with = "text::KindName")]
     pub kind: String,
     /// The name.
+    #[schemars(with = "text::ObjectName")]
     pub name: String,
 }
 
@@ -147,12 +178,16 @@ pub struct LocalObjectReference {
 #[schemars(extend("required" = ["group", "kind", "name"]))]
 pub struct LocalPolicyTargetReference {
     /// The API group; empty for core.
+    #[schemars(with = "text::Group")]
     pub group: String,
     /// The kind.
+    #[schemars(with = "text::KindName")]
     pub kind: String,
     /// The name.
+    #[schemars(with = "text::ObjectName")]
     pub name: String,
     /// A part of it, such as the name of a port; all of it when absent.
+    #[schemars(with = "text::SectionName")]
     pub section_name: Option<String>,
 }
 
@@ -186,37 +221,47 @@ pub struct LabelSelectorRequirement {
 pub struct Condition {
     /// What it is about.
     #[serde(rename = "type")]
+    #[schemars(with = "text::ConditionType")]
     pub type_: String,
     /// `True`, `False` or `Unknown`.
+    #[schemars(extend("enum" = ["True", "False", "Unknown"]))]
     pub status: String,
     /// The generation of the object that it is about.
+    #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
     /// When `status` changed.
+    #[schemars(extend("format" = "date-time"))]
     pub last_transition_time: String,
     /// Why, as one CamelCase word.
+    #[schemars(with = "text::ConditionReason")]
     pub reason: String,
     /// For people.
+    #[schemars(length(max = 32768))]
     pub message: String,
 }
 
 /// What is reported of a route.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["parents"]))]
 pub struct RouteStatus {
     /// For each parent that a controller knows.
+    #[schemars(length(max = 32))]
     pub parents: Vec<RouteParentStatus>,
 }
 
 /// What one controller says of a route and one of its parents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("required" = ["parentRef", "controllerName"]))]
+#[schemars(extend("required" = ["parentRef", "controllerName", "conditions"]))]
 pub struct RouteParentStatus {
     /// The parent as the route names it.
     pub parent_ref: ParentReference,
     /// Who says so.
+    #[schemars(with = "text::ControllerName")]
     pub controller_name: String,
     /// What is said.
+    #[schemars(length(min = 1, max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
 }
 
@@ -245,19 +290,24 @@ pub enum CookieLifetimeType {
 #[serde(rename_all = "camelCase", default)]
 pub struct CookieConfig {
     /// How long the client keeps it.
+    #[schemars(extend("x-default" = "Session"))]
     pub lifetime_type: CookieLifetimeType,
 }
 
 /// Requests of one session go to one endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-rule" = "session-persistence"))]
 pub struct SessionPersistence {
     /// The name of the cookie or header.
+    #[schemars(length(max = 128))]
     pub session_name: Option<String>,
     /// How long a session lasts at most.
+    #[schemars(with = "text::GatewayDuration")]
     pub absolute_timeout: Option<String>,
     /// How the client names its session.
     #[serde(rename = "type")]
+    #[schemars(extend("x-default" = "Cookie"))]
     pub type_: SessionPersistenceType,
     /// Settings of the cookie.
     pub cookie_config: Option<CookieConfig>,
@@ -282,6 +332,20 @@ impl LabelSelectorRequirement {
             _ => false,
         }
     }
+}
+
+/// The conditions that Gateway API's CRDs give a new object, until a controller says more.
+pub(crate) fn pending(types: &[&str]) -> serde_json::Value {
+    let conditions = types.iter().map(|type_| {
+        serde_json::json!({
+            "type": type_,
+            "status": "Unknown",
+            "reason": "Pending",
+            "message": "Waiting for controller",
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        })
+    });
+    conditions.collect()
 }
 
 /// Reads a duration of Gateway API (GEP-2257): up to four groups of up to five digits, each with `h`, `m`, `s` or `ms`.

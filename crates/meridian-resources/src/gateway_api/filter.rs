@@ -1,6 +1,7 @@
 //! Filters of routes: what happens to requests and responses on their way.
 
 use super::common::{BackendObjectReference, LocalObjectReference};
+use super::text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["type"]))]
+#[schemars(extend("x-rule" = "route-filter"))]
 pub struct HttpRouteFilter {
     /// Which step.
     #[serde(rename = "type")]
@@ -59,10 +61,13 @@ pub enum FilterType {
 #[serde(rename_all = "camelCase", default)]
 pub struct HeaderFilter {
     /// Headers that replace those of their name.
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub set: Vec<HttpHeader>,
     /// Headers that are added to those of their name.
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub add: Vec<HttpHeader>,
     /// Names of headers that are taken away.
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "set"))]
     pub remove: Vec<String>,
 }
 
@@ -72,8 +77,10 @@ pub struct HeaderFilter {
 #[schemars(extend("required" = ["name", "value"]))]
 pub struct HttpHeader {
     /// The name, in any case.
+    #[schemars(with = "text::HeaderName")]
     pub name: String,
     /// The value.
+    #[schemars(with = "text::HeaderValue")]
     pub value: String,
 }
 
@@ -81,10 +88,12 @@ pub struct HttpHeader {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["backendRef"]))]
+#[schemars(extend("x-rule" = "request-mirror"))]
 pub struct RequestMirrorFilter {
     /// Where copies go.
     pub backend_ref: BackendObjectReference,
     /// Of how many requests in a hundred.
+    #[schemars(range(min = 0, max = 100))]
     pub percent: Option<i32>,
     /// Of how many requests.
     pub fraction: Option<Fraction>,
@@ -94,10 +103,13 @@ pub struct RequestMirrorFilter {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["numerator"]))]
+#[schemars(extend("x-rule" = "fraction"))]
 pub struct Fraction {
     /// How many.
+    #[schemars(range(min = 0))]
     pub numerator: i32,
     /// Of how many.
+    #[schemars(range(min = 1), extend("x-default" = 100))]
     pub denominator: i32,
 }
 
@@ -112,14 +124,18 @@ impl Default for Fraction {
 #[serde(rename_all = "camelCase", default)]
 pub struct RequestRedirectFilter {
     /// `http` or `https`.
+    #[schemars(extend("enum" = ["http", "https"]))]
     pub scheme: Option<String>,
     /// The host.
+    #[schemars(with = "text::PreciseHostname")]
     pub hostname: Option<String>,
     /// The path.
     pub path: Option<HttpPathModifier>,
     /// The port.
+    #[schemars(with = "text::PortNumber")]
     pub port: Option<i32>,
     /// 301, 302, 303, 307 or 308.
+    #[schemars(with = "text::RedirectStatus", extend("x-default" = 302))]
     pub status_code: u16,
 }
 
@@ -134,6 +150,7 @@ impl Default for RequestRedirectFilter {
 #[serde(rename_all = "camelCase", default)]
 pub struct UrlRewriteFilter {
     /// The host.
+    #[schemars(with = "text::PreciseHostname")]
     pub hostname: Option<String>,
     /// The path.
     pub path: Option<HttpPathModifier>,
@@ -143,13 +160,16 @@ pub struct UrlRewriteFilter {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["type"]))]
+#[schemars(extend("x-rule" = "path-modifier"))]
 pub struct HttpPathModifier {
     /// What is replaced.
     #[serde(rename = "type")]
     pub type_: PathModifierType,
     /// The path instead.
+    #[schemars(length(max = 1024))]
     pub replace_full_path: Option<String>,
     /// What stands instead of the prefix that matched.
+    #[schemars(length(max = 1024))]
     pub replace_prefix_match: Option<String>,
 }
 
@@ -168,16 +188,21 @@ pub enum PathModifierType {
 #[serde(rename_all = "camelCase", default)]
 pub struct CorsFilter {
     /// Origins that may: `*`, `scheme://host`, also with `*.` before the host.
+    #[schemars(with = "Vec<text::CorsOrigin>", length(max = 64), extend("x-kubernetes-list-type" = "set", "x-rule" = "allow-origins"))]
     pub allow_origins: Vec<String>,
     /// Whether credentials may be sent.
     pub allow_credentials: bool,
     /// Methods that may; `*` for all.
+    #[schemars(with = "Vec<text::MethodOrAll>", length(max = 9), extend("x-kubernetes-list-type" = "set", "x-rule" = "allow-methods"))]
     pub allow_methods: Vec<String>,
     /// Request headers that may; `*` for all.
+    #[schemars(with = "Vec<text::HeaderName>", length(max = 64), extend("x-kubernetes-list-type" = "set", "x-rule" = "allow-headers"))]
     pub allow_headers: Vec<String>,
     /// Response headers that scripts see; `*` for all.
+    #[schemars(with = "Vec<text::HeaderName>", length(max = 64), extend("x-kubernetes-list-type" = "set"))]
     pub expose_headers: Vec<String>,
     /// How long a browser remembers the answer, in seconds.
+    #[schemars(range(min = 1), extend("x-default" = 5))]
     pub max_age: i32,
 }
 
@@ -198,6 +223,7 @@ impl Default for CorsFilter {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["protocol", "backendRef"]))]
+#[schemars(extend("x-rule" = "external-auth"))]
 pub struct ExternalAuthFilter {
     /// How it is asked.
     pub protocol: ExternalAuthProtocol,
@@ -228,6 +254,7 @@ pub enum ExternalAuthProtocol {
 #[serde(rename_all = "camelCase", default)]
 pub struct GrpcAuthConfig {
     /// Request headers; all when empty.
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
     pub allowed_headers: Vec<String>,
 }
 
@@ -236,10 +263,13 @@ pub struct GrpcAuthConfig {
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpAuthConfig {
     /// What is put before the path of the request.
+    #[schemars(with = "text::AuthPath")]
     pub path: String,
     /// Request headers beside the standard ones.
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
     pub allowed_headers: Vec<String>,
     /// Headers of its answer that go on to the backend; all when empty.
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "set"))]
     pub allowed_response_headers: Vec<String>,
 }
 

@@ -1,7 +1,9 @@
 //! Gateway (`gateway.networking.k8s.io`): where traffic comes in.
 
-use super::common::{Condition, LabelSelector, LocalObjectReference, ObjectReference, SecretObjectReference};
-use crate::kind::{Kind, Nulls};
+use super::common::{Condition, LabelSelector, LocalObjectReference, ObjectReference, SecretObjectReference, pending};
+use super::text;
+use crate::kind::cells::{condition, json_path};
+use crate::kind::{Column, Kind, Nulls};
 use crate::object::{Object, Resource, Spec};
 use crate::schema;
 use schemars::JsonSchema;
@@ -20,7 +22,11 @@ pub static KIND: Kind = Kind {
     categories: super::CATEGORIES,
     namespaced: true,
     status_subresource: true,
-    columns: &[],
+    columns: &[
+        Column::string("Class", "The class.", |gateway| json_path(gateway, "/spec/gatewayClassName")),
+        Column::string("Address", "Where it is reached.", |gateway| json_path(gateway, "/status/addresses/0/value")),
+        Column::string("Programmed", "Whether it serves.", |gateway| condition(gateway, "Programmed")),
+    ],
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,
@@ -49,10 +55,13 @@ impl Spec for Gateway {
 #[schemars(extend("required" = ["gatewayClassName", "listeners"]))]
 pub struct Gateway {
     /// The class, and so who serves it.
+    #[schemars(with = "text::ObjectName")]
     pub gateway_class_name: String,
     /// Ports, protocols and hosts.
+    #[schemars(length(min = 1, max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"], "x-rule" = "listeners"))]
     pub listeners: Vec<Listener>,
     /// The addresses that are asked for.
+    #[schemars(length(max = 16), extend("x-rule" = "gateway-addresses"))]
     pub addresses: Vec<GatewaySpecAddress>,
     /// Settings of what is made for it.
     pub infrastructure: Option<GatewayInfrastructure>,
@@ -70,28 +79,37 @@ pub struct Gateway {
 #[schemars(extend("required" = ["name", "port", "protocol"]))]
 pub struct Listener {
     /// The name, which routes refer to as `sectionName`.
+    #[schemars(with = "text::SectionName")]
     pub name: String,
     /// The host: a DNS name, also with `*` as its first label; all hosts when absent.
+    #[schemars(with = "text::Hostname")]
     pub hostname: Option<String>,
     /// The port.
+    #[schemars(with = "text::PortNumber")]
     pub port: i32,
     /// `HTTP`, `HTTPS`, `TLS`, `TCP` or `UDP`.
+    #[schemars(with = "text::Protocol")]
     pub protocol: String,
     /// How TLS is handled.
     pub tls: Option<ListenerTlsConfig>,
     /// The routes that may attach.
+    #[schemars(extend("x-default" = { "namespaces": { "from": "Same" } }))]
     pub allowed_routes: AllowedRoutes,
 }
 
 /// How a listener handles TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-rule" = "listener-tls"))]
 pub struct ListenerTlsConfig {
     /// Whether it ends TLS or passes it on.
+    #[schemars(extend("x-default" = "Terminate"))]
     pub mode: TlsMode,
     /// The certificates of `Terminate`.
+    #[schemars(length(max = 64))]
     pub certificate_refs: Vec<SecretObjectReference>,
     /// Settings of the implementation.
+    #[schemars(with = "BTreeMap<String, text::AnnotationValue>", extend("maxProperties" = 16))]
     pub options: BTreeMap<String, String>,
 }
 
@@ -110,8 +128,10 @@ pub enum TlsMode {
 #[serde(rename_all = "camelCase", default)]
 pub struct AllowedRoutes {
     /// Their namespaces.
+    #[schemars(extend("x-default" = { "from": "Same" }))]
     pub namespaces: RouteNamespaces,
     /// Their kinds; all that fit the protocol when empty.
+    #[schemars(length(max = 8))]
     pub kinds: Vec<RouteGroupKind>,
 }
 
@@ -120,6 +140,7 @@ pub struct AllowedRoutes {
 #[serde(rename_all = "camelCase", default)]
 pub struct RouteNamespaces {
     /// Which.
+    #[schemars(extend("x-default" = "Same"))]
     pub from: FromNamespaces,
     /// Their labels, with `from: Selector`.
     pub selector: Option<LabelSelector>,
@@ -143,8 +164,10 @@ pub enum FromNamespaces {
 #[schemars(extend("required" = ["kind"]))]
 pub struct RouteGroupKind {
     /// The API group.
+    #[schemars(with = "text::Group", extend("x-default" = super::GROUP))]
     pub group: String,
     /// The kind.
+    #[schemars(with = "text::KindName")]
     pub kind: String,
 }
 
@@ -157,11 +180,14 @@ impl Default for RouteGroupKind {
 /// An address that is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-rule" = "gateway-spec-address"))]
 pub struct GatewaySpecAddress {
     /// What `value` is.
     #[serde(rename = "type")]
+    #[schemars(with = "text::AddressTypeName", extend("x-default" = "IPAddress"))]
     pub type_: AddressType,
     /// The address; any of the type when absent.
+    #[schemars(length(max = 253))]
     pub value: Option<String>,
 }
 
@@ -181,8 +207,10 @@ impl Default for AddressType {
 #[serde(rename_all = "camelCase", default)]
 pub struct GatewayInfrastructure {
     /// Labels of everything that is made.
+    #[schemars(with = "BTreeMap<String, text::LabelValue>", extend("maxProperties" = 8, "x-rule" = "infrastructure-labels"))]
     pub labels: BTreeMap<String, String>,
     /// Annotations of everything that is made.
+    #[schemars(with = "BTreeMap<String, text::AnnotationValue>", extend("maxProperties" = 16, "x-rule" = "infrastructure-annotations"))]
     pub annotations: BTreeMap<String, String>,
     /// An object with more settings.
     pub parameters_ref: Option<LocalObjectReference>,
@@ -193,6 +221,7 @@ pub struct GatewayInfrastructure {
 #[serde(rename_all = "camelCase", default)]
 pub struct AllowedListeners {
     /// Their namespaces.
+    #[schemars(extend("x-default" = { "from": "None" }))]
     pub namespaces: ListenerNamespaces,
 }
 
@@ -201,6 +230,7 @@ pub struct AllowedListeners {
 #[serde(rename_all = "camelCase", default)]
 pub struct ListenerNamespaces {
     /// Which.
+    #[schemars(extend("x-default" = "None"))]
     pub from: FromListenerNamespaces,
     /// Their labels, with `from: Selector`.
     pub selector: Option<LabelSelector>,
@@ -256,6 +286,7 @@ pub struct FrontendTlsConfig {
     /// For all ports that `per_port` does not name.
     pub default: FrontendTls,
     /// For single ports.
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["port"]))]
     pub per_port: Vec<FrontendTlsPort>,
 }
 
@@ -265,6 +296,7 @@ pub struct FrontendTlsConfig {
 #[schemars(extend("required" = ["port", "tls"]))]
 pub struct FrontendTlsPort {
     /// The port.
+    #[schemars(with = "text::PortNumber")]
     pub port: i32,
     /// Its settings.
     pub tls: FrontendTls,
@@ -285,8 +317,10 @@ pub struct FrontendTls {
 pub struct FrontendTlsValidation {
     /// ConfigMaps with authorities in `ca.crt`.
     #[serde(rename = "caCertificateRefs")]
+    #[schemars(length(min = 1, max = 16))]
     pub ca_certificate_refs: Vec<ObjectReference>,
     /// What happens to clients without a good certificate.
+    #[schemars(extend("x-default" = "AllowValidOnly"))]
     pub mode: FrontendValidationMode,
 }
 
@@ -303,12 +337,16 @@ pub enum FrontendValidationMode {
 /// What is reported of a Gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-default" = { "conditions": pending(&["Accepted", "Programmed"]) }))]
 pub struct GatewayStatus {
     /// Where it is reached.
+    #[schemars(length(max = 16))]
     pub addresses: Vec<GatewayStatusAddress>,
     /// What is said.
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"], "x-default" = pending(&["Accepted", "Programmed"])))]
     pub conditions: Vec<Condition>,
     /// What is said of each listener.
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub listeners: Vec<ListenerStatus>,
     /// How many ListenerSets add listeners.
     pub attached_listener_sets: Option<i32>,
@@ -318,11 +356,14 @@ pub struct GatewayStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["value"]))]
+#[schemars(extend("x-rule" = "gateway-status-address"))]
 pub struct GatewayStatusAddress {
     /// What `value` is.
     #[serde(rename = "type")]
+    #[schemars(with = "text::AddressTypeName", extend("x-default" = "IPAddress"))]
     pub type_: AddressType,
     /// The address.
+    #[schemars(length(min = 1, max = 253))]
     pub value: String,
 }
 
@@ -332,11 +373,14 @@ pub struct GatewayStatusAddress {
 #[schemars(extend("required" = ["name", "attachedRoutes", "conditions"]))]
 pub struct ListenerStatus {
     /// Its name.
+    #[schemars(with = "text::SectionName")]
     pub name: String,
     /// The kinds of routes that may attach.
+    #[schemars(length(max = 8))]
     pub supported_kinds: Vec<RouteGroupKind>,
     /// How many do.
     pub attached_routes: i32,
     /// What is said.
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
 }

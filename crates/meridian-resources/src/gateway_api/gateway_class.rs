@@ -1,7 +1,9 @@
 //! GatewayClass: who serves the Gateways of a class.
 
-use super::common::{Condition, ObjectReference};
-use crate::kind::{Kind, Nulls};
+use super::common::{Condition, ObjectReference, pending};
+use super::text;
+use crate::kind::cells::{condition, json_path};
+use crate::kind::{Column, Kind, Nulls};
 use crate::object::{Object, Resource, Spec};
 use crate::schema;
 use schemars::JsonSchema;
@@ -19,7 +21,11 @@ pub static KIND: Kind = Kind {
     categories: super::CATEGORIES,
     namespaced: false,
     status_subresource: true,
-    columns: &[],
+    columns: &[
+        Column::string("Controller", "The controller.", |class| json_path(class, "/spec/controllerName")),
+        Column::string("Accepted", "Whether a controller serves it.", |class| condition(class, "Accepted")),
+        Column::string("Description", "For people.", |class| json_path(class, "/spec/description")).wide(),
+    ],
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,
@@ -48,20 +54,25 @@ impl Spec for GatewayClass {
 #[schemars(extend("required" = ["controllerName"]))]
 pub struct GatewayClass {
     /// The controller, such as `meridian.dev/gateway-controller`; cannot be changed.
+    #[schemars(with = "text::ControllerName")]
     pub controller_name: String,
     /// An object with more settings.
     pub parameters_ref: Option<ObjectReference>,
     /// For people.
+    #[schemars(length(max = 64))]
     pub description: Option<String>,
 }
 
 /// What is reported of a GatewayClass.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-default" = { "conditions": pending(&["Accepted"]) }))]
 pub struct GatewayClassStatus {
     /// What is said.
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"], "x-default" = pending(&["Accepted"])))]
     pub conditions: Vec<Condition>,
     /// What the controller can do, by name.
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub supported_features: Vec<SupportedFeature>,
 }
 

@@ -2,7 +2,9 @@
 
 use super::common::{BackendRef, ParentReference, RouteStatus, SessionPersistence};
 use super::filter::HttpRouteFilter;
-use crate::kind::{Kind, Nulls};
+use super::text;
+use crate::kind::cells::json_path;
+use crate::kind::{Column, Kind, Nulls};
 use crate::object::{Object, Resource, Spec};
 use crate::schema;
 use schemars::JsonSchema;
@@ -20,7 +22,7 @@ pub static KIND: Kind = Kind {
     categories: super::CATEGORIES,
     namespaced: true,
     status_subresource: true,
-    columns: &[],
+    columns: &[Column::string("Hostnames", "Hosts of its requests.", |route| json_path(route, "/spec/hostnames"))],
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,
@@ -48,13 +50,16 @@ impl Spec for HttpRoute {
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpRoute {
     /// The Gateways and ListenerSets that it attaches to.
+    #[schemars(length(max = 32), extend("x-rule" = "parent-refs"))]
     pub parent_refs: Vec<ParentReference>,
     /// Whether it attaches to default Gateways.
     pub use_default_gateways: Option<super::gateway::DefaultScope>,
     /// Hosts of its requests; all of its listeners when empty.
+    #[schemars(with = "Vec<text::Hostname>", length(max = 16))]
     pub hostnames: Vec<String>,
     /// What happens to them.
     #[serde(default = "all_paths")]
+    #[schemars(length(min = 1, max = 16), extend("x-rule" = "route-rules", "x-default" = [{ "matches": [{ "path": { "type": "PathPrefix", "value": "/" } }] }]))]
     pub rules: Vec<HttpRouteRule>,
 }
 
@@ -65,14 +70,19 @@ fn all_paths() -> Vec<HttpRouteRule> {
 /// What happens to some of the requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-rule" = "http-route-rule"))]
 pub struct HttpRouteRule {
     /// The name.
+    #[schemars(with = "text::SectionName")]
     pub name: Option<String>,
     /// Which requests: those that any of these takes.
+    #[schemars(length(max = 64), extend("x-default" = [{ "path": { "type": "PathPrefix", "value": "/" } }]))]
     pub matches: Vec<HttpRouteMatch>,
     /// What they go through.
+    #[schemars(length(max = 16), extend("x-rule" = "route-filters"))]
     pub filters: Vec<HttpRouteFilter>,
     /// Where they go.
+    #[schemars(length(max = 16))]
     pub backend_refs: Vec<HttpBackendRef>,
     /// How long they may take.
     pub timeouts: Option<HttpRouteTimeouts>,
@@ -101,23 +111,30 @@ impl Default for HttpRouteRule {
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpRouteMatch {
     /// On its path.
+    #[schemars(extend("x-default" = { "type": "PathPrefix", "value": "/" }))]
     pub path: HttpPathMatch,
     /// On its headers.
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub headers: Vec<HttpHeaderMatch>,
     /// On its query.
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub query_params: Vec<HttpQueryParamMatch>,
     /// On its method.
+    #[schemars(with = "text::Method")]
     pub method: Option<String>,
 }
 
 /// A condition on the path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-rule" = "http-path-match"))]
 pub struct HttpPathMatch {
     /// How it is compared.
     #[serde(rename = "type")]
+    #[schemars(extend("x-default" = "PathPrefix"))]
     pub type_: PathMatchType,
     /// What with.
+    #[schemars(length(max = 1024), extend("x-default" = "/"))]
     pub value: String,
 }
 
@@ -156,10 +173,13 @@ pub enum MatchType {
 pub struct HttpHeaderMatch {
     /// How it is compared.
     #[serde(rename = "type")]
+    #[schemars(extend("x-default" = "Exact"))]
     pub type_: MatchType,
     /// The name, in any case.
+    #[schemars(with = "text::HeaderName")]
     pub name: String,
     /// What with.
+    #[schemars(with = "text::HeaderValue")]
     pub value: String,
 }
 
@@ -170,31 +190,39 @@ pub struct HttpHeaderMatch {
 pub struct HttpQueryParamMatch {
     /// How it is compared.
     #[serde(rename = "type")]
+    #[schemars(extend("x-default" = "Exact"))]
     pub type_: MatchType,
     /// The name.
+    #[schemars(with = "text::HeaderName")]
     pub name: String,
     /// What with.
+    #[schemars(length(min = 1, max = 1024))]
     pub value: String,
 }
 
 /// Where requests go, and what they go through on that way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-rule" = "backend-ref"))]
 pub struct HttpBackendRef {
     /// Where.
     #[serde(flatten)]
     pub backend: BackendRef,
     /// What they go through.
+    #[schemars(length(max = 16), extend("x-rule" = "route-filters"))]
     pub filters: Vec<HttpRouteFilter>,
 }
 
 /// How long requests may take; `0s` is without limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-rule" = "http-route-timeouts"))]
 pub struct HttpRouteTimeouts {
     /// From the client's request to the end of the answer.
+    #[schemars(with = "text::GatewayDuration")]
     pub request: Option<String>,
     /// Each try.
+    #[schemars(with = "text::GatewayDuration")]
     pub backend_request: Option<String>,
 }
 
@@ -203,9 +231,12 @@ pub struct HttpRouteTimeouts {
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpRouteRetry {
     /// For which statuses.
+    #[schemars(with = "Vec<text::ErrorStatus>", extend("x-kubernetes-list-type" = "set"))]
     pub codes: Vec<i32>,
     /// How often, after the first try.
+    #[schemars(range(min = 1))]
     pub attempts: Option<i32>,
     /// How long is waited between, at least.
+    #[schemars(with = "text::GatewayDuration")]
     pub backoff: Option<String>,
 }

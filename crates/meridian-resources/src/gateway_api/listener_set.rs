@@ -1,8 +1,10 @@
 //! ListenerSet: listeners that are added to a Gateway.
 
-use super::common::Condition;
+use super::common::{Condition, pending};
 use super::gateway::{Listener, ListenerStatus};
-use crate::kind::{Kind, Nulls};
+use super::text;
+use crate::kind::cells::condition;
+use crate::kind::{Column, Kind, Nulls};
 use crate::object::{Object, Resource, Spec};
 use crate::schema;
 use schemars::JsonSchema;
@@ -20,7 +22,10 @@ pub static KIND: Kind = Kind {
     categories: super::CATEGORIES,
     namespaced: true,
     status_subresource: true,
-    columns: &[],
+    columns: &[
+        Column::string("Accepted", "Whether its listeners are valid.", |set| condition(set, "Accepted")),
+        Column::string("Programmed", "Whether they serve.", |set| condition(set, "Programmed")),
+    ],
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,
@@ -51,6 +56,7 @@ pub struct ListenerSet {
     /// The Gateway.
     pub parent_ref: ParentGatewayReference,
     /// Ports, protocols and hosts.
+    #[schemars(length(min = 1, max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"], "x-rule" = "listeners"))]
     pub listeners: Vec<Listener>,
 }
 
@@ -60,12 +66,16 @@ pub struct ListenerSet {
 #[schemars(extend("required" = ["name"]))]
 pub struct ParentGatewayReference {
     /// The API group.
+    #[schemars(with = "text::Group", extend("x-default" = super::GROUP))]
     pub group: String,
     /// The kind.
+    #[schemars(with = "text::KindName", extend("x-default" = "Gateway"))]
     pub kind: String,
     /// The name.
+    #[schemars(with = "text::ObjectName")]
     pub name: String,
     /// The namespace; that of the ListenerSet when absent.
+    #[schemars(with = "text::NamespaceName")]
     pub namespace: Option<String>,
 }
 
@@ -78,9 +88,12 @@ impl Default for ParentGatewayReference {
 /// What is reported of a ListenerSet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-default" = { "conditions": pending(&["Accepted", "Programmed"]) }))]
 pub struct ListenerSetStatus {
     /// What is said.
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"], "x-default" = pending(&["Accepted", "Programmed"])))]
     pub conditions: Vec<Condition>,
     /// What is said of each listener.
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub listeners: Vec<ListenerStatus>,
 }

@@ -1,5 +1,6 @@
 //! ReferenceGrant: who may refer to objects of a namespace from outside it.
 
+use super::text;
 use crate::kind::{Kind, Nulls};
 use crate::object::NoStatus;
 use crate::object::{Object, Resource, Spec};
@@ -48,8 +49,10 @@ impl Spec for ReferenceGrant {
 #[schemars(extend("required" = ["from", "to"]))]
 pub struct ReferenceGrant {
     /// Who may.
+    #[schemars(length(min = 1, max = 16))]
     pub from: Vec<ReferenceGrantFrom>,
     /// What to.
+    #[schemars(length(min = 1, max = 16))]
     pub to: Vec<ReferenceGrantTo>,
 }
 
@@ -59,10 +62,13 @@ pub struct ReferenceGrant {
 #[schemars(extend("required" = ["group", "kind", "namespace"]))]
 pub struct ReferenceGrantFrom {
     /// Their API group; empty for core.
+    #[schemars(with = "text::Group")]
     pub group: String,
     /// Their kind.
+    #[schemars(with = "text::KindName")]
     pub kind: String,
     /// Their namespace.
+    #[schemars(with = "text::NamespaceName")]
     pub namespace: String,
 }
 
@@ -72,9 +78,12 @@ pub struct ReferenceGrantFrom {
 #[schemars(extend("required" = ["group", "kind"]))]
 pub struct ReferenceGrantTo {
     /// Their API group; empty for core.
+    #[schemars(with = "text::Group")]
     pub group: String,
     /// Their kind.
+    #[schemars(with = "text::KindName")]
     pub kind: String,
     /// One name; all when absent.
+    #[schemars(with = "text::ObjectName")]
     pub name: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! TCPRoute: where TCP connections go.
 
 use super::common::{BackendRef, ParentReference, RouteStatus};
+use super::text;
 use crate::kind::{Kind, Nulls};
 use crate::object::{Object, Resource, Spec};
 use crate::schema;
@@ -29,6 +30,24 @@ pub static KIND: Kind = Kind {
 
 schema::compiled_once!(schema::of_spec::<TcpRoute>(&KIND, true));
 
+/// The older version, which has up to 16 rules.
+pub(crate) mod v1alpha2 {
+    use super::*;
+    use crate::kind::converted::ConvertedVersion;
+
+    /// The version `v1alpha2`.
+    pub(crate) static VERSION: ConvertedVersion = ConvertedVersion::same_form(
+        "v1alpha2",
+        compiled,
+        "The v1alpha2 version of TCPRoute has been deprecated and will be removed in a future release of the API. Please \
+         upgrade to v1.",
+    );
+
+    schema::compiled_once!(schema::of_changed_spec::<TcpRoute>(&KIND, |spec| {
+        spec["properties"]["rules"]["maxItems"] = 16.into();
+    }));
+}
+
 impl Spec for TcpRoute {
     type Status = RouteStatus;
     const FLAT: bool = false;
@@ -48,10 +67,12 @@ impl Spec for TcpRoute {
 #[schemars(extend("required" = ["rules"]))]
 pub struct TcpRoute {
     /// The Gateways and ListenerSets that it attaches to.
+    #[schemars(length(max = 32), extend("x-rule" = "parent-refs"))]
     pub parent_refs: Vec<ParentReference>,
     /// Whether it attaches to default Gateways.
     pub use_default_gateways: Option<super::gateway::DefaultScope>,
     /// Where they go; one rule.
+    #[schemars(length(min = 1, max = 1))]
     pub rules: Vec<L4RouteRule>,
 }
 
@@ -61,7 +82,9 @@ pub struct TcpRoute {
 #[schemars(extend("required" = ["backendRefs"]))]
 pub struct L4RouteRule {
     /// The name.
+    #[schemars(with = "text::SectionName")]
     pub name: Option<String>,
     /// Where they go.
+    #[schemars(length(min = 1, max = 16))]
     pub backend_refs: Vec<BackendRef>,
 }

@@ -2,6 +2,8 @@
 
 use super::common::{ParentReference, RouteStatus};
 use super::tcp_route::L4RouteRule;
+use super::text;
+use crate::kind::converted::ConvertedVersion;
 use crate::kind::{Kind, Nulls};
 use crate::object::{Object, Resource, Spec};
 use crate::schema;
@@ -30,6 +32,35 @@ pub static KIND: Kind = Kind {
 
 schema::compiled_once!(schema::of_spec::<TlsRoute>(&KIND, true));
 
+/// The older version, which has up to 16 rules and may be without server names.
+pub(crate) mod v1alpha2 {
+    use super::*;
+
+    /// The version `v1alpha2`.
+    pub(crate) static VERSION: ConvertedVersion = ConvertedVersion::same_form(
+        "v1alpha2",
+        compiled,
+        "The v1alpha2 version of TLSRoute has been deprecated and will be removed in a future release of the API. \
+         Please upgrade to v1.",
+    );
+
+    schema::compiled_once!(schema::of_changed_spec::<TlsRoute>(&KIND, |spec| {
+        spec["properties"]["rules"]["maxItems"] = 16.into();
+        spec["required"] = serde_json::json!(["rules"]);
+        if let Some(hostnames) = spec["properties"]["hostnames"].as_object_mut() {
+            hostnames.remove("minItems");
+        }
+    }));
+}
+
+/// The version `v1alpha3`, which has the same limits.
+pub(crate) static V1ALPHA3: ConvertedVersion = ConvertedVersion::same_form(
+    "v1alpha3",
+    compiled,
+    "The v1alpha3 version of TLSRoute has been deprecated and will be removed in a future release of the API. Please \
+     upgrade to v1.",
+);
+
 impl Spec for TlsRoute {
     type Status = RouteStatus;
     const FLAT: bool = false;
@@ -49,11 +80,14 @@ impl Spec for TlsRoute {
 #[schemars(extend("required" = ["hostnames", "rules"]))]
 pub struct TlsRoute {
     /// The Gateways and ListenerSets that it attaches to.
+    #[schemars(length(max = 32), extend("x-rule" = "parent-refs"))]
     pub parent_refs: Vec<ParentReference>,
     /// Whether it attaches to default Gateways.
     pub use_default_gateways: Option<super::gateway::DefaultScope>,
     /// Server names of its connections.
+    #[schemars(with = "Vec<text::Hostname>", length(min = 1, max = 1024), extend("x-rule" = "tls-route-hostnames"))]
     pub hostnames: Vec<String>,
     /// Where they go; one rule.
+    #[schemars(length(min = 1, max = 1))]
     pub rules: Vec<L4RouteRule>,
 }

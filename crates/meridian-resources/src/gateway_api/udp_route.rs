@@ -30,6 +30,24 @@ pub static KIND: Kind = Kind {
 
 schema::compiled_once!(schema::of_spec::<UdpRoute>(&KIND, true));
 
+/// The older version, which has up to 16 rules.
+pub(crate) mod v1alpha2 {
+    use super::*;
+    use crate::kind::converted::ConvertedVersion;
+
+    /// The version `v1alpha2`.
+    pub(crate) static VERSION: ConvertedVersion = ConvertedVersion::same_form(
+        "v1alpha2",
+        compiled,
+        "The v1alpha2 version of UDPRoute has been deprecated and will be removed in a future release of the API. Please \
+         upgrade to v1.",
+    );
+
+    schema::compiled_once!(schema::of_changed_spec::<UdpRoute>(&KIND, |spec| {
+        spec["properties"]["rules"]["maxItems"] = 16.into();
+    }));
+}
+
 impl Spec for UdpRoute {
     type Status = RouteStatus;
     const FLAT: bool = false;
@@ -49,9 +67,11 @@ impl Spec for UdpRoute {
 #[schemars(extend("required" = ["rules"]))]
 pub struct UdpRoute {
     /// The Gateways and ListenerSets that it attaches to.
+    #[schemars(length(max = 32), extend("x-rule" = "parent-refs"))]
     pub parent_refs: Vec<ParentReference>,
     /// Whether it attaches to default Gateways.
     pub use_default_gateways: Option<super::gateway::DefaultScope>,
     /// Where they go; one rule.
+    #[schemars(length(min = 1, max = 1))]
     pub rules: Vec<L4RouteRule>,
 }

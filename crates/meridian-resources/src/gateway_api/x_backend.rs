@@ -1,7 +1,8 @@
 //! XBackend (experimental): a backend outside the cluster.
 
-use super::backend_tls_policy::{BackendTlsPolicyValidation, PolicyStatus};
-use super::common::SecretObjectReference;
+use super::backend_tls_policy::BackendTlsPolicyValidation;
+use super::common::{Condition, ParentReference, SecretObjectReference};
+use super::text;
 use crate::kind::{Kind, Nulls};
 use crate::object::{Object, Resource, Spec};
 use crate::schema;
@@ -31,7 +32,7 @@ pub static KIND: Kind = Kind {
 schema::compiled_once!(schema::of_spec::<XBackend>(&KIND, true));
 
 impl Spec for XBackend {
-    type Status = PolicyStatus;
+    type Status = XBackendStatus;
     const FLAT: bool = false;
 
     fn kind() -> &'static Kind {
@@ -47,15 +48,18 @@ impl Spec for XBackend {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["type", "port"]))]
+#[schemars(extend("x-rule" = "x-backend"))]
 pub struct XBackend {
     /// `ExternalHostname`.
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["ExternalHostname"]))]
     pub type_: String,
     /// Its port.
     pub port: XBackendPort,
     /// Its host.
     pub external_hostname: Option<XBackendHostname>,
     /// `TCP`, `HTTP`, `HTTP2`, `HTTP11`, `H2C` or `MCP`.
+    #[schemars(extend("enum" = ["TCP", "HTTP", "HTTP2", "HTTP11", "H2C", "MCP"]))]
     pub protocol: Option<String>,
     /// TLS towards it.
     pub tls: Option<XBackendTls>,
@@ -67,8 +71,10 @@ pub struct XBackend {
 #[schemars(extend("required" = ["port"]))]
 pub struct XBackendPort {
     /// Its name.
+    #[schemars(length(max = 63), extend("x-rule" = "port-label"))]
     pub name: Option<String>,
     /// Its number.
+    #[schemars(with = "text::PortNumber")]
     pub port: i32,
 }
 
@@ -78,6 +84,7 @@ pub struct XBackendPort {
 #[schemars(extend("required" = ["hostname"]))]
 pub struct XBackendHostname {
     /// A DNS name.
+    #[schemars(with = "text::PreciseHostname", extend("x-rule" = "external-hostname"))]
     pub hostname: String,
 }
 
@@ -85,6 +92,7 @@ pub struct XBackendHostname {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("required" = ["mode"]))]
+#[schemars(extend("x-rule" = "x-backend-tls"))]
 pub struct XBackendTls {
     /// Who shows a certificate.
     pub mode: XBackendTlsMode,
@@ -104,4 +112,28 @@ pub enum XBackendTlsMode {
     ServerOnly,
     /// Both.
     ClientAndServer,
+}
+
+/// What is reported of a backend.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct XBackendStatus {
+    /// For each Gateway through which it is used.
+    #[schemars(length(max = 32))]
+    pub parents: Vec<XBackendParentStatus>,
+}
+
+/// What one controller says of a backend and one Gateway through which it is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["parentRef", "controllerName"]))]
+pub struct XBackendParentStatus {
+    /// The Gateway.
+    pub parent_ref: ParentReference,
+    /// Who says so.
+    #[schemars(with = "text::ControllerName")]
+    pub controller_name: String,
+    /// What is said.
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
 }

@@ -2,6 +2,7 @@
 
 use super::backend_tls_policy::PolicyStatus;
 use super::common::{LocalObjectReference, SessionPersistence};
+use super::text;
 use crate::kind::{Kind, Nulls};
 use crate::object::{Object, Resource, Spec};
 use crate::schema;
@@ -49,6 +50,7 @@ impl Spec for XBackendTrafficPolicy {
 #[schemars(extend("required" = ["targetRefs"]))]
 pub struct XBackendTrafficPolicy {
     /// The Services.
+    #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["group", "kind", "name"]))]
     pub target_refs: Vec<LocalObjectReference>,
     /// How many retries there may be.
     pub retry_constraint: Option<RetryConstraint>,
@@ -61,8 +63,10 @@ pub struct XBackendTrafficPolicy {
 #[serde(rename_all = "camelCase", default)]
 pub struct RetryConstraint {
     /// As a part of all requests.
+    #[schemars(extend("x-default" = { "interval": "10s", "percent": 20 }))]
     pub budget: Option<RetryBudget>,
     /// As many as this always.
+    #[schemars(extend("x-default" = { "count": 10, "interval": "1s" }))]
     pub min_retry_rate: Option<RequestRate>,
 }
 
@@ -71,8 +75,10 @@ pub struct RetryConstraint {
 #[serde(rename_all = "camelCase", default)]
 pub struct RetryBudget {
     /// In percent.
+    #[schemars(range(min = 0, max = 100), extend("x-default" = 20))]
     pub percent: i32,
     /// Over how long.
+    #[schemars(with = "text::GatewayDuration", extend("x-default" = "10s", "x-rule" = "budget-interval"))]
     pub interval: String,
 }
 
@@ -87,8 +93,10 @@ impl Default for RetryBudget {
 #[serde(rename_all = "camelCase", default)]
 pub struct RequestRate {
     /// How many.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub count: i32,
     /// In how long.
+    #[schemars(with = "text::GatewayDuration", extend("x-rule" = "rate-interval"))]
     pub interval: String,
 }
 

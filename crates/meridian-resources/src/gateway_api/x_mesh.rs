@@ -1,8 +1,10 @@
 //! XMesh (experimental): a mesh and who makes it.
 
-use super::common::{Condition, ObjectReference};
+use super::common::{Condition, ObjectReference, pending};
 use super::gateway_class::SupportedFeature;
-use crate::kind::{Kind, Nulls};
+use super::text;
+use crate::kind::cells::condition;
+use crate::kind::{Column, Kind, Nulls};
 use crate::object::{Object, Resource, Spec};
 use crate::schema;
 use schemars::JsonSchema;
@@ -20,7 +22,7 @@ pub static KIND: Kind = Kind {
     categories: super::CATEGORIES,
     namespaced: false,
     status_subresource: true,
-    columns: &[],
+    columns: &[Column::string("Accepted", "Whether a controller makes it.", |mesh| condition(mesh, "Accepted"))],
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,
@@ -49,19 +51,24 @@ impl Spec for XMesh {
 #[schemars(extend("required" = ["controllerName"]))]
 pub struct XMesh {
     /// The controller; cannot be changed.
+    #[schemars(with = "text::ControllerName")]
     pub controller_name: String,
     /// An object with more settings.
     pub parameters_ref: Option<ObjectReference>,
     /// For people.
+    #[schemars(length(max = 64))]
     pub description: Option<String>,
 }
 
 /// What is reported of a mesh.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-default" = { "conditions": pending(&["Accepted"]) }))]
 pub struct XMeshStatus {
     /// What is said.
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"], "x-default" = pending(&["Accepted", "Programmed"])))]
     pub conditions: Vec<Condition>,
     /// What the mesh can do, by name.
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub supported_features: Vec<SupportedFeature>,
 }

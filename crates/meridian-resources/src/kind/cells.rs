@@ -18,6 +18,12 @@ pub(crate) fn json_path(object: &Value, pointer: &str) -> Value {
     }
 }
 
+/// The status of a condition as a custom resource's column shows it; nothing when there is no such condition.
+pub(crate) fn condition(object: &Value, type_: &str) -> Value {
+    let found = list(object, "/status/conditions").find(|condition| text(condition, "/type") == Some(type_));
+    found.map_or(Value::Null, |condition| json_path(condition, "/status"))
+}
+
 /// The text at a JSON pointer, or a substitute when it is absent or empty.
 pub(crate) fn text_or(object: &Value, pointer: &str, substitute: &str) -> Value {
     text(object, pointer).unwrap_or(substitute).into()

@@ -1,4 +1,5 @@
-//! Versions whose objects have another form than the preferred version's, and the conversions between them.
+//! Versions whose objects have another form or other limits than the preferred version's, and the conversions between
+//! them.
 //!
 //! Objects are stored, decoded and translated in the form of the preferred version.
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 use super::Kind;
 use crate::schema::Schema;
 
-/// One version with a form of its own.
+/// One version with a form or limits of its own.
 pub(crate) struct ConvertedVersion {
     /// The version, such as `v1beta1`.
     pub(crate) version: &'static str,
@@ -23,9 +24,27 @@ pub(crate) struct ConvertedVersion {
     pub(crate) deprecation: &'static str,
 }
 
+impl ConvertedVersion {
+    /// A version whose objects have the preferred form, with other limits or a deprecation of its own.
+    pub(crate) const fn same_form(
+        version: &'static str,
+        compiled: fn() -> &'static Schema,
+        deprecation: &'static str,
+    ) -> Self {
+        let (to_preferred, from_preferred): (fn(&mut Value), fn(&mut Value)) = (|_| {}, |_| {});
+        ConvertedVersion { version, compiled, to_preferred, from_preferred, path: str::to_owned, deprecation }
+    }
+}
+
 /// Every kind that has such a version.
-static CONVERTED: [(&Kind, &ConvertedVersion); 1] =
-    [(&crate::networking::ingress::KIND, &crate::networking::ingress::v1beta1::VERSION)];
+static CONVERTED: [(&Kind, &ConvertedVersion); 6] = [
+    (&crate::networking::ingress::KIND, &crate::networking::ingress::v1beta1::VERSION),
+    (&crate::gateway_api::tls_route::KIND, &crate::gateway_api::tls_route::V1ALPHA3),
+    (&crate::gateway_api::tls_route::KIND, &crate::gateway_api::tls_route::v1alpha2::VERSION),
+    (&crate::gateway_api::tcp_route::KIND, &crate::gateway_api::tcp_route::v1alpha2::VERSION),
+    (&crate::gateway_api::udp_route::KIND, &crate::gateway_api::udp_route::v1alpha2::VERSION),
+    (&crate::gateway_api::backend_tls_policy::KIND, &crate::gateway_api::backend_tls_policy::V1ALPHA3),
+];
 
 /// The version of a kind, when its objects have a form of their own.
 fn by_version(kind: &Kind, version: &str) -> Option<&'static ConvertedVersion> {

@@ -37,7 +37,7 @@ fn names_are_unique_within_a_group() {
 /// Every schema is in structural form: one type for each node, nothing that Kubernetes does not know.
 #[test]
 fn schemas_are_structural() {
-    const KNOWN: [&str; 26] = [
+    const KNOWN: [&str; 28] = [
         "type",
         "description",
         "properties",
@@ -63,6 +63,8 @@ fn schemas_are_structural() {
         "not",
         "x-kubernetes-preserve-unknown-fields",
         "x-kubernetes-int-or-string",
+        "x-kubernetes-list-type",
+        "x-kubernetes-list-map-keys",
         "uniqueItems",
     ];
     fn walk(path: &str, schema: &Value) {

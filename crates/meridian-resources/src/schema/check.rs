@@ -1,8 +1,10 @@
 //! Checks a value against a schema.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
-use super::node::{Format, Node, Type};
+use super::node::{Format, Node, Type, Unique};
 use super::path::Path;
 use crate::base64;
 use crate::error::{FieldError, json_type};
@@ -106,6 +108,26 @@ fn check_array(node: &Node, items: &[Value], path: &Path<'_>, errors: &mut Vec<F
     for (index, item) in items.iter().enumerate() {
         check(child, item, &path.index(index), errors);
     }
+    if let Some(unique) = &node.unique {
+        check_unique(unique, items, path, errors);
+    }
+}
+
+/// Each item that is there a second time.
+fn check_unique(unique: &Unique, items: &[Value], path: &Path<'_>, errors: &mut Vec<FieldError>) {
+    let mut seen = BTreeSet::new();
+    for (index, item) in items.iter().enumerate() {
+        let key = match unique {
+            Unique::Items => item.clone(),
+            Unique::Keys(names) => {
+                let given = names.iter().filter_map(|name| Some((name.clone(), item.get(name)?.clone())));
+                Value::Object(given.collect())
+            }
+        };
+        if !seen.insert(key.to_string()) {
+            errors.push(FieldError::duplicate(path.index(index), &key, ""));
+        }
+    }
 }
 
 fn check_string(node: &Node, value: &Value, text: &str, path: &Path<'_>, errors: &mut Vec<FieldError>) {
@@ -136,10 +158,18 @@ fn check_string(node: &Node, value: &Value, text: &str, path: &Path<'_>, errors:
     if node.most != usize::MAX && text.chars().count() > node.most {
         errors.push(FieldError::too_long(path, node.most));
     }
+    if let Some(pattern) = node.pattern.filter(|pattern| !pattern.is_match(text)) {
+        let limit = format!("should match '{pattern}'");
+        errors.push(FieldError::out_of_limits(path, value, &limit));
+    }
 }
 
 fn check_number(node: &Node, value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
     let Some(number) = value.as_f64() else { return };
+    if !node.allowed_numbers.is_empty() && !value.as_i64().is_some_and(|n| node.allowed_numbers.contains(&n)) {
+        let allowed: Vec<String> = node.allowed_numbers.iter().map(i64::to_string).collect();
+        errors.push(FieldError::not_supported(path, value, &allowed));
+    }
     if let Some(minimum) = node.minimum.filter(|minimum| number < *minimum) {
         let limit = format!("should be greater than or equal to {minimum}");
         errors.push(FieldError::out_of_limits(path, value, &limit));

@@ -1,7 +1,9 @@
 //! The compiled form of a schema.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
+use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::rule::Rule;
@@ -42,6 +44,25 @@ pub(crate) enum Format {
     DateTime,
 }
 
+/// What tells the items of a list apart.
+#[derive(Debug)]
+pub(crate) enum Unique {
+    /// The items themselves (`x-kubernetes-list-type: set`).
+    Items,
+    /// Fields of them (`x-kubernetes-list-type: map`).
+    Keys(Vec<String>),
+}
+
+impl Unique {
+    fn of(schema: &Map<String, Value>) -> Option<Unique> {
+        match schema.get("x-kubernetes-list-type")?.as_str()? {
+            "set" => Some(Unique::Items),
+            "map" => Some(Unique::Keys(strings(schema.get("x-kubernetes-list-map-keys")))),
+            _ => None,
+        }
+    }
+}
+
 /// One node of a schema.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -54,6 +75,10 @@ pub(crate) struct Node {
     pub(crate) required: Vec<String>,
     pub(crate) items: Option<Box<Node>>,
     pub(crate) allowed: Vec<String>,
+    /// The integers that are allowed; all when empty.
+    pub(crate) allowed_numbers: Vec<i64>,
+    pub(crate) pattern: Option<&'static Regex>,
+    pub(crate) unique: Option<Unique>,
     pub(crate) format: Option<Format>,
     pub(crate) minimum: Option<f64>,
     pub(crate) maximum: Option<f64>,
@@ -96,6 +121,9 @@ impl Node {
             required: strings(schema.get("required")),
             items: child("items"),
             allowed: strings(schema.get("enum")),
+            allowed_numbers: numbers(schema.get("enum")),
+            pattern: schema.get("pattern").and_then(Value::as_str).map(interned),
+            unique: Unique::of(schema),
             format: format_of(schema),
             minimum: schema.get("minimum").and_then(Value::as_f64),
             maximum: schema.get("maximum").and_then(Value::as_f64),
@@ -150,4 +178,24 @@ fn list(value: &Value) -> Vec<String> {
 fn strings(value: Option<&Value>) -> Vec<String> {
     let items = value.and_then(Value::as_array).into_iter().flatten();
     items.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn numbers(value: Option<&Value>) -> Vec<i64> {
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_i64).collect()
+}
+
+/// The compiled form of a pattern: one for all nodes that have the same. Schemas live as long as the process.
+///
+/// # Panics
+/// When it is none: a mistake in a type's attributes, which building any schema shows.
+fn interned(pattern: &str) -> &'static Regex {
+    static KNOWN: Mutex<BTreeMap<String, &'static Regex>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(regex) = known.get(pattern) {
+        return regex;
+    }
+    let regex = Regex::new(pattern).unwrap_or_else(|error| panic!("a schema has the pattern {pattern:?}: {error}"));
+    let regex: &'static Regex = Box::leak(Box::new(regex));
+    known.insert(pattern.to_owned(), regex);
+    regex
 }

@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::path::Path;
 use crate::duration::Duration;
 use crate::error::FieldError;
+use crate::gateway_api::rules;
 
 /// A check by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Rule {
     /// A duration of at least one millisecond.
     DurationAtLeast1ms,
@@ -47,6 +48,8 @@ pub(crate) enum Rule {
     TagOverride,
     /// The namespace of a reference that must not leave its own.
     OwnNamespace,
+    /// What Gateway API's CRDs say in CEL.
+    GatewayApi(rules::Check),
 }
 
 impl Rule {
@@ -74,13 +77,17 @@ impl Rule {
             "policy-source" => Rule::PolicySource,
             "tag-override" => Rule::TagOverride,
             "own-namespace" => Rule::OwnNamespace,
-            unknown => panic!("a schema names the rule {unknown:?}, which does not exist"),
+            other => match rules::by_name(other) {
+                Some(check) => Rule::GatewayApi(check),
+                None => panic!("a schema names the rule {other:?}, which does not exist"),
+            },
         }
     }
 
     /// Appends the mistakes of a value that has the right type; what it holds may have not.
     pub(crate) fn check(self, value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
         match self {
+            Rule::GatewayApi(check) => check(value, path, errors),
             Rule::DurationAtLeast1ms => duration(value, path, true, errors),
             Rule::Duration => duration(value, path, false, errors),
             Rule::Port => port(value, path, errors),

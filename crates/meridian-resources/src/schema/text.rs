@@ -2,8 +2,9 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $keyword:literal: $value:expr) => {
+/// Defines a type that stands for a schema.
+macro_rules! schema_type {
+    ($(#[$doc:meta])* $name:ident, $schema:expr) => {
         $(#[$doc])*
         pub(crate) struct $name;
 
@@ -17,51 +18,31 @@ macro_rules! text {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", $keyword: $value })
+                $schema
             }
         }
     };
 }
+pub(crate) use schema_type;
 
-text!(
+schema_type!(
     /// Bytes in base64.
-    Base64, "format": "byte"
+    Base64, json_schema!({ "type": "string", "format": "byte" })
 );
-text!(
+schema_type!(
     /// The value of a label.
-    LabelValue, "maxLength": 63
+    LabelValue, json_schema!({ "type": "string", "maxLength": 63 })
 );
-text!(
+schema_type!(
     /// A host of a ServiceEntry.
-    ServiceEntryHost, "x-rule": "service-entry-host"
+    ServiceEntryHost, json_schema!({ "type": "string", "x-rule": "service-entry-host" })
 );
 
-macro_rules! free {
-    ($(#[$doc:meta])* $name:ident, $schema:tt) => {
-        $(#[$doc])*
-        pub(crate) struct $name;
-
-        impl JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
-            }
-        }
-    };
-}
-
-free!(
+schema_type!(
     /// An object of any content.
-    FreeObject, { "type": "object", "x-kubernetes-preserve-unknown-fields": true }
+    FreeObject, json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
 );
-free!(
+schema_type!(
     /// Any value.
-    AnyValue, { "x-kubernetes-preserve-unknown-fields": true }
+    AnyValue, json_schema!({ "x-kubernetes-preserve-unknown-fields": true })
 );
