@@ -8,6 +8,7 @@ mod exec;
 mod folder;
 mod httpbin;
 mod input;
+mod install;
 mod logging;
 mod proxy;
 mod proxy_config;
@@ -55,6 +56,10 @@ enum Command {
     /// Check files of objects, each object by itself
     #[command(visible_alias = "v")]
     Validate(validate::ValidateArgs),
+    /// Install the control plane on Kubernetes, and gateways for Istio's API
+    Install(Box<install::InstallArgs>),
+    /// Take away what `meridian install` has installed
+    Uninstall(install::UninstallArgs),
     /// Run a command on this machine with its traffic captured by a sidecar
     Exec(Box<exec::ExecArgs>),
     /// Look for mistakes in objects taken together: those that are applied, those in files, or both
@@ -73,6 +78,8 @@ fn main() -> ExitCode {
         Command::Redirect(args) => redirect::run(&args),
         Command::EnvoyBootstrap(args) => block_on(envoy::run(*args)),
         Command::Validate(args) => validate::run(&args),
+        Command::Install(args) => block_on(install::install(*args)),
+        Command::Uninstall(args) => block_on(install::uninstall(args)),
         Command::Exec(args) => match block_on(exec::run(*args)) {
             Ok(code) => return code,
             Err(error) => Err(error),
