@@ -1,0 +1,193 @@
+//! What is said while objects change.
+
+use super::certificate;
+use super::cluster::Cluster;
+use serde_json::{Value, json};
+
+const GATEWAY: &str = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: gateway, namespace: default}
+spec:
+  gatewayClassName: meridian
+  listeners: [{name: http, port: 80, protocol: HTTP}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: httpbin, namespace: default}
+spec: {ports: [{name: http, port: 80}]}
+";
+
+fn route(name: &str, gateway: &str) -> String {
+    format!(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: default}}
+spec:
+  parentRefs: [{{name: {gateway}}}]
+  rules: [{{backendRefs: [{{name: httpbin, port: 80}}]}}]
+---
+"
+    )
+}
+
+fn reason(entry: &Value, type_: &str) -> String {
+    let found = entry["conditions"].as_array().into_iter().flatten().find(|one| one["type"] == type_);
+    found.map_or("none".to_owned(), |one| {
+        format!("{}/{}", one["status"].as_str().unwrap(), one["reason"].as_str().unwrap())
+    })
+}
+
+#[test]
+fn a_grant_that_is_taken_back_is_missed_at_once() {
+    let mut cluster = Cluster::new();
+    cluster.apply(GATEWAY);
+    cluster.apply(
+        "
+apiVersion: v1
+kind: Service
+metadata: {name: far, namespace: other}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {name: grant, namespace: other}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}]
+  to: [{group: '', kind: Service, name: far}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route, namespace: default}
+spec:
+  parentRefs: [{name: gateway}]
+  rules: [{backendRefs: [{name: far, namespace: other, port: 80}]}]
+",
+    );
+    cluster.settle();
+    let parent = |cluster: &Cluster| cluster.status("HTTPRoute", "default", "route")["parents"][0].clone();
+    assert_eq!(reason(&parent(&cluster), "ResolvedRefs"), "True/ResolvedRefs");
+    cluster.delete("ReferenceGrant", "other", "grant");
+    cluster.settle();
+    assert_eq!(reason(&parent(&cluster), "ResolvedRefs"), "False/RefNotPermitted");
+    assert_eq!(reason(&parent(&cluster), "Accepted"), "True/Accepted");
+    cluster.delete("Service", "other", "far");
+    cluster.apply(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {name: again, namespace: other}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default}]
+  to: [{group: '', kind: Service}]
+",
+    );
+    cluster.settle();
+    assert_eq!(reason(&parent(&cluster), "ResolvedRefs"), "False/BackendNotFound");
+}
+
+#[test]
+fn only_what_is_concerned_is_said_again() {
+    let mut cluster = Cluster::new();
+    cluster.apply(GATEWAY);
+    for index in 0..50 {
+        cluster.apply(&route(&format!("route-{index}"), "gateway"));
+    }
+    cluster.settle();
+    assert_eq!(cluster.status("Gateway", "default", "gateway")["listeners"][0]["attachedRoutes"], 50);
+    let told = cluster.told;
+    cluster.change("HTTPRoute", "default", "route-7", |route| route["spec"]["hostnames"] = json!(["a.example.com"]));
+    cluster.settle();
+    assert_eq!(cluster.told, told + 1, "the route's own status");
+    // A change of labels concerns nobody.
+    cluster.change("HTTPRoute", "default", "route-7", |route| route["metadata"]["labels"] = json!({"a": "b"}));
+    cluster.settle();
+    assert_eq!(cluster.told, told + 1);
+    cluster.delete("HTTPRoute", "default", "route-7");
+    cluster.settle();
+    assert_eq!(cluster.told, told + 2, "the number of routes of the Gateway");
+}
+
+#[test]
+fn entries_are_taken_away_with_their_parents() {
+    let mut cluster = Cluster::new();
+    cluster.apply(GATEWAY);
+    cluster.apply(&route("route", "gateway"));
+    cluster.settle();
+    let parents = |cluster: &Cluster| cluster.status("HTTPRoute", "default", "route")["parents"].clone();
+    assert_eq!(parents(&cluster).as_array().unwrap().len(), 1);
+    cluster.change("HTTPRoute", "default", "route", |route| {
+        route["spec"]["parentRefs"] = json!([{"kind": "Service", "group": "", "name": "httpbin"}]);
+    });
+    cluster.settle();
+    assert_eq!(parents(&cluster), json!([]));
+    cluster.change("HTTPRoute", "default", "route", |route| {
+        route["spec"]["parentRefs"] = json!([{"name": "gateway"}, {"name": "not-ours"}]);
+    });
+    cluster.settle();
+    assert_eq!(parents(&cluster).as_array().unwrap().len(), 1);
+    cluster.delete("Gateway", "default", "gateway");
+    cluster.settle();
+    assert_eq!(parents(&cluster), json!([]));
+    assert!(cluster.managed.is_empty());
+}
+
+#[test]
+fn an_authority_that_appears_makes_its_policy_usable() {
+    let mut cluster = Cluster::new();
+    cluster.apply(GATEWAY);
+    cluster.apply(&route("route", "gateway"));
+    cluster.apply(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: policy, namespace: default}
+spec:
+  targetRefs: [{group: '', kind: Service, name: httpbin}]
+  validation: {hostname: httpbin.example.com, caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}
+",
+    );
+    cluster.settle();
+    let said = |cluster: &Cluster| {
+        let ancestor = cluster.status("BackendTLSPolicy", "default", "policy")["ancestors"][0].clone();
+        assert_eq!(ancestor["ancestorRef"]["name"], "gateway");
+        (reason(&ancestor, "Accepted"), reason(&ancestor, "ResolvedRefs"))
+    };
+    let bad = ("False/NoValidCACertificate".to_owned(), "False/InvalidCACertificateRef".to_owned());
+    let good = ("True/Accepted".to_owned(), "True/ResolvedRefs".to_owned());
+    assert_eq!(said(&cluster), bad);
+    let map = |text: &str| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca", "namespace": "default"},
+               "data": {"ca.crt": text}})
+    };
+    let (authority, _) = certificate();
+    for (text, expected) in [(&*authority, &good), ("", &bad), (&*authority, &good)] {
+        cluster.apply_object(map(text));
+        cluster.settle();
+        assert_eq!(said(&cluster), *expected);
+    }
+    // Without a route nothing is said through any Gateway.
+    cluster.delete("HTTPRoute", "default", "route");
+    cluster.settle();
+    assert_eq!(cluster.status("BackendTLSPolicy", "default", "policy")["ancestors"], json!([]));
+}
+
+#[test]
+fn addresses_that_cannot_be_used_are_told() {
+    let mut cluster = Cluster::new();
+    cluster.apply(GATEWAY);
+    let addresses = json!([{"type": "test/fake", "value": "x"}, {"value": "192.0.2.1"}, {"value": "10.0.0.9"}]);
+    cluster.change("Gateway", "default", "gateway", |gateway| gateway["spec"]["addresses"] = addresses);
+    cluster.settle();
+    let accepted = |cluster: &Cluster| reason(cluster.status("Gateway", "default", "gateway"), "Accepted");
+    assert_eq!(accepted(&cluster), "False/UnsupportedAddress");
+    assert!(!cluster.managed.is_empty(), "what is there stays");
+    cluster.change("Gateway", "default", "gateway", |gateway| {
+        gateway["spec"]["addresses"] = json!([{"value": "10.0.0.9"}]);
+    });
+    cluster.settle();
+    assert_eq!(accepted(&cluster), "True/Accepted");
+    let status = cluster.status("Gateway", "default", "gateway");
+    assert_eq!(status["addresses"], json!([{"type": "IPAddress", "value": "10.0.0.9"}]));
+}
