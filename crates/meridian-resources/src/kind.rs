@@ -117,12 +117,20 @@ pub struct Column {
     pub description: &'static str,
     /// The cell for an object; `Null` for nothing.
     pub cell: fn(&Value) -> Value,
+    /// Where the cell's value stands, as a CRD says it (`.spec.hosts`); `None` where it is computed.
+    pub json_path: Option<&'static str>,
 }
 
 impl Column {
     /// A column of text.
     pub const fn string(name: &'static str, description: &'static str, cell: fn(&Value) -> Value) -> Self {
-        Column { name, type_: "string", wide: false, after_age: false, description, cell }
+        Column { name, type_: "string", wide: false, after_age: false, description, cell, json_path: None }
+    }
+
+    /// This column, whose value stands at a path.
+    pub const fn at(mut self, json_path: &'static str) -> Self {
+        self.json_path = Some(json_path);
+        self
     }
 
     /// This column, only for `-o wide`.

@@ -8,6 +8,7 @@
 
 mod base64;
 pub mod core;
+pub mod crd;
 pub mod duration;
 pub mod envoy_gateway;
 pub mod error;

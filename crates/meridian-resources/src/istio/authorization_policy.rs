@@ -28,7 +28,8 @@ pub static KIND: Kind = Kind {
     categories: super::SECURITY_CATEGORIES,
     namespaced: true,
     status_subresource: true,
-    columns: &[Column::string("Action", "The operation to take.", |object| cells::json_path(object, "/spec/action"))],
+    columns: &[Column::string("Action", "The operation to take.", |object| cells::json_path(object, "/spec/action"))
+        .at(".spec.action")],
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,

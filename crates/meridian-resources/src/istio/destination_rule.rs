@@ -30,7 +30,8 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[Column::string("Host", "The name of a service from the service registry", |object| {
         cells::json_path(object, "/spec/host")
-    })],
+    })
+    .at(".spec.host")],
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,

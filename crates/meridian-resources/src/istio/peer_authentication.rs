@@ -28,7 +28,8 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[Column::string("Mode", "Defines the mTLS mode used for peer authentication.", |object| {
         cells::json_path(object, "/spec/mtls/mode")
-    })],
+    })
+    .at(".spec.mtls.mode")],
     nulls: Nulls::Refused,
     schema: || &compiled().public,
     compiled,

@@ -28,15 +28,18 @@ pub static KIND: Kind = Kind {
     columns: &[
         Column::string("Hosts", "The hosts associated with the ServiceEntry", |object| {
             cells::json_path(object, "/spec/hosts")
-        }),
+        })
+        .at(".spec.hosts"),
         Column::string(
             "Location",
             "Whether the service is external to the mesh or part of the mesh (MESH_EXTERNAL or MESH_INTERNAL)",
             |object| cells::json_path(object, "/spec/location"),
-        ),
+        )
+        .at(".spec.location"),
         Column::string("Resolution", "Service resolution mode for the hosts (NONE, STATIC, or DNS)", |object| {
             cells::json_path(object, "/spec/resolution")
-        }),
+        })
+        .at(".spec.resolution"),
     ],
     nulls: Nulls::Refused,
     schema: || &compiled().public,

@@ -31,10 +31,12 @@ pub static KIND: Kind = Kind {
     columns: &[
         Column::string("Gateways", "The names of gateways and sidecars that should apply these routes", |object| {
             cells::json_path(object, "/spec/gateways")
-        }),
+        })
+        .at(".spec.gateways"),
         Column::string("Hosts", "The destination hosts to which traffic is being sent", |object| {
             cells::json_path(object, "/spec/hosts")
-        }),
+        })
+        .at(".spec.hosts"),
     ],
     nulls: Nulls::Refused,
     schema: || &compiled().public,

@@ -28,6 +28,7 @@ pub static KIND: Kind = Kind {
     columns: &[Column::string("Address", "Address associated with the network endpoint.", |object| {
         cells::json_path(object, "/spec/address")
     })
+    .at(".spec.address")
     .after_age()],
     nulls: Nulls::Refused,
     schema: || &compiled().public,

@@ -31,8 +31,15 @@ impl ConvertedVersion {
         compiled: fn() -> &'static Schema,
         deprecation: &'static str,
     ) -> Self {
-        let (to_preferred, from_preferred): (fn(&mut Value), fn(&mut Value)) = (|_| {}, |_| {});
-        ConvertedVersion { version, compiled, to_preferred, from_preferred, path: str::to_owned, deprecation }
+        let unchanged: fn(&mut Value) = |_| {};
+        ConvertedVersion {
+            version,
+            compiled,
+            to_preferred: unchanged,
+            from_preferred: unchanged,
+            path: str::to_owned,
+            deprecation,
+        }
     }
 }
 
