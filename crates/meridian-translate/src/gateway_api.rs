@@ -15,6 +15,7 @@ pub(crate) mod merge;
 pub(crate) mod model;
 mod namespace;
 mod policy;
+pub(crate) mod proxy;
 mod reference;
 pub(crate) mod route;
 mod state;

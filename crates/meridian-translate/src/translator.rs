@@ -427,6 +427,7 @@ impl Translator {
                 registry: &self.registry,
                 rules: &self.rules,
                 bindings: &self.bindings,
+                gateway_api: &self.gateway_api,
                 pool: &mut self.pool,
                 suggestions: &suggestions,
             };

@@ -34,6 +34,22 @@ pub(crate) struct ClusterId {
     /// Whether its connections carry the client's own TLS of the mesh (mode `AUTO_PASSTHROUGH`): the bytes are passed
     /// on as they are.
     pub(crate) sni_dnat: bool,
+    /// See [`Carried`].
+    pub(crate) carried: Carried,
+}
+
+/// What a cluster carries, where that is not for the port of its service to say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Carried {
+    /// What the port says.
+    #[default]
+    AsPort,
+    /// HTTP/2.
+    Http2,
+    /// Bytes as they are, whatever is said of TLS.
+    Raw,
+    /// Packets: the port is one of UDP.
+    Udp,
 }
 
 impl ClusterId {
@@ -45,6 +61,28 @@ impl ClusterId {
             port,
             subset: pool.name(subset),
             sni_dnat: false,
+            carried: Carried::AsPort,
+        }
+    }
+
+    /// Names a cluster of the whole service that carries something else than its port says: `outbound|port|~h2|host`. No
+    /// subset has such a name.
+    pub(crate) fn carrying(pool: &mut Pool, host: &str, port: u16, carried: Carried) -> Self {
+        let subset = match carried {
+            Carried::AsPort => "",
+            Carried::Http2 => "~h2",
+            Carried::Raw => "~raw",
+            Carried::Udp => "~udp",
+        };
+        let name = pool.name(&format!("outbound|{port}|{subset}|{host}"));
+        Self { name, carried, ..Self::new(pool, host, port, "") }
+    }
+
+    /// The port of `service` that it leads to.
+    pub(crate) fn port_of<'s>(&self, service: &'s Service) -> Option<&'s Port> {
+        match self.carried {
+            Carried::Udp => service.udp_ports.iter().find(|port| port.number == self.port),
+            Carried::AsPort | Carried::Http2 | Carried::Raw => service.port(self.port),
         }
     }
 
@@ -78,7 +116,7 @@ pub(crate) struct Built<'r> {
 pub(crate) fn build<'r>(parts: Parts<'_, 'r>) -> Option<Built<'r>> {
     static ALL: StringMap = StringMap::new();
     let Parts { id, service, rules, .. } = parts;
-    let port = service.port(id.port)?;
+    let port = id.port_of(service)?;
     let subset = match &*id.subset {
         "" => None,
         name => Some(rules.subset(name)?),
@@ -106,7 +144,10 @@ fn cluster(parts: Parts<'_, '_>, policy: &Policy<'_>, port: &Port) -> Cluster {
     let mut origins = vec![origin(service.kind(), service.meta())];
     origins.extend(rules.objects().iter().map(|rule| origin("DestinationRule", &rule.meta)));
     let lb_policy = load_balancer::policy(policy.load_balancer);
-    let protocol = protocol(mesh, port, http);
+    let protocol = match id.carried {
+        Carried::Http2 => UpstreamProtocol::Http2,
+        Carried::AsPort | Carried::Raw | Carried::Udp => protocol(mesh, port, http),
+    };
     let idle_timeout = http.and_then(|http| http.idle_timeout).or(tcp.and_then(|tcp| tcp.idle_timeout));
     Cluster {
         name: id.name.clone(),

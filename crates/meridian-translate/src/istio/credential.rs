@@ -14,6 +14,9 @@ const SECRET: &str = "kubernetes://";
 /// A ConfigMap by `namespace/name`.
 const CONFIG_MAP: &str = "configmap://";
 
+/// A Secret by `namespace/name` that Gateway API's grants let the proxy use (Istio's name).
+const GATEWAY_SECRET: &str = "kubernetes-gateway://";
+
 /// The proxy's own certificate and the mesh's authorities.
 const BUILTIN: &str = "builtin://";
 
@@ -60,6 +63,17 @@ fn secret_name(credential: &str) -> Result<Name, String> {
     }
 }
 
+/// The SDS name of the certificate in a Secret that grants let the proxy use, wherever it is.
+pub(crate) fn granted_certificate(secret: &Key) -> Name {
+    format!("{GATEWAY_SECRET}{secret}").into()
+}
+
+/// The SDS name of the authorities in ConfigMaps, all together.
+pub(crate) fn config_maps(config_maps: &[Key]) -> Name {
+    let names: Vec<String> = config_maps.iter().map(Key::to_string).collect();
+    format!("{CONFIG_MAP}{}", names.join(",")).into()
+}
+
 /// Whether the data plane reads what `name` means by itself.
 pub(crate) fn is_file(name: &str) -> bool {
     name.starts_with(FILE_CERTIFICATE) || name.starts_with(FILE_AUTHORITY)
@@ -95,8 +109,11 @@ pub(crate) fn sources(name: &str, namespace: &Name) -> Vec<Source> {
         Some((namespace, name)) => Key { namespace: namespace.into(), name: name.into() },
         None => Key { namespace: namespace.clone(), name: text.into() },
     };
-    if let Some(config_map) = name.strip_prefix(CONFIG_MAP) {
-        return vec![Source::ConfigMap(key(config_map))];
+    if let Some(config_maps) = name.strip_prefix(CONFIG_MAP) {
+        return config_maps.split(',').map(|config_map| Source::ConfigMap(key(config_map))).collect();
+    }
+    if let Some(secret) = name.strip_prefix(GATEWAY_SECRET) {
+        return vec![Source::Secret(key(secret))];
     }
     let Some(secret) = name.strip_prefix(SECRET) else { return Vec::new() };
     match secret.strip_suffix(AUTHORITY_SUFFIX) {
@@ -113,6 +130,7 @@ pub(crate) fn certificate(resources: &Resources, namespace: &Name, name: &Name) 
     let sources = sources(name, namespace);
     let Some(Source::Secret(key)) = sources.first() else { return Err(no_identity()) };
     let create = create_tls(key);
+    let namespace = if name.starts_with(GATEWAY_SECRET) { &key.namespace } else { namespace };
     let Some(found) = secret(resources, namespace, key)? else {
         return Err(Problem::missing(format!("Secret {key} does not exist; create it with `{create}`")));
     };
@@ -132,6 +150,9 @@ pub(crate) fn authority(resources: &Resources, namespace: &Name, name: &Name) ->
     let sources = sources(name, namespace);
     if sources.is_empty() {
         return Err(no_identity());
+    }
+    if sources.len() > 1 && name.starts_with(CONFIG_MAP) {
+        return together(resources, namespace, name, &sources);
     }
     for source in &sources {
         let (kind, key, values) = match source {
@@ -166,6 +187,24 @@ pub(crate) fn authority(resources: &Resources, namespace: &Name, name: &Name) ->
         ),
         _ => format!("{name} does not exist"),
     }))
+}
+
+/// The authorities of several ConfigMaps, which all must be there.
+fn together(resources: &Resources, namespace: &Name, name: &Name, sources: &[Source]) -> Result<Authority, Problem> {
+    let mut all = Authority { name: name.clone(), certificates: Vec::new(), revocation_lists: Vec::new() };
+    for source in sources {
+        let Source::ConfigMap(key) = source else { continue };
+        let one = authority(resources, namespace, &config_maps(std::slice::from_ref(key)))?;
+        for (texts, more) in
+            [(&mut all.certificates, one.certificates), (&mut all.revocation_lists, one.revocation_lists)]
+        {
+            texts.extend(more);
+            if texts.last().is_some_and(|last| *last != b'\n') {
+                texts.push(b'\n');
+            }
+        }
+    }
+    Ok(all)
 }
 
 fn no_identity() -> Problem {

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Envoy's default for connections without activity, of HTTP and of TCP.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// How long a client may take for a request head. Envoy's default is to wait for ever, which is no default for an edge.
 const REQUEST_HEADERS_TIMEOUT: Duration = Duration::from_secs(60);
@@ -114,7 +114,7 @@ fn closed(server: &Server) -> Finding {
 }
 
 /// `0.0.0.0_8080`, `[::]_8080`
-fn listener_name(bind: &Bind) -> String {
+pub(crate) fn listener_name(bind: &Bind) -> String {
     if bind.address.is_ipv6() {
         format!("[{}]_{}", bind.address, bind.port)
     } else {
@@ -151,6 +151,35 @@ fn listener(
         origins,
         proxy_protocol: topology.proxy_protocol,
         ..Listener::default()
+    }
+}
+
+/// The connection manager of a gateway's listener of this name, with the routes of this name.
+pub(crate) fn http_manager(
+    scope: &mut Scope<'_>,
+    topology: &GatewayTopology,
+    authorization: &Authorization,
+    listener: &str,
+    routes: &Name,
+) -> HttpConnectionManager {
+    let mesh = scope.mesh;
+    HttpConnectionManager {
+        stat_prefix: scope.pool.name(&format!("outbound_{listener}")),
+        routes: RouteSource::Named(routes.clone()),
+        server_header: ServerHeader::Overwrite("istio-envoy".into()),
+        use_remote_address: true,
+        xff_num_trusted_hops: topology.num_trusted_proxies,
+        path_normalization: mesh.path_normalization,
+        upgrades: vec!["websocket".into()],
+        accept_http_10: mesh.http10,
+        stream_idle_timeout: Duration::ZERO,
+        request_headers_timeout: REQUEST_HEADERS_TIMEOUT,
+        idle_timeout: IDLE_TIMEOUT,
+        access_log: telemetry::access_logs(scope, Side::Client),
+        client_cert_header: topology.forward_client_cert_details,
+        client_cert_details: topology.client_cert_details(),
+        rbac: authorization.http.clone(),
+        route_filters: RouteFilters::default(),
     }
 }
 
@@ -205,25 +234,8 @@ impl Builder<'_, '_> {
 
     fn http(&mut self, server: &Server, tls: Option<DownstreamTls>) {
         let Some(route_name) = &server.route_name else { return };
-        let mesh = self.scope.mesh;
-        let manager = HttpConnectionManager {
-            stat_prefix: self.scope.pool.name(&format!("outbound_{}", listener_name(self.bind))),
-            routes: RouteSource::Named(route_name.clone()),
-            server_header: ServerHeader::Overwrite("istio-envoy".into()),
-            use_remote_address: true,
-            xff_num_trusted_hops: self.topology.num_trusted_proxies,
-            path_normalization: mesh.path_normalization,
-            upgrades: vec!["websocket".into()],
-            accept_http_10: mesh.http10,
-            stream_idle_timeout: Duration::ZERO,
-            request_headers_timeout: REQUEST_HEADERS_TIMEOUT,
-            idle_timeout: IDLE_TIMEOUT,
-            access_log: telemetry::access_logs(self.scope, Side::Client),
-            client_cert_header: self.topology.forward_client_cert_details,
-            client_cert_details: self.topology.client_cert_details(),
-            rbac: self.authorization.http.clone(),
-            route_filters: RouteFilters::default(),
-        };
+        let manager =
+            http_manager(self.scope, self.topology, self.authorization, &listener_name(self.bind), route_name);
         let server_names = if tls.is_some() { server_names(server) } else { Vec::new() };
         let matcher = ChainMatch { server_names, ..ChainMatch::default() };
         self.chain(server, matcher, tls, Filters::Http(Arc::new(manager)));

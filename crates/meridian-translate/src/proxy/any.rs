@@ -1,6 +1,7 @@
 //! A proxy of either kind.
 
 use crate::condition::Finding;
+use crate::gateway_api::proxy::GatewayState;
 use crate::key::Key;
 use crate::proxy::credentials::WorkloadIdentity;
 use crate::proxy::node::{ProxyKind, ProxyNode};
@@ -13,23 +14,29 @@ use std::sync::Arc;
 /// What is kept for one proxy between two translations.
 #[derive(Debug)]
 pub(crate) enum AnyProxy {
-    /// A gateway.
+    /// A gateway, configured by Istio's Gateways.
     Gateway(Box<ProxyState>),
+    /// A gateway that belongs to one Gateway of Gateway API.
+    GatewayApi(Box<GatewayState>),
     /// A sidecar.
     Sidecar(Box<SidecarState>),
 }
 
 impl AnyProxy {
     pub(crate) fn new(node: ProxyNode) -> Self {
-        match node.kind {
-            ProxyKind::Gateway => Self::Gateway(Box::new(ProxyState::new(node))),
-            ProxyKind::Sidecar => Self::Sidecar(Box::new(SidecarState::new(node))),
+        match GatewayState::new(node) {
+            Ok(state) => Self::GatewayApi(Box::new(state)),
+            Err(node) => match node.kind {
+                ProxyKind::Gateway => Self::Gateway(Box::new(ProxyState::new(node))),
+                ProxyKind::Sidecar => Self::Sidecar(Box::new(SidecarState::new(node))),
+            },
         }
     }
 
     pub(crate) fn node(&self) -> &ProxyNode {
         match self {
             Self::Gateway(proxy) => &proxy.node,
+            Self::GatewayApi(proxy) => &proxy.node,
             Self::Sidecar(proxy) => &proxy.node,
         }
     }
@@ -38,6 +45,7 @@ impl AnyProxy {
     pub(crate) fn set_identity(&mut self, identity: WorkloadIdentity) {
         match self {
             Self::Gateway(proxy) => proxy.set_identity(identity),
+            Self::GatewayApi(proxy) => proxy.set_identity(identity),
             Self::Sidecar(proxy) => proxy.set_identity(identity),
         }
     }
@@ -46,6 +54,7 @@ impl AnyProxy {
     pub(crate) fn start_over(&mut self) {
         match self {
             Self::Gateway(proxy) => proxy.start_over(),
+            Self::GatewayApi(proxy) => proxy.start_over(),
             Self::Sidecar(proxy) => proxy.start_over(),
         }
     }
@@ -59,6 +68,7 @@ impl AnyProxy {
     ) -> Option<Arc<ProxyConfig>> {
         match self {
             Self::Gateway(proxy) => proxy.update(inputs, changes, stale),
+            Self::GatewayApi(proxy) => proxy.update(inputs, changes, stale),
             Self::Sidecar(proxy) => proxy.update(inputs, changes, stale),
         }
     }
@@ -67,7 +77,7 @@ impl AnyProxy {
     pub(crate) fn gateway_findings(&self, key: &Key) -> Option<Vec<Finding>> {
         match self {
             Self::Gateway(proxy) => proxy.gateway_findings(key),
-            Self::Sidecar(_) => None,
+            Self::GatewayApi(_) | Self::Sidecar(_) => None,
         }
     }
 
@@ -75,6 +85,7 @@ impl AnyProxy {
     pub(crate) fn virtual_service_findings(&self, key: &Key) -> (Vec<Finding>, bool) {
         match self {
             Self::Gateway(proxy) => proxy.virtual_service_findings(key),
+            Self::GatewayApi(_) => (Vec::new(), false),
             Self::Sidecar(proxy) => proxy.virtual_service_findings(key),
         }
     }
@@ -84,6 +95,7 @@ impl AnyProxy {
     pub(crate) fn delegate_findings(&self, root: &Key, leaf: &Key) -> (Vec<Finding>, bool) {
         match self {
             Self::Gateway(proxy) => proxy.delegate_findings(root, leaf),
+            Self::GatewayApi(_) => (Vec::new(), false),
             Self::Sidecar(proxy) => proxy.delegate_findings(root, leaf),
         }
     }
@@ -92,6 +104,7 @@ impl AnyProxy {
     pub(crate) fn destination_rule_findings(&self, key: &Key) -> &[Finding] {
         match self {
             Self::Gateway(proxy) => proxy.destination_rule_findings(key),
+            Self::GatewayApi(_) => &[],
             Self::Sidecar(proxy) => proxy.destination_rule_findings(key),
         }
     }
@@ -99,7 +112,7 @@ impl AnyProxy {
     /// What is to be said of a ServiceEntry because of this proxy.
     pub(crate) fn service_entry_findings(&self, key: &Key) -> Vec<Finding> {
         match self {
-            Self::Gateway(_) => Vec::new(),
+            Self::Gateway(_) | Self::GatewayApi(_) => Vec::new(),
             Self::Sidecar(proxy) => proxy.service_entry_findings(key),
         }
     }
@@ -108,7 +121,7 @@ impl AnyProxy {
     pub(crate) fn is_selected_by(&self, key: &Key) -> bool {
         match self {
             Self::Gateway(proxy) => proxy.is_selected_by(key),
-            Self::Sidecar(_) => false,
+            Self::GatewayApi(_) | Self::Sidecar(_) => false,
         }
     }
 }

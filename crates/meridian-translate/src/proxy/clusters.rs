@@ -1,6 +1,7 @@
 //! The clusters that a proxy's routes and chains can reach, counted, and kept in its configuration.
 
-use crate::istio::cluster::{self, Built, ClusterId, Parts};
+use crate::gateway_api::proxy::backend_tls::BackendPolicies;
+use crate::istio::cluster::{self, Built, Carried, ClusterId, Parts};
 use crate::istio::destination_rule::{DestinationRules, Policy};
 use crate::istio::dynamic_forward;
 use crate::istio::peer_authentication::Mode;
@@ -68,6 +69,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) resources: &'a Resources,
     pub(crate) registry: &'a Registry,
     pub(crate) rules: &'a DestinationRules,
+    /// What a Gateway of Gateway API says, and what is said of backends there.
+    pub(crate) gateway_api: Option<BackendPolicies<'a>>,
 }
 
 impl Clusters {
@@ -100,6 +103,11 @@ impl Clusters {
                 }
             }
         }
+    }
+
+    /// Those of `ids` are made anew when the configuration is next brought up to date.
+    pub(crate) fn touch<'i>(&mut self, ids: impl IntoIterator<Item = &'i ClusterId>) {
+        self.touched.extend(ids.into_iter().map(|id| id.name.clone()));
     }
 
     /// Everything is made anew when the configuration is next brought up to date.
@@ -212,15 +220,19 @@ fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
         cluster.tls = None;
     }
     if sources.node.kind == ProxyKind::Sidecar {
-        on_sidecar(&mut cluster, service, service.port(id.port)?);
+        on_sidecar(&mut cluster, service, id.port_of(service)?);
     }
-    if let Some(forward) = dynamic_forward::of(service, service.port(id.port)?, sources.node) {
+    if let Some(forward) = dynamic_forward::of(service, id.port_of(service)?, sources.node) {
         cluster.discovery = Discovery::DynamicForward;
         cluster.lb_policy = LbPolicy::ClusterProvided;
         cluster.dynamic_forward = Some(Arc::new(forward));
     }
-    let located = endpoints(sources.resources, sources.mesh, service, service.port(id.port)?, labels);
-    if !id.sni_dnat {
+    let located = endpoints(sources.resources, sources.mesh, service, id.port_of(service)?, labels);
+    let gateway_api = sources.gateway_api.filter(|_| matches!(id.carried, Carried::AsPort | Carried::Http2));
+    if let Some(tls) = gateway_api.and_then(|policies| policies.tls(service, id.port)) {
+        // Without settings that can be used there is no cluster, so that nothing is sent in plaintext.
+        cluster.tls = Some(Arc::new(tls.upstream(cluster.protocol)?));
+    } else if !id.sni_dnat && id.carried != Carried::Udp {
         mesh_tls(sources, &mut cluster, id, service, &policy, &located);
     }
     cluster.service = Some(Arc::new(service.name_for_metrics()));

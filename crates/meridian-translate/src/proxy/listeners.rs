@@ -150,7 +150,7 @@ fn forget(before: Option<&Built>, after: Option<&Built>, clusters: &mut Clusters
 }
 
 /// `listener`, with the chains of `before` that are as they were; `before` itself when nothing is different.
-fn share(mut listener: Listener, before: Option<&Arc<Listener>>) -> Arc<Listener> {
+pub(crate) fn share(mut listener: Listener, before: Option<&Arc<Listener>>) -> Arc<Listener> {
     let Some(before) = before else { return Arc::new(listener) };
     let chains: HashMap<_, _> = before.chains.iter().map(|chain| (&chain.matcher, chain)).collect();
     for chain in &mut listener.chains {

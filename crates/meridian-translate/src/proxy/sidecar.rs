@@ -103,6 +103,7 @@ impl SidecarState {
             resources: inputs.resources,
             registry: inputs.registry,
             rules: inputs.rules,
+            gateway_api: None,
         };
         self.clusters.update(sources, &changes.hosts, &changes.endpoints, &mut self.config);
         let identity_changed = std::mem::replace(&mut self.identity_changed, false);

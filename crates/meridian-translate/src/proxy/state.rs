@@ -1,6 +1,7 @@
 //! One proxy between two translations.
 
 use crate::condition::{Finding, Topic};
+use crate::gateway_api::GatewayApi;
 use crate::host;
 use crate::istio::cluster::ClusterId;
 use crate::istio::destination::Scope;
@@ -40,6 +41,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) rules: &'a DestinationRules,
     pub(crate) bindings: &'a Bindings,
+    pub(crate) gateway_api: &'a GatewayApi,
     pub(crate) pool: &'a mut Pool,
     pub(crate) suggestions: &'a Cell<u32>,
 }
@@ -205,6 +207,7 @@ impl ProxyState {
             resources: inputs.resources,
             registry: inputs.registry,
             rules: inputs.rules,
+            gateway_api: None,
         };
         self.clusters.update(sources, &changes.hosts, &changes.endpoints, &mut self.config);
         let refer_to_others = dirty.listeners || !outdated.is_empty() || self.clusters.credentials_changed();
@@ -381,13 +384,7 @@ impl ProxyState {
         if !fresh && !changes.pods.contains(&pod) {
             return false;
         }
-        let mut topology = inputs.mesh.gateway_topology.clone();
-        let object = inputs.resources.pods.get(&pod);
-        if let Some(annotation) = object.and_then(|pod| pod.meta.annotations.get(PROXY_CONFIG_ANNOTATION)) {
-            let problems = topology.with_annotation(annotation);
-            let note = |problem: String| format!("Pod {pod}, annotation {PROXY_CONFIG_ANNOTATION}: {problem}");
-            stale.notes.extend(problems.into_iter().map(note));
-        }
+        let topology = topology_of(inputs, &self.node, stale);
         let before = std::mem::replace(&mut self.topology, topology);
         before != self.topology
     }
@@ -408,11 +405,7 @@ impl ProxyState {
         if !fresh && !changes.pods.contains(&pod) {
             return;
         }
-        let labels = inputs.resources.pods.get(&pod).map(|pod| &pod.meta.labels);
-        let locality = match labels.map(locality::of_labels) {
-            Some(of_pod) if !of_pod.is_empty() => of_pod.into(),
-            _ => self.given_locality.clone(),
-        };
+        let locality = locality_of(inputs, &self.node, &self.given_locality);
         if locality != self.node.locality {
             self.node.locality = locality;
             self.clusters.touch_all();
@@ -528,6 +521,29 @@ fn is_visible(object: &Object<VirtualService>, mesh: &MeshConfig, node: &ProxyNo
     let export_to = object.spec.export_to.iter().map(String::as_str);
     let default = &mesh.default_export_to.virtual_services;
     ExportTo::or_default(export_to, default, &object.meta.namespace).includes(&node.namespace)
+}
+
+/// What is in front of a gateway, as the mesh and its Pod say.
+pub(crate) fn topology_of(inputs: &Inputs<'_>, node: &ProxyNode, stale: &mut Stale) -> GatewayTopology {
+    let pod = Key { namespace: node.namespace.clone(), name: node.name.clone() };
+    let mut topology = inputs.mesh.gateway_topology.clone();
+    let object = inputs.resources.pods.get(&pod);
+    if let Some(annotation) = object.and_then(|pod| pod.meta.annotations.get(PROXY_CONFIG_ANNOTATION)) {
+        let problems = topology.with_annotation(annotation);
+        let note = |problem: String| format!("Pod {pod}, annotation {PROXY_CONFIG_ANNOTATION}: {problem}");
+        stale.notes.extend(problems.into_iter().map(note));
+    }
+    topology
+}
+
+/// Where a gateway is, as its Pod's labels say; otherwise `given`.
+pub(crate) fn locality_of(inputs: &Inputs<'_>, node: &ProxyNode, given: &Name) -> Name {
+    let pod = Key { namespace: node.namespace.clone(), name: node.name.clone() };
+    let labels = inputs.resources.pods.get(&pod).map(|pod| &pod.meta.labels);
+    match labels.map(locality::of_labels) {
+        Some(of_pod) if !of_pod.is_empty() => of_pod.into(),
+        _ => given.clone(),
+    }
 }
 
 /// What the routes and listeners of `node` can see.

@@ -27,6 +27,8 @@ pub(crate) struct Service {
     /// Its host name, lowercase; may be a wildcard.
     pub(crate) host: Name,
     pub(crate) ports: Vec<Port>,
+    /// Those of UDP, which only routes of Gateway API lead to.
+    pub(crate) udp_ports: Vec<Port>,
     pub(crate) discovery: Discovery,
     pub(crate) export_to: ExportTo,
     /// The host that it is another name for (a Service of type `ExternalName`): it has no cluster of its own.
@@ -120,7 +122,7 @@ impl Service {
             return None;
         }
         let meta = &object.meta;
-        let ports = object.spec.ports.iter().filter(|port| port.protocol == Transport::Tcp).filter_map(|port| {
+        let read = |port: &core::service::ServicePort| {
             let number = u16::try_from(port.port).ok()?;
             let target = match &port.target_port {
                 Some(IntOrString::Int(target)) if *target != 0 => TargetPort::Number(u16::try_from(*target).ok()?),
@@ -132,11 +134,13 @@ impl Service {
             };
             let protocol = protocol(port.app_protocol.as_deref(), &port.name).or_else(|| server_first(number));
             Some(Port { number, name: port.name.as_str().into(), protocol, target })
-        });
+        };
+        let of = |transport: Transport| object.spec.ports.iter().filter(move |port| port.protocol == transport);
         let export_to = meta.annotations.get(EXPORT_TO_ANNOTATION).map_or("", String::as_str);
         Some(Self {
             host: mesh.service_host(&meta.name, &meta.namespace).to_ascii_lowercase().into(),
-            ports: ports.collect(),
+            ports: of(Transport::Tcp).filter_map(read).collect(),
+            udp_ports: of(Transport::Udp).filter_map(read).collect(),
             discovery: Discovery::Eds,
             export_to: ExportTo::or_default(export_to.split(','), &mesh.default_export_to.services, &meta.namespace),
             alias: is_alias.then(|| target.to_ascii_lowercase().into()),
@@ -173,6 +177,7 @@ impl Service {
         let of_host = |host: &String| Self {
             host: host.to_ascii_lowercase().into(),
             ports: ports.clone(),
+            udp_ports: Vec::new(),
             discovery,
             export_to: export_to.clone(),
             alias: None,
@@ -190,6 +195,7 @@ impl Service {
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         self.host == other.host
             && self.ports == other.ports
+            && self.udp_ports == other.udp_ports
             && self.discovery == other.discovery
             && self.export_to == other.export_to
             && self.alias == other.alias
@@ -236,6 +242,7 @@ impl Service {
         Self {
             host: self.host.clone(),
             ports: self.ports.iter().chain(more).cloned().collect(),
+            udp_ports: Vec::new(),
             discovery: self.discovery,
             export_to: self.export_to.clone(),
             alias: None,
