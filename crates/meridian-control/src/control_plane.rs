@@ -4,6 +4,7 @@ use crate::auto_addresses::AutoAddresses;
 use crate::cluster::{Change, Changes, Cluster, Ended, Observed};
 use crate::identity::{Identities, Manager};
 use crate::ingress_status::IngressAddresses;
+use crate::managed::{Gateways, Installation, Provisioned};
 use crate::mesh::MeshSources;
 use crate::proxies::{self, Proxies, Registry};
 use crate::root_certificates::RootCertificates;
@@ -49,6 +50,8 @@ pub struct Discovery {
     pub authority: MeshAuthority,
     /// Told when everything that exists has been read once, and the proxies have what follows from it.
     pub in_step: watch::Sender<bool>,
+    /// What the pods of Gateways have in common.
+    pub installation: Installation,
 }
 
 /// Follows an API, translates what changed, feeds the proxies, and reports on the objects. Owned by one task.
@@ -92,6 +95,8 @@ pub struct ControlPlane {
     load_balancer: Arc<Value>,
     pods: HashMap<Key, Arc<Object<Pod>>>,
     root_certificates: RootCertificates,
+    /// Makes what Gateways need to be reached.
+    gateways: Gateways,
     /// Makes the mesh's authority where there is none; `None`: others do.
     authority_manager: Option<Manager>,
 }
@@ -112,6 +117,7 @@ impl ControlPlane {
         ControlPlane {
             statuses: StatusWriter::spawn(cluster.clone()),
             root_certificates: RootCertificates::spawn(cluster.clone()),
+            gateways: Gateways::spawn(&cluster, discovery.installation),
             changes: cluster.changes(),
             known: HashMap::new(),
             in_step: discovery.in_step,
@@ -161,6 +167,10 @@ impl ControlPlane {
                 self.read_mesh();
                 return Ok(());
             }
+            provisioned = self.gateways.next() => {
+                self.take_provisions(provisioned);
+                return Ok(());
+            }
             leads = next_leader(&mut self.leads) => {
                 self.leadership_changed(leads);
                 return Ok(());
@@ -196,6 +206,15 @@ impl ControlPlane {
     fn gone(&mut self, key: &Key) {
         if self.known.remove(key).is_some() {
             self.forget(key);
+        }
+    }
+
+    /// Takes in what became of Gateways, with all that waits.
+    fn take_provisions(&mut self, first: Provisioned) {
+        let mut next = Some(first);
+        while let Some(Provisioned { namespace, name, provision }) = next {
+            self.translator.provisioned(&namespace, &name, provision);
+            next = self.gateways.try_next();
         }
     }
 
@@ -250,6 +269,7 @@ impl ControlPlane {
             self.read_mesh();
         }
         self.root_certificates.put(&resource);
+        self.gateways.put(&resource);
         if let Resource::Pod(pod) = &resource {
             self.pods.insert(key_of(&pod.object_ref()), pod.clone());
             self.pod_changed(&pod.meta.namespace, &pod.meta.name, &pod.meta.labels);
@@ -294,6 +314,7 @@ impl ControlPlane {
             self.identities.forget(&object.name);
         }
         self.root_certificates.forget(&object);
+        self.gateways.forget(&object);
         self.addresses.forget(&object);
         self.auto_addresses.forget(key);
         self.allocated.remove(key);
@@ -330,6 +351,7 @@ impl ControlPlane {
             self.outdated.insert(key.clone());
             self.reports.insert(key, conditions);
         }
+        self.gateways.want(output.managed);
         for (object, status) in output.gateway_api {
             let key = key_of(&object);
             self.outdated.insert(key.clone());

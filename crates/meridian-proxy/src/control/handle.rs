@@ -65,6 +65,14 @@ impl ProxyHandle {
         &self.shared
     }
 
+    /// Says that the proxy will stop, and goes on: it is not ready any more, and connections end after the request that
+    /// they are at (`connection: close`, GOAWAY), so that whoever balances load turns to others before nothing is
+    /// accepted any more.
+    pub fn announce_stop(&self) {
+        // An error means that the control thread is gone, and the proxy with it.
+        let _ = self.commands.send(Command::AnnounceStop);
+    }
+
     /// Stops accepting, lets requests finish (their responses say `connection: close`) for up to `limit`, then ends
     /// everything and flushes the access logs.
     pub async fn drain_and_stop(mut self, limit: Duration) {

@@ -36,6 +36,8 @@ pub(super) enum Command {
     Resolved,
     /// See whether files have changed.
     LookAtFiles,
+    /// Say that the proxy will stop, and go on.
+    AnnounceStop,
     /// Finish within this time.
     Stop(Duration, oneshot::Sender<()>),
 }
@@ -168,6 +170,12 @@ impl Control {
                     let _ = done.send(applied);
                 }
                 Command::Resolved => self.resolve(),
+                Command::AnnounceStop => {
+                    self.shared.set_state(State::Draining);
+                    for worker in &self.workers {
+                        worker.send(WorkerCommand::AnnounceStop);
+                    }
+                }
                 Command::Stop(limit, done) => {
                     self.shared.set_state(State::Draining);
                     self.stop_workers(limit);
@@ -218,7 +226,9 @@ impl Control {
         self.hand_over(change, sockets);
         self.shared.config.store(config.clone());
         self.publish_listeners(config);
-        self.shared.set_state(State::Live);
+        if self.shared.state() != State::Draining {
+            self.shared.set_state(State::Live);
+        }
         Applied { version: config.version, listener_errors: self.errors.values().cloned().collect() }
     }
 

@@ -24,6 +24,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 pub enum WorkerCommand {
     /// Take over a change.
     Apply(Update),
+    /// End connections after the request that they are at, and go on accepting.
+    AnnounceStop,
     /// Finish within this time.
     Stop(Duration),
 }
@@ -97,6 +99,7 @@ fn run(runtime: &LocalRuntime, worker: Worker, mut inbox: mpsc::UnboundedReceive
         while let Some(command) = inbox.recv().await {
             match command {
                 WorkerCommand::Apply(update) => worker.apply(update),
+                WorkerCommand::AnnounceStop => worker.stopping.set(true),
                 WorkerCommand::Stop(limit) => {
                     worker.drain(limit).await;
                     break;

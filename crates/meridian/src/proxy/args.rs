@@ -1,6 +1,7 @@
 //! The options of `meridian gateway` and `meridian sidecar`.
 
 use crate::up::seconds;
+use anyhow::Context;
 use meridian_grpc::Target;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -51,6 +52,10 @@ pub(crate) struct ProxyArgs {
     /// Labels of its Pod, where the control plane has no Pod of that name; repeat or separate with commas
     #[arg(long, value_name = "KEY=VALUE,..", env = "POD_LABELS")]
     pub(super) labels: Vec<Labels>,
+
+    /// File with labels of its Pod, as the downward API writes it: KEY="VALUE" on each line
+    #[arg(long, value_name = "FILE")]
+    pub(super) labels_file: Option<PathBuf>,
 
     /// The control plane: 15010 in plaintext on this machine, 15012 with mutual TLS
     #[arg(long, value_name = "HOST:PORT", env = "DISCOVERY_ADDRESS", default_value = "127.0.0.1:15010")]
@@ -108,6 +113,11 @@ pub(crate) struct ProxyArgs {
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:15053")]
     pub(super) dns: SocketAddr,
 
+    /// How long the process goes on accepting after it was told to stop, in seconds: it is not ready any more, and
+    /// connections end after the request that they are at, so that load balancers turn to others
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    pub(super) drain_delay: Duration,
+
     /// How long open requests may take to end when the process stops, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub(super) drain_time: Duration,
@@ -118,6 +128,23 @@ pub(crate) struct ProxyArgs {
 }
 
 impl ProxyArgs {
+    /// The labels of its Pod: those of the file, and over them those of the command line.
+    ///
+    /// # Errors
+    /// The file cannot be read, or says something else.
+    pub(super) fn all_labels(&self) -> anyhow::Result<BTreeMap<String, String>> {
+        let mut all = match &self.labels_file {
+            Some(file) => {
+                let text =
+                    std::fs::read_to_string(file).with_context(|| format!("--labels-file {}", file.display()))?;
+                downward_labels(&text).with_context(|| format!("--labels-file {}", file.display()))?
+            }
+            None => BTreeMap::new(),
+        };
+        all.extend(self.labels.iter().flat_map(|labels| labels.0.clone()));
+        Ok(all)
+    }
+
     /// The address that listeners on all addresses are bound to; `None`: all.
     pub(super) fn bind(&self) -> Option<IpAddr> {
         let only = match self.ip[..] {
@@ -144,6 +171,16 @@ impl ProxyArgs {
     fn everywhere(&self) -> IpAddr {
         self.bind().unwrap_or(Ipv4Addr::UNSPECIFIED.into())
     }
+}
+
+/// Labels as the downward API writes them: `key="value"` on each line, the value in quotes as Go and JSON have them.
+fn downward_labels(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
+    let label = |(index, line): (usize, &str)| {
+        let pair =
+            line.split_once('=').and_then(|(key, value)| Some((key.to_owned(), serde_json::from_str(value).ok()?)));
+        pair.with_context(|| format!("line {}: found {line:?}, allowed: KEY=\"VALUE\"", index + 1))
+    };
+    text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(label).collect()
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
@@ -199,6 +236,15 @@ mod tests {
         let all: BTreeMap<String, String> = args.labels.into_iter().flat_map(|labels| labels.0).collect();
         assert_eq!(format!("{all:?}"), r#"{"a": "b=c", "app": "sleep", "version": "v1"}"#);
         assert!(parse(&["--labels", "app"]).unwrap_err().contains("allowed: KEY=VALUE"));
+    }
+
+    #[test]
+    fn labels_of_the_pod_are_read_from_a_file() {
+        let text = "app=\"edge\"\ngateway.networking.k8s.io/gateway-name=\"a=b\"\n\n";
+        let all = downward_labels(text).unwrap();
+        assert_eq!(format!("{all:?}"), r#"{"app": "edge", "gateway.networking.k8s.io/gateway-name": "a=b"}"#);
+        let error = downward_labels("a=\"b\"\napp").unwrap_err().to_string();
+        assert_eq!(error, "line 2: found \"app\", allowed: KEY=\"VALUE\"");
     }
 
     #[test]

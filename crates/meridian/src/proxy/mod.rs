@@ -15,9 +15,10 @@ use meridian_discovery::{Node, NodeType};
 use meridian_ir::name_table::SearchDomain;
 use meridian_proxy::dns_proxy::DnsOptions;
 use meridian_proxy::{Proxy, ProxyOptions};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Runs a gateway until SIGINT or SIGTERM.
@@ -48,7 +49,7 @@ fn use_small_pages() {
 fn run(args: ProxyArgs, node_type: NodeType) -> anyhow::Result<()> {
     logging::start(&args.log_level)?;
     let credentials = Credentials::of(&args)?;
-    let node = node(&args, node_type);
+    let node = node(&args, node_type, args.all_labels()?);
     let state = args.state.as_deref().map(StateDir::open).transpose()?;
     // Before anything is asynchronous: a proxy has threads of its own, which end where they began.
     let handle = Arc::new(Proxy::start(options(&args, &node))?);
@@ -65,7 +66,16 @@ fn run(args: ProxyArgs, node_type: NodeType) -> anyhow::Result<()> {
         let (stop, stopped) = watch::channel(false);
         let options = credentials.start(options)?;
         let following = tokio::spawn(client::run(options, shell::apply(handle.clone()), stopped));
-        let signal = wait_for_signal().await?;
+        let mut signals = Signals::new()?;
+        let signal = signals.next().await;
+        if !args.drain_delay.is_zero() {
+            tracing::info!(signal, delay = ?args.drain_delay, "will stop: not ready any more, and still accepting");
+            handle.announce_stop();
+            tokio::select! {
+                () = tokio::time::sleep(args.drain_delay) => {}
+                again = signals.next() => tracing::info!(signal = again, "told again: no longer waiting"),
+            }
+        }
         tracing::info!(signal, "stopping: no new connections, open requests may end");
         stop.send_replace(true);
         following.await?;
@@ -78,7 +88,7 @@ fn run(args: ProxyArgs, node_type: NodeType) -> anyhow::Result<()> {
     })
 }
 
-fn node(args: &ProxyArgs, node_type: NodeType) -> Node {
+fn node(args: &ProxyArgs, node_type: NodeType, labels: BTreeMap<String, String>) -> Node {
     let first = args.ip.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let mut node = Node::new(node_type, &args.name, &args.namespace, first);
     node.addresses.clone_from(&args.ip);
@@ -86,7 +96,7 @@ fn node(args: &ProxyArgs, node_type: NodeType) -> Node {
         NodeType::Router => args.name.clone(),
         NodeType::Sidecar => "default".to_owned(),
     });
-    node.labels = args.labels.iter().flat_map(|labels| labels.0.clone()).collect();
+    node.labels = labels;
     node.cluster.clone_from(&args.cluster);
     node.locality.clone_from(&args.locality);
     node.dns_capture = args.dns_capture;
@@ -130,11 +140,21 @@ fn metric_labels(node: &Node) -> Vec<(String, String)> {
     .to_vec()
 }
 
-async fn wait_for_signal() -> anyhow::Result<&'static str> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
-    })
+/// The signals that stop a process.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Signals> {
+        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The options of `meridian up`.
 
+use super::pods::PodArgs;
 use anyhow::{Context, bail};
 use meridian_control::standalone;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -57,6 +58,9 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 pub(crate) struct ControlPlaneArgs {
     #[command(flatten)]
     pub control: ControlArgs,
+
+    #[command(flatten)]
+    pub pods: PodArgs,
 
     /// Where the debug endpoint listens: how far each proxy is, and what is wanted of it, without keys
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:15014")]

@@ -7,6 +7,7 @@ mod debug;
 mod demo;
 mod discovery;
 mod gateway;
+mod pods;
 
 pub(crate) use args::{ControlPlaneArgs, UpArgs, seconds};
 
@@ -17,7 +18,7 @@ use args::GatewayPlan;
 use gateway::Gateway;
 use meridian_apiserver::{Api, Options, Server, Tokens};
 use meridian_control::mesh::{MeshFile, MeshSources};
-use meridian_control::{Cluster, ConfigDir, ControlPlane, Discovery, ProxyFeed, Registry, standalone};
+use meridian_control::{Cluster, ConfigDir, ControlPlane, Discovery, Installation, ProxyFeed, Registry, standalone};
 use meridian_identity::{CertificateService, MeshAuthority};
 use meridian_store::Store;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -35,7 +36,7 @@ use tokio::sync::{mpsc, watch};
 pub(crate) fn run(args: UpArgs) -> anyhow::Result<()> {
     let plans = args::gateway_plans(&args)?;
     let debug = plans.first().map_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 15014)), |first| first.control_plane);
-    start(args, plans, debug)
+    start(args, plans, debug, Installation::default())
 }
 
 /// `meridian control-plane`: the same without gateways.
@@ -51,10 +52,10 @@ pub(crate) fn run_control_plane(args: ControlPlaneArgs) -> anyhow::Result<()> {
         access_logs: None,
         drain_time: std::time::Duration::ZERO,
     };
-    start(none, Vec::new(), args.debug)
+    start(none, Vec::new(), args.debug, args.pods.installation())
 }
 
-fn start(args: UpArgs, plans: Vec<GatewayPlan>, debug: SocketAddr) -> anyhow::Result<()> {
+fn start(args: UpArgs, plans: Vec<GatewayPlan>, debug: SocketAddr, installation: Installation) -> anyhow::Result<()> {
     logging::start(&args.control.log_level)?;
     let data = data::folder(args.control.data.as_deref())?;
     if let Some(dir) = &args.access_logs {
@@ -64,13 +65,14 @@ fn start(args: UpArgs, plans: Vec<GatewayPlan>, debug: SocketAddr) -> anyhow::Re
     // Before anything is asynchronous: a proxy has threads of its own, which end where they began.
     let started: Vec<_> = plans.iter().map(|plan| gateway::start(plan.clone(), &args)).collect::<Result<_, _>>()?;
     let (gateways, feeds) = started.into_iter().unzip();
-    crate::block_on(serve(args, gateways, feeds, Place { data, debug }, store))
+    crate::block_on(serve(args, gateways, feeds, Place { data, debug, installation }, store))
 }
 
 /// Where what belongs to the whole process is.
 struct Place {
     data: PathBuf,
     debug: SocketAddr,
+    installation: Installation,
 }
 
 async fn serve(
@@ -80,7 +82,7 @@ async fn serve(
     place: Place,
     store: Store,
 ) -> anyhow::Result<()> {
-    let Place { data, debug } = place;
+    let Place { data, debug, installation } = place;
     let control = &args.control;
     let listener = TcpListener::bind(control.api)
         .await
@@ -112,6 +114,7 @@ async fn serve(
     let xds = [ports.plain, ports.tls];
     let mut discovery = discovery::start(ports, registry.clone(), stopped.clone())?;
     let mesh_file = control.mesh_config.as_deref().map(MeshFile::open).transpose().context("--mesh-config")?;
+    discovery.installation = installation;
     discovery.mesh = MeshSources::new(mesh_file, control.settings.clone());
     let fleet = Fleet { local: gateways.iter().map(Gateway::progress).collect(), registry };
     let debug = debug::start(debug, fleet).await?;
