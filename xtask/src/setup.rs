@@ -11,6 +11,7 @@ use crate::workspace;
 pub(crate) mod envoy;
 mod h2spec;
 mod kubectl;
+pub(crate) mod kubernetes;
 
 /// The programs that tests, scenarios and benchmarks call, and the Debian packages that bring them.
 ///
@@ -47,6 +48,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         kubectl::build()?;
     }
     h2spec::build()?;
+    kubernetes::build()?;
     envoy::install()?;
     println!("everything that tests, scenarios and benchmarks need is installed");
     Ok(())

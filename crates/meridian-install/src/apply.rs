@@ -88,11 +88,13 @@ async fn survey<'a>(
     for object in objects {
         let Some((_, kind)) = kinds::of(object) else { continue };
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
-        let before = match kind.api(client, namespace).get_opt(name).await {
+        let before = match kind.api(client, namespace).get(name).await {
             // The kind itself is missing, or its object is: both are answered with 404.
-            Ok(None) if kind.kind == "GatewayClass" && !served(client, kind).await? => Before::Alone(NO_GATEWAY_API),
-            Ok(None) => Before::Nothing,
-            Ok(Some(there)) => {
+            Err(error) if is_not_found(&error) => {
+                let missing = kind.kind == "GatewayClass" && !served(client, kind).await?;
+                if missing { Before::Alone(NO_GATEWAY_API) } else { Before::Nothing }
+            }
+            Ok(there) => {
                 let ours = owner(&there) == Some(namespace);
                 match kind.kind {
                     _ if ours => {}

@@ -67,7 +67,7 @@ pub struct Values {
     /// Where proxies in pods reach the control plane, `HOST:PORT`.
     pub discovery_address: String,
     /// Addresses that Gateways may ask for (`spec.addresses`), in CIDR notation.
-    pub static_addresses: Vec<String>,
+    pub gateway_addresses: Vec<String>,
     /// `MeshConfig`, Istio's names.
     pub mesh_config: Value,
     /// More of the control plane's pods.
@@ -184,7 +184,7 @@ fn defaults(profile: Profile) -> Value {
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
         "logLevel": "info",
         "discoveryAddress": null,
-        "staticAddresses": [],
+        "gatewayAddresses": [],
         "meshConfig": {},
         "pod": {},
         "gatewayClass": {"enabled": true, "name": "meridian"},
@@ -232,7 +232,7 @@ impl Values {
             resources: fields.take("resources")?,
             log_level: fields.take("logLevel")?,
             discovery_address: discovery.unwrap_or_else(|| format!("istiod.{namespace}.svc:15012")),
-            static_addresses: fields.take("staticAddresses")?,
+            gateway_addresses: fields.take("gatewayAddresses")?,
             mesh_config: fields.take("meshConfig")?,
             pod: fields.take("pod")?,
             gateway_class: class.enabled.then_some(class.name),

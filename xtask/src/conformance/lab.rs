@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 
-use crate::{setup, workspace};
+use crate::setup;
 
 /// The GatewayClass under test.
 pub(super) const CLASS: &str = "meridian";
@@ -17,6 +17,9 @@ pub(super) const USABLE_ADDRESS: &str = "10.244.250.1";
 pub(super) const UNUSABLE_ADDRESS: &str = "192.0.2.1";
 /// Where pods find the control plane: the host's side of their bridge.
 const DISCOVERY: &str = "10.244.0.1:15012";
+
+/// The kubeconfig of the control plane, in the folder of the run.
+const KUBECONFIG: &str = "istiod.kubeconfig";
 
 /// What a run needs.
 #[derive(Debug)]
@@ -35,18 +38,11 @@ impl Lab {
     pub(crate) fn build(meridian: &Path) -> anyhow::Result<Lab> {
         let root = Command::new("id").arg("-u").output().context("cannot start id")?;
         ensure!(root.stdout == b"0\n", "the lab needs network and mount namespaces: run it as root");
-        let shared = env::var_os("MERIDIAN_SHARED").map_or_else(|| workspace::root().join("../shared"), PathBuf::from);
-        let scripts = shared.join("kubernetes");
-        let script = scripts.join("conformance.sh");
-        if !script.is_file() {
-            bail!("there is no {}; set MERIDIAN_SHARED to the folder of the shared references", script.display());
-        }
         let kubectl = setup::find("kubectl").context("there is no kubectl; run `cargo xtask setup`")?;
-        let programs = setup::cache()?.join("kube-bin");
+        setup::kubernetes::build()?;
         let own = kubectl.parent().map(Path::to_owned).into_iter();
         let path = env::join_paths(env::split_paths(&env::var_os("PATH").unwrap_or_default()).chain(own))?;
-        workspace::run(Command::new(scripts.join("build.sh")).env("KUBE_BIN", &programs))
-            .context("cannot build the tools; they need Go 1.26 or newer, from https://go.dev/dl")?;
+        let (scripts, programs) = (setup::kubernetes::scripts()?, setup::kubernetes::programs()?);
         Ok(Lab { meridian: meridian.to_owned(), scripts, programs, path })
     }
 
@@ -77,20 +73,31 @@ impl Lab {
         command
     }
 
-    /// Runs once the API answers: installs Meridian, and notes what is said of the GatewayClass.
+    /// Runs once the API answers: installs Meridian as a user would, makes a kubeconfig with the token of the control
+    /// plane's service account, so that it has the rights of the installation and no others, and notes what is said of
+    /// the GatewayClass. The Deployment has no pods: the control plane runs beside them, where it has a known address.
     fn setup(&self) -> String {
+        let meridian = self.meridian.display();
         format!(
-            "set -e
-kubectl create namespace istio-system
-kubectl apply -f - <<<'{{apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {{name: {CLASS}}}, spec: {{controllerName: meridian.dev/gateway-controller}}}}'
-kubectl get gatewayclasses --watch -o json >gatewayclasses.json 2>/dev/null &"
+            r#"set -e
+'{meridian}' install apply --profile minimal --set replicas=0 --set discoveryAddress={DISCOVERY}
+token=$(kubectl create token istiod --namespace istio-system --duration 24h)
+cp "$KUBECONFIG" {KUBECONFIG}
+export KUBECONFIG=$PWD/{KUBECONFIG}
+kubectl config set-credentials istiod --token "$token"
+kubectl config set-context --current --user istiod
+kubectl config delete-user user
+chmod 600 {KUBECONFIG}
+export KUBECONFIG=$PWD/kube/kubeconfig
+kubectl get gatewayclasses --watch --output json >gatewayclasses.json 2>/dev/null &"#
         )
     }
 
     /// The control plane, in the root of the namespaces.
     fn controller(&self) -> String {
         format!(
-            "'{}' control-plane --kubeconfig \"$KUBECONFIG\" --xds-tls 0.0.0.0:15012 --discovery-address {DISCOVERY}",
+            "'{}' control-plane --kubeconfig {KUBECONFIG} --xds-tls 0.0.0.0:15012 --discovery-address {DISCOVERY} \
+             --gateway-addresses {USABLE_ADDRESS}",
             self.meridian.display()
         )
     }

@@ -109,8 +109,13 @@ fn arguments(values: &Values) -> Vec<String> {
         "--xds-tls=0.0.0.0:15012".to_owned(),
         "--debug=0.0.0.0:15014".to_owned(),
         format!("--discovery-address={}", values.discovery_address),
+        format!("--gateway-image={}", values.image()),
+        format!("--gateway-image-pull-policy={}", values.image.pull_policy),
+        format!("--gateway-log-level={}", values.log_level),
     ];
-    all.extend(values.static_addresses.iter().map(|range| format!("--static-addresses={range}")));
+    if !values.gateway_addresses.is_empty() {
+        all.push(format!("--gateway-addresses={}", values.gateway_addresses.join(",")));
+    }
     all
 }
 
