@@ -13,6 +13,7 @@ mod tests;
 pub use emit::emit;
 pub use node::Position;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -142,6 +143,43 @@ pub fn values(text: &str, file: &str) -> Vec<Result<Value, Diagnostic>> {
     let documents =
         documents.iter().flat_map(load::load).filter(|document| !matches!(document, Ok(node) if node.is_null()));
     documents.map(|document| document.map(|node| node.to_value()).map_err(|error| syntax(&file, error))).collect()
+}
+
+/// One document of a text with the text that it was read from.
+#[derive(Clone, Debug)]
+pub struct RawDocument<'t> {
+    /// As it was written, without the `---` before it.
+    pub text: Cow<'t, str>,
+    /// What it holds; nothing for one without content.
+    pub value: Result<Option<Value>, Diagnostic>,
+}
+
+/// The documents of a text, for those who pass some of them on as they are.
+pub fn documents<'t>(text: &'t str, file: &str) -> Vec<RawDocument<'t>> {
+    let file: Arc<str> = file.into();
+    let mut documents = Vec::new();
+    for chunk in split::split(text) {
+        let read = load::load(&chunk).into_iter().map(|node| node.map(|node| node.to_value()));
+        let mut values: Vec<_> = read.map(|value| value.map_err(|error| syntax(&file, error))).collect();
+        if values.len() < 2 {
+            let value =
+                values.pop().unwrap_or(Ok(Value::Null)).map(|value| Some(value).filter(|value| !value.is_null()));
+            documents.push(RawDocument { text: without_start(chunk.text).into(), value });
+            continue;
+        }
+        // Several that are separated by `...` have no texts of their own.
+        for value in values {
+            let text = value.as_ref().map(emit::emit).unwrap_or_default();
+            documents.push(RawDocument { text: text.into(), value: value.map(Some) });
+        }
+    }
+    documents
+}
+
+/// The text after a line of nothing but `---`.
+fn without_start(text: &str) -> &str {
+    let rest = text.strip_prefix("---").map(|rest| rest.trim_start_matches([' ', '\t', '\r']));
+    rest.and_then(|rest| rest.strip_prefix('\n')).unwrap_or(text)
 }
 
 /// Takes any bytes through parsing, checking, decoding and writing; the entry of a fuzz target.

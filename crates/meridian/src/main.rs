@@ -9,6 +9,7 @@ mod folder;
 mod httpbin;
 mod input;
 mod install;
+mod kube_inject;
 mod logging;
 mod proxy;
 mod proxy_config;
@@ -16,6 +17,7 @@ mod proxy_status;
 mod redirect;
 mod up;
 mod validate;
+mod wait;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -56,6 +58,10 @@ enum Command {
     /// Check files of objects, each object by itself
     #[command(visible_alias = "v")]
     Validate(validate::ValidateArgs),
+    /// Put sidecars into the pods of files of objects
+    KubeInject(kube_inject::KubeInjectArgs),
+    /// Wait until the proxy of this pod is ready
+    Wait(wait::WaitArgs),
     /// Install the control plane on Kubernetes, and gateways for Istio's API
     Install(Box<install::InstallArgs>),
     /// Take away what `meridian install` has installed
@@ -78,6 +84,8 @@ fn main() -> ExitCode {
         Command::Redirect(args) => redirect::run(&args),
         Command::EnvoyBootstrap(args) => block_on(envoy::run(*args)),
         Command::Validate(args) => validate::run(&args),
+        Command::KubeInject(args) => kube_inject::run(&args),
+        Command::Wait(args) => block_on(wait::run(args)),
         Command::Install(args) => block_on(install::install(*args)),
         Command::Uninstall(args) => block_on(install::uninstall(args)),
         Command::Exec(args) => match block_on(exec::run(*args)) {
