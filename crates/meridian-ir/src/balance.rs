@@ -10,6 +10,7 @@ pub use picture::{Candidate, Choice, Picture, Settings};
 
 use crate::route::{Forward, WeightedCluster};
 use crate::tcp::{TcpProxy, WeightedName};
+use crate::udp::UdpProxy;
 use std::net::SocketAddr;
 
 #[cfg(test)]
@@ -57,6 +58,14 @@ impl TcpProxy {
             [only] => only,
             several => &several[pick(several.iter().map(|cluster| cluster.weight), random).unwrap_or(0)],
         }
+    }
+}
+
+impl UdpProxy {
+    /// The destination of one session; see [`Forward::pick_cluster`]. `None` without clusters, which is not valid.
+    pub fn pick_cluster(&self, random: u64) -> Option<&WeightedName> {
+        let picked = pick(self.clusters.iter().map(|cluster| cluster.weight), random);
+        self.clusters.get(picked.unwrap_or(0))
     }
 }
 

@@ -112,8 +112,11 @@ impl Listener {
         }
     }
 
-    /// Whether this is the listener of `address`: one of its own is equal, or stands for every address of that family.
+    /// Whether this is the listener of connections to `address`: one of its own is equal, or stands for every address of that family.
     fn is_at(&self, address: SocketAddr, exactly: bool) -> bool {
+        if self.udp.is_some() {
+            return false;
+        }
         let is_equal = |own: &SocketAddr| {
             let same_ip = match exactly {
                 true => own.ip() == address.ip(),

@@ -9,3 +9,4 @@ mod sockets;
 pub use error::{ApplyError, ListenerError, ProxyError};
 pub use handle::{Applied, Proxy, ProxyHandle};
 pub use shared::{ListenerState, Shared, State};
+pub use sockets::BoundSocket;

@@ -6,6 +6,9 @@ pub fn is_grpc(content_type: &[u8]) -> bool {
     content_type.strip_prefix(b"application/grpc").is_some_and(|rest| rest.is_empty() || rest[0] == b'+')
 }
 
+/// The gRPC status of a service that is not there.
+pub const UNAVAILABLE: u32 = 14;
+
 /// The gRPC status for an HTTP status of a local answer (`doc/http-grpc-status-mapping.md` of gRPC).
 #[must_use]
 pub const fn status_of_http(status: u16) -> u32 {

@@ -16,7 +16,7 @@
 //!
 //! [`listener`] accepts, looks at the first bytes when a chain needs it ([`inspect`]), selects the filter chain
 //! ([`meridian_ir::filter_chain`]), terminates TLS when the chain says so (`tls`) and hands over to [`http1`] or
-//! `tcp`; [`http2`] gives each of its streams to [`http1`]. Both end with a [`record::Record`], whose
+//! `tcp`; listeners of UDP have no chains and no connections (`udp`); [`http2`] gives each of its streams to [`http1`]. Both end with a [`record::Record`], whose
 //! [`outcome::Ending`] says how it went; `access_log` prints it and
 //! `stats` counts it.
 //!
@@ -63,6 +63,7 @@ pub mod snapshot;
 pub mod stats;
 pub mod tcp;
 pub mod tls;
+mod udp;
 pub mod worker;
 
 pub use control::{Applied, ApplyError, ListenerError, Proxy, ProxyError, ProxyHandle};

@@ -6,17 +6,19 @@ mod connection;
 mod runtime;
 
 pub use connection::{ConnectionInfo, Direct, OpenConnection, TlsInfo};
-pub use runtime::{FilterRuntime, HttpRuntime, TcpRuntime};
+pub use runtime::{FilterRuntime, HttpRuntime, TcpRuntime, UdpRuntime};
 
 use crate::access_log::LogHandle;
+use crate::control::BoundSocket;
 use crate::record::Record;
 use crate::snapshot::{ChainPlan, FilterPlan, ListenerPlan};
 use crate::stats::ListenerStats;
+use crate::udp;
 use crate::worker::{Connections, Worker};
 use meridian_ir::filter_chain::{ConnectionView, Selection, TransportProtocol, select};
 use meridian_ir::tls::ClientAuth;
 use std::cell::{Cell, RefCell};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,6 +46,7 @@ pub struct WorkerChains {
     pub plan: Arc<ListenerPlan>,
     chains: Vec<Rc<WorkerChain>>,
     default_chain: Option<Rc<WorkerChain>>,
+    udp: Option<Rc<UdpRuntime>>,
     logs: Vec<LogHandle>,
     /// Some chain asks clients for certificates.
     asks_for_certificates: bool,
@@ -59,8 +62,8 @@ pub struct WorkerChain {
 }
 
 impl WorkerListener {
-    /// Starts accepting connections from `sockets`.
-    pub fn start(worker: &Rc<Worker>, plan: &Arc<ListenerPlan>, sockets: Vec<TcpListener>) -> Rc<Self> {
+    /// Starts accepting connections, or receiving packets, from `sockets`.
+    pub fn start(worker: &Rc<Worker>, plan: &Arc<ListenerPlan>, sockets: Vec<BoundSocket>) -> Rc<Self> {
         let listener = Rc::new(Self {
             connections: Connections::default(),
             stats: worker.stats.listener(&plan.listener.name),
@@ -71,7 +74,11 @@ impl WorkerListener {
             stop_accepting: Notify::new(),
         });
         for socket in sockets {
-            tokio::task::spawn_local(accept::accept(worker.clone(), listener.clone(), socket));
+            let (worker, listener) = (worker.clone(), listener.clone());
+            match socket {
+                BoundSocket::Tcp(socket) => tokio::task::spawn_local(accept::accept(worker, listener, socket)),
+                BoundSocket::Udp(socket) => tokio::task::spawn_local(udp::serve(worker, listener, socket)),
+            };
         }
         listener
     }
@@ -89,6 +96,11 @@ impl WorkerListener {
         self.draining.set(true);
         self.stop_accepting.notify_waiters();
         self.connections.drain(close_at, close_idle);
+    }
+
+    /// Returns when nothing new is to be accepted any more.
+    pub(crate) async fn stop_accepting(&self) {
+        self.stop_accepting.notified().await;
     }
 
     /// Whether connections should end after the request that they are at.
@@ -128,10 +140,16 @@ impl WorkerChains {
         Self {
             chains: plan.chains.iter().map(make).collect(),
             default_chain: plan.default_chain.as_ref().map(make),
+            udp: plan.udp.as_ref().map(|plan| Rc::new(UdpRuntime::new(worker, plan))),
             logs: plan.listener.access_log.iter().map(|log| worker.logs.open(log)).collect(),
             asks_for_certificates: plan.all().any(|chain| client_auth(chain) != &ClientAuth::None),
             plan: plan.clone(),
         }
+    }
+
+    /// What becomes of packets, where the listener is one of UDP.
+    pub fn udp(&self) -> Option<&Rc<UdpRuntime>> {
+        self.udp.as_ref()
     }
 
     fn all(&self) -> impl Iterator<Item = &Rc<WorkerChain>> {

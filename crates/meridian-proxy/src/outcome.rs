@@ -10,6 +10,7 @@ mod reset;
 pub use flags::{Flag, Flags};
 pub use reset::{ResetReason, TransportFailure};
 
+use crate::grpc;
 use meridian_http::{BodyError, HeadError, reason_phrase};
 use meridian_ir::dynamic_forward::Refusal;
 use meridian_ir::rbac::DenialDetails;
@@ -28,8 +29,8 @@ pub enum Ending {
     Preflight,
     /// No virtual host or no route takes the request.
     RouteNotFound,
-    /// The route's cluster does not exist.
-    ClusterNotFound,
+    /// The route's cluster does not exist; the route says with which status such requests are answered.
+    ClusterNotFound(u16),
     /// The cluster has no endpoint that may be used.
     NoHealthyUpstream,
     /// The host that the client named has no address.
@@ -167,7 +168,7 @@ impl Ending {
         let (status, body) = match self {
             Self::RouteNotFound | Self::PathlessTarget => (404, Empty),
             Self::Misdirected => (421, Empty),
-            Self::ClusterNotFound => (503, Empty),
+            Self::ClusterNotFound(status) => (status, Empty),
             Self::NoHealthyUpstream => (503, Text("no healthy upstream")),
             Self::HostNotResolved => (503, Text("DNS resolution failure")),
             Self::ForwardRefused(_) => (403, Text("forwarding to this host is not allowed")),
@@ -192,7 +193,9 @@ impl Ending {
                 | Self::RequestHeaderTimeout
                 | Self::StreamIdleTimeout { is_request_complete: false }
         );
-        Some(LocalReply { status, body, close, overloaded: matches!(self, Self::Overflow), grpc_status: None })
+        // The service is not there, whatever status says so.
+        let grpc_status = matches!(self, Self::ClusterNotFound(_)).then_some(grpc::UNAVAILABLE);
+        Some(LocalReply { status, body, close, overloaded: matches!(self, Self::Overflow), grpc_status })
     }
 
     /// Adds the flags of this ending to `flags`, in Envoy's order. `retries_exhausted` puts `URX` before them for
@@ -209,7 +212,7 @@ impl Ending {
     fn flag(self) -> Option<Flag> {
         Some(match self {
             Self::RouteNotFound | Self::FilterChainNotFound => Flag::NoRouteFound,
-            Self::ClusterNotFound => Flag::NoClusterFound,
+            Self::ClusterNotFound(_) => Flag::NoClusterFound,
             Self::NoHealthyUpstream => Flag::NoHealthyUpstream,
             Self::HostNotResolved => Flag::DnsResolutionFailed,
             Self::Overflow => Flag::UpstreamOverflow,
@@ -253,7 +256,7 @@ impl Ending {
             Self::FaultAbort => "fault_filter_abort",
             Self::Preflight => "cors_response",
             Self::RouteNotFound => "route_not_found",
-            Self::ClusterNotFound => "cluster_not_found",
+            Self::ClusterNotFound(_) => "cluster_not_found",
             Self::NoHealthyUpstream => "no_healthy_upstream",
             Self::HostNotResolved => "dns_resolution_failure",
             Self::ForwardRefused(refusal) => refusal.details(),
@@ -360,7 +363,8 @@ mod tests {
     fn flags_and_details_are_envoys() {
         for (ending, status, flags, details) in [
             (Ending::RouteNotFound, 404, "NR", "route_not_found"),
-            (Ending::ClusterNotFound, 503, "NC", "cluster_not_found"),
+            (Ending::ClusterNotFound(503), 503, "NC", "cluster_not_found"),
+            (Ending::ClusterNotFound(500), 500, "NC", "cluster_not_found"),
             (Ending::NoHealthyUpstream, 503, "UH", "no_healthy_upstream"),
             (Ending::HostNotResolved, 503, "DF", "dns_resolution_failure"),
             (Ending::ForwardRefused(ForwardRefusal::Host), 403, "-", "dynamic_forward_host_not_allowed"),

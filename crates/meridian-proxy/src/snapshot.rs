@@ -13,6 +13,7 @@ mod listener;
 mod outliers;
 mod route;
 pub mod slot;
+mod udp;
 
 pub use cluster::{ClusterPlan, Current, HostPlan, Limits};
 pub use compiler::{Change, Compiler};
@@ -20,3 +21,4 @@ pub use edits::{EditPlan, ValuePlan, WritePlan};
 pub use listener::{ChainPlan, FilterPlan, HttpPlan, ListenerPlan, RouteRef, TcpPlan};
 pub use outliers::Outliers;
 pub use route::{ActionPlan, ClusterChoice, ForwardPlan, RoutePlan, RouteTable, VirtualHostPlan};
+pub use udp::{SessionPlace, UdpPlan};

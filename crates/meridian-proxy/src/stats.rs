@@ -17,6 +17,7 @@ mod registry;
 mod render;
 mod sample;
 mod sets;
+mod udp;
 mod worker;
 
 pub use blocked::{BLACK_HOLE, BLOCK_ALL, Blocked};
@@ -26,4 +27,5 @@ pub use rbac::{RbacScope, RbacStats};
 pub use registry::{HostStats, Stats};
 pub use render::{Filter, json, prometheus, text};
 pub use sample::{Sample, Value};
+pub use udp::UdpStats;
 pub use worker::{ClusterStats, HttpStats, ListenerStats, TcpStats, WorkerStats};

@@ -8,7 +8,7 @@ pub mod relay;
 use crate::dynamic_forward::{self, Named, Unreachable};
 use crate::http1::Downstream;
 use crate::listener::{ConnectionInfo, TcpRuntime};
-use crate::outcome::{Ending, Flag, Flags, ForwardRefusal, TransportFailure};
+use crate::outcome::{Flag, Flags, ForwardRefusal, TransportFailure};
 use crate::pool::{ActiveConnection, Facts, Host, UpstreamStream};
 use crate::rbac;
 use crate::record::{NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
@@ -149,7 +149,7 @@ async fn closing(handle: &ConnectionHandle) {
 
 async fn forward(worker: &Worker, tcp: &TcpRuntime, io: Downstream, info: &ConnectionInfo, progress: &mut Progress) {
     let Some(cluster) = tcp.plan.pick(worker.random()).and_then(|slot| worker.cluster(slot.index)) else {
-        Ending::ClusterNotFound.add_flags(false, &mut progress.flags);
+        progress.flags.add(Flag::NoClusterFound);
         return;
     };
     progress.cluster = Some(cluster.clone());

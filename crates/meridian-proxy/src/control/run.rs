@@ -1,6 +1,6 @@
 //! The control thread: takes configurations one after another and hands what changed to the workers.
 
-use super::sockets::listen;
+use super::sockets::{BoundSocket, Transport, listen};
 use super::{Applied, ListenerError, ListenerState, ProxyError, Shared, State};
 use crate::ProxyOptions;
 use crate::access_log::Writer;
@@ -14,7 +14,7 @@ use meridian_ir::{Listener, Name, ProxyConfig};
 use rustix::process::{Signal, getpid, kill_process};
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -60,14 +60,20 @@ pub(super) struct Control {
 }
 
 /// Addresses, and for each worker its sockets there.
-type Opened = (Vec<SocketAddr>, Vec<Vec<TcpListener>>);
+type Opened = (Vec<SocketAddr>, Vec<Vec<BoundSocket>>);
 
 /// Where a listener listens.
 struct Bound {
     /// As it is configured.
     configured: Vec<SocketAddr>,
+    transport: Transport,
     /// Where that is, in the same order.
     addresses: Vec<SocketAddr>,
+}
+
+/// What a listener speaks at its addresses.
+fn transport(listener: &Listener) -> Transport {
+    if listener.udp.is_some() { Transport::Udp } else { Transport::Tcp }
 }
 
 /// The addresses of a listener, the first of them first.
@@ -267,23 +273,26 @@ impl Control {
 
     /// Opens the sockets of listeners that are new or have moved, and of those that failed before. For each worker, its
     /// sockets.
-    fn bind(&mut self, config: &ProxyConfig, change: &mut Change) -> Vec<Vec<(Name, TcpListener)>> {
-        let mut sockets: Vec<Vec<(Name, TcpListener)>> = (0..self.workers.len()).map(|_| Vec::new()).collect();
+    fn bind(&mut self, config: &ProxyConfig, change: &mut Change) -> Vec<Vec<(Name, BoundSocket)>> {
+        let mut sockets: Vec<Vec<(Name, BoundSocket)>> = (0..self.workers.len()).map(|_| Vec::new()).collect();
         let leaving = self.bound.extract_if(|name, _| {
             let listener = config.listeners.get(name);
             !listener.is_some_and(|listener| listener.bind_to_port)
         });
-        let leaving: Vec<SocketAddr> = leaving.flat_map(|(_, bound)| bound.addresses).collect();
+        let leaving: Vec<(Transport, SocketAddr)> = leaving
+            .flat_map(|(_, bound)| bound.addresses.into_iter().map(move |address| (bound.transport, address)))
+            .collect();
         self.errors.retain(|name, _| config.listeners.contains_key(name));
         for (name, listener) in &config.listeners {
-            let configured = addresses(listener);
-            let is_bound = self.bound.get(name).is_some_and(|bound| bound.configured == configured);
+            let (configured, transport) = (addresses(listener), transport(listener));
+            let is_same = |bound: &Bound| bound.configured == configured && bound.transport == transport;
+            let is_bound = self.bound.get(name).is_some_and(is_same);
             if is_bound || !listener.bind_to_port {
                 continue;
             }
-            match self.listen_all(&configured, &leaving) {
+            match self.listen_all(&configured, transport, &leaving) {
                 Ok((addresses, opened)) => {
-                    self.bound.insert(name.clone(), Bound { configured, addresses });
+                    self.bound.insert(name.clone(), Bound { configured, transport, addresses });
                     self.errors.remove(name);
                     for (worker, opened) in sockets.iter_mut().zip(opened) {
                         worker.extend(opened.into_iter().map(|socket| (name.clone(), socket)));
@@ -309,10 +318,15 @@ impl Control {
 
     /// Listens at all of the `configured` addresses. Where that is, and each worker's sockets; the address that cannot be
     /// had otherwise. A proxy with an address of its own listens at none of the other family.
-    fn listen_all(&self, configured: &[SocketAddr], leaving: &[SocketAddr]) -> Result<Opened, (SocketAddr, io::Error)> {
+    fn listen_all(
+        &self,
+        configured: &[SocketAddr],
+        transport: Transport,
+        leaving: &[(Transport, SocketAddr)],
+    ) -> Result<Opened, (SocketAddr, io::Error)> {
         let own = self.shared.options.address;
         let mut addresses = Vec::with_capacity(configured.len());
-        let mut sockets: Vec<Vec<TcpListener>> = (0..self.workers.len()).map(|_| Vec::new()).collect();
+        let mut sockets: Vec<Vec<BoundSocket>> = (0..self.workers.len()).map(|_| Vec::new()).collect();
         for (position, configured) in configured.iter().enumerate() {
             let is_foreign =
                 configured.ip().is_unspecified() && own.is_some_and(|own| own.is_ipv4() != configured.is_ipv4());
@@ -320,8 +334,8 @@ impl Control {
                 continue;
             }
             let address = self.shared.options.bind(*configured);
-            let is_own = leaving.contains(&address);
-            let opened = listen(address, self.workers.len(), is_own).map_err(|error| (address, error))?;
+            let is_own = leaving.contains(&(transport, address));
+            let opened = listen(address, transport, self.workers.len(), is_own).map_err(|error| (address, error))?;
             addresses.push(opened.first().and_then(|socket| socket.local_addr().ok()).unwrap_or(address));
             for (worker, socket) in sockets.iter_mut().zip(opened) {
                 worker.push(socket);
@@ -331,7 +345,7 @@ impl Control {
     }
 
     /// Sends the change to all workers and waits until all have it.
-    fn hand_over(&self, change: Change, sockets: Vec<Vec<(Name, TcpListener)>>) {
+    fn hand_over(&self, change: Change, sockets: Vec<Vec<(Name, BoundSocket)>>) {
         if change.is_empty() {
             return;
         }

@@ -51,11 +51,11 @@ impl Connection {
         routed: &Routed<'_>,
     ) -> After {
         let Some(choice) = plan.pick(forward, self.worker.random()) else {
-            return self.reply(Ending::ClusterNotFound, routed).await;
+            return self.reply(Ending::ClusterNotFound(forward.cluster_not_found_status), routed).await;
         };
         let routed = routed.with_choice(choice);
         let Some(cluster) = self.worker.cluster(choice.cluster.index) else {
-            return self.reply(Ending::ClusterNotFound, &routed).await;
+            return self.reply(Ending::ClusterNotFound(forward.cluster_not_found_status), &routed).await;
         };
         self.progress.cluster = Some(cluster.clone());
         if let Err(ending) = self.check_upgrade(self.speaks_http2(&cluster)) {

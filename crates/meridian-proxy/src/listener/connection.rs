@@ -341,8 +341,7 @@ async fn serve_chain(
                 let is_resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
                 listener.stats.tls_handshake(is_resumed, session.peer_certificates().is_some());
                 let server = config.as_ref().ok();
-                let is_validated = server.is_some_and(|server| server.validates);
-                let peer = session.peer_certificates().and_then(|chain| PeerCertificate::new(chain, is_validated));
+                let peer = server.zip(session.peer_certificates()).and_then(|(server, chain)| server.peer(chain));
                 info.tls = Some(Box::new(TlsInfo {
                     version: session.protocol_version().and_then(tls::version_name),
                     cipher: session.negotiated_cipher_suite().and_then(|suite| tls::cipher_name(suite.suite())),

@@ -2,8 +2,8 @@
 
 use crate::access_log::LogHandle;
 use crate::rbac::AccessFilter;
-use crate::snapshot::{FilterPlan, HttpPlan, RouteRef, TcpPlan};
-use crate::stats::{HttpStats, TcpStats};
+use crate::snapshot::{FilterPlan, HttpPlan, RouteRef, TcpPlan, UdpPlan};
+use crate::stats::{HttpStats, TcpStats, UdpStats};
 use crate::worker::{Worker, WorkerRoutes};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,6 +39,27 @@ pub struct TcpRuntime {
     pub access: Vec<AccessFilter>,
     /// Its counters.
     pub stats: Rc<TcpStats>,
+}
+
+/// A UDP proxy on one worker.
+#[derive(Debug)]
+pub struct UdpRuntime {
+    /// What it was made from.
+    pub plan: Arc<UdpPlan>,
+    /// Logs of its sessions.
+    pub logs: Vec<LogHandle>,
+    /// Its counters.
+    pub stats: Rc<UdpStats>,
+}
+
+impl UdpRuntime {
+    pub(super) fn new(worker: &Worker, plan: &Arc<UdpPlan>) -> Self {
+        Self {
+            logs: plan.proxy.access_log.iter().map(|log| worker.logs.open(log)).collect(),
+            stats: worker.stats.udp(&plan.proxy.stat_prefix),
+            plan: plan.clone(),
+        }
+    }
 }
 
 impl FilterRuntime {

@@ -80,6 +80,16 @@ impl Counted {
         Self::new(limits, |limits| &limits.requests, max).map(Some).ok_or(AcquireError::Overflow)
     }
 
+    /// One more connection, of those that no pool knows; `Ok(None)` where there is no limit.
+    ///
+    /// # Errors
+    /// There are as many as the cluster allows.
+    pub fn connection(cluster: &WorkerCluster) -> Result<Option<Self>, AcquireError> {
+        let Some(limits) = &cluster.plan.limits else { return Ok(None) };
+        let max = cluster.plan.cluster.circuit_breakers.max_connections;
+        Self::new(limits, |limits| &limits.connections, max).map(Some).ok_or(AcquireError::Overflow)
+    }
+
     /// One more retry that is under way; `Ok(None)` where there is no limit.
     ///
     /// # Errors

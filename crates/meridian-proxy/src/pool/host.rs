@@ -266,6 +266,11 @@ impl ActiveConnection {
         Self { host, stats, is_open: false }
     }
 
+    /// Where its endpoint is.
+    pub fn address(&self) -> SocketAddr {
+        self.host.address
+    }
+
     /// The connection was made.
     pub fn opened(&mut self) {
         self.is_open = true;

@@ -2,6 +2,7 @@
 
 use super::route::RouteTable;
 use super::slot::{SlotRef, SlotTable};
+use super::udp::UdpPlan;
 use crate::tls::{Materials, SPOKEN, ServerTls, TlsError, TlsStore, server_materials, server_tls};
 use meridian_http::path::Normalization;
 use meridian_http::{RequestOptions, Scheme};
@@ -18,6 +19,8 @@ pub struct ListenerPlan {
     pub chains: Vec<Arc<ChainPlan>>,
     /// For connections that no chain takes.
     pub default_chain: Option<Arc<ChainPlan>>,
+    /// Where packets go, of a listener of UDP.
+    pub udp: Option<Arc<UdpPlan>>,
 }
 
 /// A filter chain that runs.
@@ -107,6 +110,10 @@ impl ListenerPlan {
         Self {
             chains: listener.chains.iter().map(&mut compile).collect(),
             default_chain: listener.default_chain.as_ref().map(&mut compile),
+            udp: listener.udp.as_ref().map(|proxy| {
+                let before = before.and_then(|before| before.udp.as_deref());
+                Arc::new(UdpPlan::new(proxy, before, tools.clusters))
+            }),
             listener: listener.clone(),
         }
     }

@@ -4,7 +4,7 @@ use super::blocked::{Blocked, BlockedCounts};
 use super::count::{Count, Kind};
 use super::istio::{Destination, RequestSeries, SeriesKey, TcpSeries, labels};
 use super::rbac::{RbacCounts, RbacScope};
-use super::sets::{ClusterCounts, ClusterSet, HostCounts, HttpCounts, HttpSet, ListenerCounts, TcpCounts};
+use super::sets::{ClusterCounts, ClusterSet, HostCounts, HttpCounts, HttpSet, ListenerCounts, TcpCounts, UdpCounts};
 use super::{Histogram, HistogramView, Sample, Value, WorkerStats};
 use crate::ProxyOptions;
 use crate::snapshot::ClusterPlan;
@@ -32,6 +32,7 @@ struct Tables {
     http: HashMap<Name, Shards<HttpSet>>,
     clusters: HashMap<Name, Shards<ClusterSet>>,
     tcp: HashMap<Name, Shards<TcpCounts>>,
+    udp: HashMap<Name, Shards<UdpCounts>>,
     rbac: HashMap<RbacScope, Shards<RbacCounts>>,
     blocked: BlockedCounts,
     hosts: HashMap<(Name, SocketAddr), Shards<HostCounts>>,
@@ -131,6 +132,10 @@ impl Stats {
         add(&mut self.tables().tcp, stat_prefix.clone(), TcpCounts::default())
     }
 
+    pub(super) fn add_udp(&self, stat_prefix: &Name) -> Arc<UdpCounts> {
+        add(&mut self.tables().udp, stat_prefix.clone(), UdpCounts::default())
+    }
+
     pub(super) fn add_rbac(&self, scope: &RbacScope) -> Arc<RbacCounts> {
         add(&mut self.tables().rbac, scope.clone(), RbacCounts::default())
     }
@@ -199,6 +204,10 @@ impl Stats {
         for (name, shards) in &tables.tcp {
             let scope = Scope { kind: "tcp", label: "tcp_prefix", name };
             scope.counts(TcpCounts::FIELDS, &live(shards), |set| set, &mut samples);
+        }
+        for (name, shards) in &tables.udp {
+            let scope = Scope { kind: "udp", label: "udp_prefix", name };
+            scope.counts(UdpCounts::FIELDS, &live(shards), |set| set, &mut samples);
         }
         for (scope, shards) in &tables.rbac {
             scope.samples(&live(shards), &mut samples);
@@ -275,8 +284,9 @@ impl Scope<'_> {
             _ => field,
         };
         // Envoy has these in scopes of their own; with a dot, which a field cannot have.
-        const SCOPES: [(&str, &str); 3] = [
+        const SCOPES: [(&str, &str); 4] = [
             ("ssl_", "ssl."),
+            ("udp_", "udp."),
             ("server_ssl_", "server_ssl_socket_factory."),
             ("client_ssl_", "client_ssl_socket_factory."),
         ];
@@ -308,6 +318,7 @@ impl Tables {
         table(&mut self.http);
         table(&mut self.clusters);
         table(&mut self.tcp);
+        table(&mut self.udp);
         table(&mut self.rbac);
         table(&mut self.hosts);
         self.plans.retain(|_, plan| plan.strong_count() > 0);

@@ -62,6 +62,10 @@ counts! {
         ssl_fail_verify_no_cert: Counter,
         ssl_fail_verify_san: Counter,
         ssl_handshake: Counter,
+        udp_sess_rx_datagrams: Counter,
+        udp_sess_rx_errors: Counter,
+        udp_sess_tx_datagrams: Counter,
+        udp_sess_tx_errors: Counter,
         upstream_cx_active: Gauge,
         upstream_cx_connect_fail: Counter,
         upstream_cx_connect_timeout: Counter,
@@ -104,6 +108,24 @@ counts! {
         downstream_cx_rx_bytes_total: Counter,
         downstream_cx_total: Counter,
         downstream_cx_tx_bytes_total: Counter,
+        idle_timeout: Counter,
+    }
+}
+
+counts! {
+    /// `udp.<stat_prefix>.`; `downstream_sess_overflow` is not Envoy's.
+    UdpCounts {
+        downstream_sess_active: Gauge,
+        downstream_sess_no_route: Counter,
+        downstream_sess_overflow: Counter,
+        downstream_sess_rx_bytes: Counter,
+        downstream_sess_rx_datagrams: Counter,
+        downstream_sess_rx_datagrams_dropped: Counter,
+        downstream_sess_rx_errors: Counter,
+        downstream_sess_total: Counter,
+        downstream_sess_tx_bytes: Counter,
+        downstream_sess_tx_datagrams: Counter,
+        downstream_sess_tx_errors: Counter,
         idle_timeout: Counter,
     }
 }

@@ -6,6 +6,7 @@ use super::parties::Parties;
 use super::rbac::{RbacCounts, RbacScope, RbacStats};
 use super::registry::{HostStats, Stats};
 use super::sets::{ClusterSet, HttpSet, ListenerCounts, TcpCounts};
+use super::udp::UdpStats;
 use crate::outcome::{Ending, Flag, Flags};
 use crate::record::{Downstream, Record, Upstream};
 use crate::tls::{TlsFailure, VerifyFailure};
@@ -26,6 +27,7 @@ pub struct WorkerStats {
     http: RefCell<Known<HttpStats>>,
     clusters: RefCell<Known<ClusterStats>>,
     tcp: RefCell<Known<TcpStats>>,
+    udp: RefCell<Known<UdpStats>>,
     rbac: RefCell<HashMap<RbacScope, std::sync::Weak<RbacCounts>>>,
 }
 
@@ -65,6 +67,7 @@ impl WorkerStats {
             http: RefCell::default(),
             clusters: RefCell::default(),
             tcp: RefCell::default(),
+            udp: RefCell::default(),
             rbac: RefCell::default(),
         }
     }
@@ -99,6 +102,12 @@ impl WorkerStats {
     pub fn tcp(&self, stat_prefix: &Name) -> Rc<TcpStats> {
         let make = || TcpStats { stats: self.stats.clone(), stat_prefix: stat_prefix.clone(), counts: OnceCell::new() };
         self.tcp.borrow_mut().get_or(stat_prefix, make)
+    }
+
+    /// The counters of a UDP proxy, by its `stat_prefix`.
+    #[must_use]
+    pub fn udp(&self, stat_prefix: &Name) -> Rc<UdpStats> {
+        self.udp.borrow_mut().get_or(stat_prefix, || UdpStats(self.stats.add_udp(stat_prefix)))
     }
 
     /// The counters of access control.
@@ -439,6 +448,31 @@ impl ClusterStats {
     /// A connection was idle for too long.
     pub fn idle_timed_out(&self) {
         self.set().counts.upstream_cx_idle_timeout.inc();
+    }
+
+    /// There is no endpoint that may be used.
+    pub fn none_healthy(&self) {
+        self.set().counts.upstream_cx_none_healthy.inc();
+    }
+
+    /// A packet went to an endpoint.
+    pub fn udp_sent(&self) {
+        self.set().counts.udp_sess_tx_datagrams.inc();
+    }
+
+    /// A packet could not be sent to one.
+    pub fn udp_send_failed(&self) {
+        self.set().counts.udp_sess_tx_errors.inc();
+    }
+
+    /// A packet came from an endpoint.
+    pub fn udp_received(&self) {
+        self.set().counts.udp_sess_rx_datagrams.inc();
+    }
+
+    /// The kernel told of a failure instead of a packet: nobody listens there.
+    pub fn udp_receive_failed(&self) {
+        self.set().counts.udp_sess_rx_errors.inc();
     }
 
     /// An endpoint was chosen among all, because too few are healthy.

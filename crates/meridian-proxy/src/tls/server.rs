@@ -1,5 +1,6 @@
 //! TLS towards clients: one server configuration for each certificate-and-policy, so that tickets never cross policies.
 
+use super::PeerCertificate;
 use super::store::{Materials, TlsStore};
 use super::verify::{PeerVerifier, Role};
 use super::{HANDSHAKE_TIMEOUT, PEER_EXCHANGE, TlsError, TlsFailure, provider, versions};
@@ -7,6 +8,7 @@ use meridian_ir::ProxyConfig;
 use meridian_ir::tls::DownstreamTls;
 use meridian_tls::{Certificate, certificate};
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
@@ -31,6 +33,8 @@ pub struct ServerTls {
     pub local: Option<Arc<Certificate>>,
     /// Whether clients' certificates are judged.
     pub validates: bool,
+    /// Judges certificates after the handshake, where those that do not pass are no reason to refuse it.
+    lenient: Option<Arc<PeerVerifier>>,
 }
 
 /// The configuration of a chain that terminates TLS with `settings`, offering those of its protocols that are `spoken`.
@@ -50,13 +54,16 @@ pub(crate) fn server_tls(
     let keys = server_keys(settings, store, config)?;
     let local = keys[0].cert.first().and_then(|leaf| certificate::parse(leaf)).map(Arc::new);
     let validation = settings.client_auth.validation();
+    let mut lenient = None;
     let verifier: Arc<dyn ClientCertVerifier> = match validation {
         None => WebPkiClientVerifier::no_client_auth(),
         Some(validation) => {
             let trust = store.trust_of(validation, config)?;
             let lists = store.revocation_lists_of(validation)?;
             let verifier = PeerVerifier::new(validation, trust, lists, Role::Client);
-            Arc::new(verifier.requiring(settings.client_auth.is_required()))
+            let verifier = Arc::new(verifier.requiring(settings.client_auth.is_required()));
+            lenient = validation.accept_untrusted.then(|| verifier.clone());
+            verifier
         }
     };
     let versions = versions(settings.min_version, settings.max_version)?;
@@ -78,7 +85,7 @@ pub(crate) fn server_tls(
     let offered = settings.alpn.iter().filter(|protocol| is_spoken(protocol));
     server.alpn_protocols = offered.map(|protocol| protocol.as_bytes().to_vec()).collect();
     let validates = validation.is_some_and(|validation| validation.authority.is_some());
-    Ok(ServerTls { config: Arc::new(server), without_alpn, local, validates })
+    Ok(ServerTls { config: Arc::new(server), without_alpn, local, validates, lenient })
 }
 
 /// The certificates that can be served, ECDSA before RSA.
@@ -116,6 +123,17 @@ pub(crate) fn server_materials(settings: &DownstreamTls, store: &mut TlsStore, c
 }
 
 impl ServerTls {
+    /// What is known of the certificate that a client has shown. One that does not pass where that is no reason to refuse
+    /// the client counts as not shown: nobody behind may take it for an identity.
+    pub fn peer(&self, chain: &[CertificateDer<'_>]) -> Option<PeerCertificate> {
+        if let Some(lenient) = &self.lenient
+            && !lenient.is_trusted(chain, UnixTime::now())
+        {
+            return None;
+        }
+        PeerCertificate::new(chain, self.validates)
+    }
+
     fn config_for(&self, hello: &ClientHello<'_>) -> &Arc<ServerConfig> {
         let is_spoken = |offer: &[u8]| self.config.alpn_protocols.iter().any(|spoken| spoken == offer);
         let is_foreign = hello.alpn().is_some_and(|mut offered| !offered.any(is_spoken));

@@ -2,13 +2,12 @@
 
 use super::{ClusterSlot, Worker, WorkerRoutes};
 use crate::access_log::Writer;
-use crate::control::{ProxyError, Shared};
+use crate::control::{BoundSocket, ProxyError, Shared};
 use crate::listener::WorkerListener;
 use crate::snapshot::{Change, ClusterPlan, ListenerPlan};
 use crate::stats::Stats;
 use meridian_ir::Name;
 use std::collections::HashMap;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -36,7 +35,7 @@ pub struct Update {
     /// The same for all workers.
     pub change: Arc<Change>,
     /// This worker's sockets of listeners that are new or moved; one for each address.
-    pub sockets: Vec<(Name, TcpListener)>,
+    pub sockets: Vec<(Name, BoundSocket)>,
     /// Told when the change is taken over.
     pub done: oneshot::Sender<()>,
 }
@@ -172,7 +171,7 @@ impl Worker {
     }
 
     /// New sockets mean that the listener is new or has moved; the one before drains.
-    fn set_listener(self: &Rc<Self>, name: &Name, plan: Option<&Arc<ListenerPlan>>, sockets: Vec<TcpListener>) {
+    fn set_listener(self: &Rc<Self>, name: &Name, plan: Option<&Arc<ListenerPlan>>, sockets: Vec<BoundSocket>) {
         let running = self.listeners.borrow().get(name).cloned();
         let stays = |running: &WorkerListener, plan: &ListenerPlan| {
             sockets.is_empty() && running.is_bound() == plan.listener.bind_to_port
@@ -202,6 +201,9 @@ impl Worker {
         for (_, running) in named {
             let chains = running.chains();
             let listener = &chains.plan.listener;
+            if listener.udp.is_some() {
+                continue;
+            }
             for address in std::iter::once(&listener.address).chain(&listener.additional_addresses) {
                 addresses.entry(*address).or_insert_with(|| running.clone());
             }

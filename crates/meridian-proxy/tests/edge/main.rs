@@ -7,3 +7,4 @@ mod dns_proxy;
 mod dynamic_forward;
 mod tcp;
 mod tls;
+mod udp;
