@@ -7,6 +7,7 @@ mod attach;
 pub(crate) mod backend;
 mod class;
 mod condition;
+mod extension;
 mod features;
 mod hostname;
 mod index;
@@ -18,12 +19,14 @@ mod policy;
 pub(crate) mod proxy;
 mod reference;
 pub(crate) mod route;
+mod stale;
 mod state;
 mod status;
 mod update;
 
 use crate::key::Key;
 use crate::resources::{Objects, same_meta};
+use extension::Extension;
 use index::{Index, Parent};
 use meridian_ir::Name;
 use meridian_resources::core::Namespace;
@@ -37,6 +40,7 @@ use model::{BackendTls, GatewayModel, ManagedGateway, Provision, Route};
 use reference::Credentials;
 use route::{RouteId, RouteKind};
 use serde_json::Value;
+use stale::Stale;
 use state::{GatewayState, RouteState};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -75,6 +79,10 @@ pub(crate) struct GatewayApi {
     index: Index,
     states: HashMap<Key, GatewayState>,
     routes: HashMap<RouteId, RouteState>,
+    /// Policies of Envoy Gateway.
+    extensions: BTreeMap<(&'static str, Key), Extension>,
+    /// Routes whose requests are answered with an error, because policies protect them that are not supported.
+    pub(crate) closed: BTreeSet<RouteId>,
     /// What the BackendTLSPolicies ask for.
     backend_tls: HashMap<Key, Arc<BackendTls>>,
     credentials: Credentials,
@@ -83,23 +91,6 @@ pub(crate) struct GatewayApi {
     managed: HashMap<Key, Arc<ManagedGateway>>,
     revision: u64,
     stale: Stale,
-}
-
-/// What must be looked at again.
-#[derive(Debug, Default)]
-struct Stale {
-    classes: BTreeSet<Name>,
-    /// Gateways whose listeners may be others.
-    gateways: BTreeSet<Key>,
-    /// Gateways of which something else may be to be said.
-    touched: BTreeSet<Key>,
-    routes: BTreeSet<RouteId>,
-    /// Routes that lead to something which is not the same any more.
-    led_elsewhere: BTreeSet<RouteId>,
-    /// BackendTLSPolicies that may ask for something else.
-    policies: BTreeSet<Key>,
-    /// Namespaces whose ListenerSets lost their Gateway.
-    orphans: BTreeSet<Key>,
 }
 
 /// Whether nothing that translation reads or says is different.
@@ -161,7 +152,10 @@ impl GatewayApi {
                     self.parameters_changed("EnvoyProxy", &object.meta);
                 }
             }
-            other => return Err(other),
+            other => {
+                let Some(extension) = Extension::of(&other) else { return Err(other) };
+                self.extension_changed(extension.key(), Some(extension));
+            }
         }
         Ok(())
     }
@@ -175,14 +169,12 @@ impl GatewayApi {
         let key = Key { namespace: object.namespace.clone().unwrap_or_default(), name: object.name.clone() };
         match object.kind.kind {
             "GatewayClass" => {
-                if self.classes.remove(&key.name).is_some() {
-                    self.class_changed(&key.name);
-                }
+                self.classes.remove(&key.name);
+                self.class_changed(&key.name);
             }
             "Gateway" => {
-                if self.gateways.remove(&key).is_some() {
-                    self.stale.gateways.insert(key);
-                }
+                self.gateways.remove(&key);
+                self.stale.gateways.insert(key);
             }
             "ListenerSet" => {
                 if let Some(before) = self.listener_sets.remove(&key) {
@@ -196,9 +188,8 @@ impl GatewayApi {
             "TCPRoute" => self.delete_route(&key, RouteKind::Tcp),
             "UDPRoute" => self.delete_route(&key, RouteKind::Udp),
             "ReferenceGrant" => {
-                if self.grants.remove(&key).is_some() {
-                    self.grants_changed(&key.namespace);
-                }
+                self.grants.remove(&key);
+                self.grants_changed(&key.namespace);
             }
             "BackendTLSPolicy" => {
                 if let Some(before) = self.backend_tls_policies.remove(&key) {
@@ -207,9 +198,8 @@ impl GatewayApi {
                 }
             }
             "XBackend" => {
-                if self.backends.remove(&key).is_some() {
-                    self.backend_changed(&key);
-                }
+                self.backends.remove(&key);
+                self.backend_changed(&key);
             }
             "XBackendTrafficPolicy" => {
                 if let Some(before) = self.traffic_policies.remove(&key) {
@@ -224,7 +214,11 @@ impl GatewayApi {
                     self.parameters_changed("EnvoyProxy", &before.meta);
                 }
             }
-            _ => {}
+            name => {
+                if let Some(kind) = extension::kind_of(name) {
+                    self.extension_changed((kind.kind, key), None);
+                }
+            }
         }
         true
     }
@@ -365,126 +359,6 @@ impl GatewayApi {
     fn forget_if_new<T: Spec>(&mut self, before: Option<String>, object: &Object<T>) {
         if before.is_some_and(|uid| uid != object.meta.uid) {
             self.said.remove(&object.object_ref());
-        }
-    }
-
-    /// Notes that a Service is another one now.
-    pub(crate) fn service_changed(&mut self, key: &Key) {
-        self.stale.routes.extend(self.index.routes_to(key).cloned());
-        let asks_for_host =
-            |gateway: &Arc<Object<Gateway>>| gateway.spec.addresses.iter().any(|address| address.type_.0 == "Hostname");
-        let gateways = self.gateways.iter().filter(|(_, gateway)| asks_for_host(gateway));
-        self.stale.touched.extend(gateways.map(|(key, _)| key.clone()));
-    }
-
-    /// Takes in a namespace, by whose labels routes are let in.
-    pub(crate) fn put_namespace(&mut self, object: Arc<Object<Namespace>>) {
-        let name = object.meta.name.clone();
-        let before = self.namespaces.insert(name.clone(), object.clone());
-        if before.is_none_or(|before| before.meta.labels != object.meta.labels) {
-            self.namespace_changed(&name);
-        }
-    }
-
-    /// Forgets a namespace.
-    pub(crate) fn delete_namespace(&mut self, name: &Name) {
-        if self.namespaces.remove(name).is_some() {
-            self.namespace_changed(name);
-        }
-    }
-
-    fn namespace_changed(&mut self, name: &Name) {
-        let of_namespace = self.routes.keys().filter(|id| id.namespace == *name);
-        self.stale.routes.extend(of_namespace.cloned());
-        let sets = self.listener_sets.iter().filter(|(key, _)| key.namespace == *name);
-        self.stale.gateways.extend(sets.filter_map(|(_, set)| index::gateway_of(set)));
-    }
-
-    /// What may refer to objects of a namespace from elsewhere may be different.
-    fn grants_changed(&mut self, namespace: &Name) {
-        self.stale.routes.extend(self.index.routes_abroad(namespace).cloned());
-        let refers = |gateway: &Gateway| {
-            let of_listeners = gateway.listeners.iter().filter_map(|listener| listener.tls.as_ref());
-            let certificates = of_listeners.flat_map(|tls| &tls.certificate_refs);
-            let backend = gateway.tls.iter().filter_map(|tls| tls.backend.as_ref()?.client_certificate_ref.as_ref());
-            let secrets = certificates.chain(backend).filter_map(|reference| reference.namespace.as_deref());
-            let frontend = gateway.tls.iter().filter_map(|tls| tls.frontend.as_ref()).flat_map(|frontend| {
-                let ports = frontend.per_port.iter().map(|port| &port.tls);
-                ports.chain(std::iter::once(&frontend.default)).filter_map(|tls| tls.validation.as_ref())
-            });
-            let authorities = frontend.flat_map(|validation| &validation.ca_certificate_refs);
-            let mut all = secrets.chain(authorities.filter_map(|reference| reference.namespace.as_deref()));
-            all.any(|abroad| *abroad == **namespace)
-        };
-        let gateways = self.gateways.iter().filter(|(_, gateway)| refers(&gateway.spec));
-        let of_sets = self.listener_sets.values().filter(|set| {
-            let of_listeners = set.spec.listeners.iter().filter_map(|listener| listener.tls.as_ref());
-            let mut references = of_listeners.flat_map(|tls| &tls.certificate_refs);
-            references.any(|reference| reference.namespace.as_deref() == Some(&**namespace))
-        });
-        self.stale.gateways.extend(of_sets.filter_map(|set| index::gateway_of(set)));
-        self.stale.gateways.extend(gateways.map(|(key, _)| key.clone()));
-    }
-
-    /// Notes that a Secret is another one now.
-    pub(crate) fn secret_changed(&mut self, key: &Key) {
-        self.credentials.secret_changed(key);
-        let names =
-            |reference: &meridian_resources::gateway_api::common::SecretObjectReference| *reference.name == *key.name;
-        let in_listeners = |listeners: &[meridian_resources::gateway_api::gateway::Listener]| {
-            listeners
-                .iter()
-                .filter_map(|listener| listener.tls.as_ref())
-                .any(|tls| tls.certificate_refs.iter().any(names))
-        };
-        let refers = |gateway: &Gateway| {
-            let backend = gateway.tls.iter().filter_map(|tls| tls.backend.as_ref()?.client_certificate_ref.as_ref());
-            in_listeners(&gateway.listeners) || backend.into_iter().any(names)
-        };
-        let gateways = self.gateways.iter().filter(|(_, gateway)| refers(&gateway.spec));
-        self.stale.gateways.extend(gateways.map(|(key, _)| key.clone()));
-        let sets = self.listener_sets.values().filter(|set| in_listeners(&set.spec.listeners));
-        self.stale.gateways.extend(sets.filter_map(|set| index::gateway_of(set)));
-    }
-
-    /// Notes that a ConfigMap is another one now.
-    pub(crate) fn config_map_changed(&mut self, meta: &meridian_resources::Meta) {
-        let key = Key::of(meta);
-        self.credentials.config_map_changed(&key);
-        self.parameters_changed("ConfigMap", meta);
-        let refers = |gateway: &Gateway| {
-            let frontend = gateway.tls.iter().filter_map(|tls| tls.frontend.as_ref()).flat_map(|frontend| {
-                let ports = frontend.per_port.iter().map(|port| &port.tls);
-                ports.chain(std::iter::once(&frontend.default)).filter_map(|tls| tls.validation.as_ref())
-            });
-            let mut references = frontend.flat_map(|validation| &validation.ca_certificate_refs);
-            references.any(|reference| *reference.name == *key.name)
-        };
-        let gateways = self.gateways.iter().filter(|(_, gateway)| refers(&gateway.spec));
-        self.stale.gateways.extend(gateways.map(|(key, _)| key.clone()));
-        let policies: Vec<Arc<Object<BackendTlsPolicy>>> = (self.backend_tls_policies.values())
-            .filter(|policy| {
-                let mut references = policy.spec.validation.ca_certificate_refs.iter();
-                policy.meta.namespace == key.namespace && references.any(|reference| *reference.name == *key.name)
-            })
-            .cloned()
-            .collect();
-        policies.iter().for_each(|policy| self.policy_changed(policy));
-    }
-
-    /// Says what became of what a Gateway needs to be reached.
-    pub(crate) fn provisioned(&mut self, key: Key, provision: Provision) {
-        if self.provisions.get(&key) != Some(&provision) {
-            self.provisions.insert(key.clone(), provision);
-            self.stale.touched.insert(key);
-        }
-    }
-
-    /// Says of which version the CRDs are; `None`: there are none.
-    pub(crate) fn set_bundle(&mut self, bundle: Option<String>) {
-        if self.bundle != bundle {
-            self.bundle = bundle;
-            self.stale.classes.extend(self.classes.keys().cloned());
         }
     }
 }

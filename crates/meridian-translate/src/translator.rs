@@ -186,6 +186,7 @@ impl Translator {
                 }
             }
         }
+        self.gateway_api.services_changed();
         self.rules = DestinationRules::default();
         for rule in self.resources.destination_rules.values() {
             self.rules.put(rule.clone(), &self.mesh);
@@ -417,7 +418,7 @@ impl Translator {
         let suggestions = Cell::new(MOST_SUGGESTIONS);
         let mut stale = Stale { ingresses, ..Stale::default() };
         let mut output = Output::default();
-        let news = self.gateway_api.update(&self.registry, &self.resources);
+        let news = self.gateway_api.update(&self.registry, &self.resources, &mut self.pool);
         (output.gateway_api, output.managed) = (news.statuses, news.managed);
         self.logs_of_proxies(&changes);
         for proxy in &mut self.proxies {

@@ -25,7 +25,7 @@ const OWN_TYPES: [&str; 7] = [
 /// The whole status that an object of Gateway API gets: `wanted`, as [`Output::gateway_api`](crate::Output) has it, put
 /// into the status `before`. `None`: nothing is different.
 ///
-/// - Routes and policies: the entries of `controller` in `parents` and `ancestors` become those that are wanted; those
+/// - Routes, XBackends and policies: the entries of `controller` in `parents` and `ancestors` become those that are wanted; those
 ///   of other controllers stay as they are and where they are.
 /// - GatewayClasses, Gateways and ListenerSets: all fields become those that are wanted; conditions of types that are
 ///   not this controller's stay.
@@ -41,7 +41,7 @@ pub fn merge_gateway_api_status(
     let before_or_empty = before.unwrap_or(&empty);
     let entries = match kind.kind {
         "GatewayClass" | "Gateway" | "ListenerSet" | "XMesh" => None,
-        name if name.ends_with("Route") => Some(("parents", "parentRef", MOST_PARENTS)),
+        name if name.ends_with("Route") || name == "XBackend" => Some(("parents", "parentRef", MOST_PARENTS)),
         _ => Some(("ancestors", "ancestorRef", MOST_ANCESTORS)),
     };
     let merged = match entries {
@@ -76,10 +76,10 @@ fn merge_entries(
             merged.push(entry.clone());
             others += 1;
         } else if let Some(at) = wanted.iter().position(|wanted| wanted[reference] == entry[reference]) {
-            merged.push(with_conditions(wanted.remove(at), Some(entry), now));
+            merged.push(with_conditions(wanted.remove(at), Some(entry), now, |_| false));
         }
     }
-    merged.extend(wanted.into_iter().map(|wanted| with_conditions(wanted, None, now)));
+    merged.extend(wanted.into_iter().map(|wanted| with_conditions(wanted, None, now, |_| false)));
     let mut room = most.saturating_sub(others);
     merged.retain(|entry| {
         let own = entry["controllerName"] == controller;
@@ -92,18 +92,19 @@ fn merge_entries(
 
 /// The status of an object that has one controller.
 fn merge_whole(before: &Value, wanted: &Value, now: &str) -> Value {
-    let mut status = with_conditions(wanted, Some(before), now);
+    let is_foreign = |type_: &str| !OWN_TYPES.contains(&type_);
+    let mut status = with_conditions(wanted, Some(before), now, is_foreign);
     if let Some(listeners) = status.get_mut("listeners").and_then(Value::as_array_mut) {
         for listener in listeners {
             let same = items(&before["listeners"]).iter().find(|known| known["name"] == listener["name"]);
-            *listener = with_conditions(listener, same, now);
+            *listener = with_conditions(listener, same, now, is_foreign);
         }
     }
     status
 }
 
-/// `wanted` with conditions that have times, and with those of others.
-fn with_conditions(wanted: &Value, before: Option<&Value>, now: &str) -> Value {
+/// `wanted` with conditions that have times, and with those before of types that `is_foreign`.
+fn with_conditions(wanted: &Value, before: Option<&Value>, now: &str, is_foreign: impl Fn(&str) -> bool) -> Value {
     let mut merged = wanted.clone();
     let known = before.map_or(&[][..], |before| items(&before["conditions"]));
     let mut conditions: Vec<Value> = Vec::new();
@@ -117,8 +118,8 @@ fn with_conditions(wanted: &Value, before: Option<&Value>, now: &str) -> Value {
         };
         conditions.push(condition);
     }
-    let is_foreign = |condition: &&Value| condition["type"].as_str().is_some_and(|type_| !OWN_TYPES.contains(&type_));
-    conditions.extend(known.iter().filter(is_foreign).cloned());
+    let stays = |condition: &&Value| condition["type"].as_str().is_some_and(&is_foreign);
+    conditions.extend(known.iter().filter(stays).cloned());
     if (!conditions.is_empty() || merged.get("conditions").is_some())
         && let Some(merged) = merged.as_object_mut()
     {

@@ -87,7 +87,11 @@ pub(crate) fn status(policy: &Object<BackendTlsPolicy>, read: &Read, gateways: &
     let refused = read.refused.clone().or_else(|| conflict(policy, index));
     let said =
         [Said::of("Accepted", "Accepted", refused), Said::of("ResolvedRefs", "ResolvedRefs", read.unresolved.clone())];
-    let conditions = conditions(&said, policy.meta.generation);
+    ancestors(gateways, &conditions(&said, policy.meta.generation))
+}
+
+/// The status of a policy of which the same is said for each of these Gateways.
+pub(crate) fn ancestors(gateways: &BTreeSet<Key>, conditions: &[Value]) -> Value {
     let entry = |gateway: &Key| {
         json!({
             "ancestorRef": {

@@ -18,13 +18,22 @@ pub(crate) struct GatewayState {
     /// Its listeners and those of ListenerSets.
     pub(crate) listeners: Vec<Effective>,
     /// The routes of each listener, oldest first.
-    pub(crate) routes: Vec<BTreeMap<Rank, AttachedRoute>>,
+    pub(crate) routes: Vec<BTreeMap<Rank, Placed>>,
     /// The ListenerSets that name it, in the order of precedence.
     pub(crate) sets: Vec<SetState>,
     /// The Secret that is shown to backends.
     pub(crate) client_certificate: Option<Key>,
     /// Why there is none although one is asked for.
     pub(crate) client_problem: Option<Problem>,
+}
+
+/// A route at a listener.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed {
+    /// What proxies are told.
+    pub(crate) attached: AttachedRoute,
+    /// Whether it is accepted; one of which no rule can be served answers with errors.
+    pub(crate) accepted: bool,
 }
 
 /// A ListenerSet of a Gateway of ours.
@@ -66,7 +75,7 @@ impl GatewayState {
                 protocol,
                 hostname: listener.hostname.clone(),
                 tls: listener.tls.clone(),
-                routes: routes.values().cloned().collect(),
+                routes: routes.values().map(|placed| placed.attached.clone()).collect(),
             })
         });
         GatewayModel {

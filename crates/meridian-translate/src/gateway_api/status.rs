@@ -17,16 +17,44 @@ use meridian_resources::gateway_api::gateway::{FromListenerNamespaces, FrontendV
 use meridian_resources::gateway_api::{GROUP, ListenerSet};
 use serde_json::{Map, Value, json};
 
+/// Rules that cannot be served as they are written.
+#[derive(Debug, Default)]
+pub(crate) struct Unserved {
+    /// What is wrong, a line each.
+    pub(crate) messages: Vec<String>,
+    /// Whether there is no other rule.
+    pub(crate) all: bool,
+}
+
+impl Unserved {
+    fn problem(&self) -> Option<Problem> {
+        let lines: Vec<&str> = self.messages.iter().take(8).map(String::as_str).collect();
+        (!lines.is_empty()).then(|| Problem::new("UnsupportedValue", lines.join("; ")))
+    }
+}
+
 /// The status of a route: an entry for each parent that is a Gateway of ours, or a ListenerSet of one.
-pub(crate) fn of_route(route: &Route, verdicts: &[Option<Verdict>], resolved: &[Resolved]) -> Value {
+pub(crate) fn of_route(
+    route: &Route,
+    verdicts: &[Option<Verdict>],
+    resolved: &[Resolved],
+    unserved: &Unserved,
+) -> Value {
     let unresolved = first_problem(resolved);
     let generation = route.meta().generation;
     let entry = |(reference, verdict): (&ParentReference, &Option<Verdict>)| {
         let verdict = verdict.as_ref()?;
-        let said = [
-            Said::of("Accepted", "Accepted", verdict.refused.clone()),
+        let invalid = unserved.problem();
+        let refused = verdict.refused.clone().or_else(|| invalid.clone().filter(|_| unserved.all));
+        let accepted = refused.is_none();
+        let mut said = vec![
+            Said::of("Accepted", "Accepted", refused),
             Said::of("ResolvedRefs", "ResolvedRefs", unresolved.clone()),
         ];
+        if let Some(invalid) = invalid.filter(|_| accepted) {
+            let message = format!("Dropped Rule: {}", invalid.message);
+            said.push(Said::yes("PartiallyInvalid", invalid.reason).with(message));
+        }
         Some(json!({
             "parentRef": parent_ref(reference),
             "controllerName": CONTROLLER_NAME,
@@ -218,7 +246,7 @@ impl Judged {
         json!({
             "name": *listener.name,
             "supportedKinds": kinds,
-            "attachedRoutes": state.routes[at].len(),
+            "attachedRoutes": state.routes[at].values().filter(|placed| placed.accepted).count(),
             "conditions": conditions(&said, generation),
         })
     }

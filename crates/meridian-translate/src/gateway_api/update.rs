@@ -5,11 +5,15 @@ use super::backend::Backends;
 use super::index::Parent;
 use super::listener::Maker;
 use super::model::{AttachedRoute, Backend, ManagedGateway, Route};
+use super::proxy::unsupported;
 use super::reference::{Problem, Referrer, secret};
 use super::route::RouteId;
-use super::state::{GatewayState, Resolved, RouteState, SetState, is_same};
-use super::{GatewayApi, Stale, index, namespace, policy, status};
+use super::stale::Stale;
+use super::state::{GatewayState, Placed, Resolved, RouteState, SetState, is_same};
+use super::status::Unserved;
+use super::{GatewayApi, extension, index, namespace, policy, status};
 use crate::key::Key;
+use crate::pool::Pool;
 use crate::registry::Registry;
 use crate::resources::Resources;
 use meridian_ir::Name;
@@ -30,7 +34,7 @@ pub(crate) struct News {
 
 impl GatewayApi {
     /// Looks at everything that is stale; [`GatewayApi::models`] are as they should be afterwards.
-    pub(crate) fn update(&mut self, registry: &Registry, resources: &Resources) -> News {
+    pub(crate) fn update(&mut self, registry: &Registry, resources: &Resources, pool: &mut Pool) -> News {
         let mut stale = std::mem::take(&mut self.stale);
         let mut news = News::default();
         for name in &stale.classes {
@@ -46,13 +50,20 @@ impl GatewayApi {
             self.orphan(key, &mut news);
         }
         for id in std::mem::take(&mut stale.routes) {
-            self.update_route(&id, registry, &mut stale, &mut news);
+            self.update_route(&id, registry, pool, &mut stale, &mut news);
         }
         for key in &stale.touched {
             self.tell_of_gateway(key, registry, resources, &mut news);
         }
         for key in &stale.policies {
             self.tell_of_policy(key, resources, &mut news);
+        }
+        if !self.extensions.is_empty() && (stale.extensions || !stale.touched.is_empty()) {
+            for (kind, key, status) in self.extension_statuses() {
+                if let Some(kind) = extension::kind_of(kind) {
+                    self.say(reference(kind, &key), status, &mut news);
+                }
+            }
         }
         news
     }
@@ -148,7 +159,7 @@ impl GatewayApi {
     }
 
     /// Attaches a route anew, and says what became of it.
-    fn update_route(&mut self, id: &RouteId, registry: &Registry, stale: &mut Stale, news: &mut News) {
+    fn update_route(&mut self, id: &RouteId, registry: &Registry, pool: &mut Pool, stale: &mut Stale, news: &mut News) {
         let before = self.routes.remove(id);
         if let Some(before) = &before {
             for gateway in &before.gateways {
@@ -159,12 +170,23 @@ impl GatewayApi {
             }
         }
         let Some(route) = self.route(id) else {
+            self.closed.remove(id);
             before.iter().for_each(|before| self.policies_of_route(&before.route, stale));
             return;
         };
         let verdicts: Vec<Option<Verdict>> = (route.parents().iter()).map(|one| judge(self, &route, one)).collect();
         let resolved = self.resolve_all(&route, registry);
-        let led_elsewhere = stale.led_elsewhere.contains(id);
+        let unserved = unserved(&route, pool);
+        let gateways: BTreeSet<Key> = (verdicts.iter().flatten())
+            .filter(|verdict| !verdict.attached.is_empty())
+            .map(|verdict| verdict.gateway.clone())
+            .collect();
+        let was_closed = self.closed.remove(id);
+        let is_closed = self.is_closed(id.kind, route.meta(), &gateways);
+        if is_closed {
+            self.closed.insert(id.clone());
+        }
+        let led_elsewhere = stale.led_elsewhere.contains(id) || is_closed != was_closed;
         let revision = match &before {
             Some(before) if before.resolved == resolved && !led_elsewhere => before.revision,
             _ => {
@@ -173,19 +195,16 @@ impl GatewayApi {
             }
         };
         let rank = route.rank();
-        let mut gateways = BTreeSet::new();
         for verdict in verdicts.iter().flatten() {
             let Some(state) = self.states.get_mut(&verdict.gateway) else { continue };
             for (at, hostnames) in &verdict.attached {
                 let hostnames = hostnames.clone();
-                state.routes[*at].insert(rank.clone(), AttachedRoute { route: route.clone(), hostnames, revision });
-            }
-            if !verdict.attached.is_empty() {
-                gateways.insert(verdict.gateway.clone());
+                let attached = AttachedRoute { route: route.clone(), hostnames, revision };
+                state.routes[*at].insert(rank.clone(), Placed { attached, accepted: !unserved.all });
             }
         }
         stale.touched.extend(gateways.iter().cloned());
-        self.tell_of_route(id, &route, &verdicts, &resolved, news);
+        self.tell_of_route(id, &route, status::of_route(&route, &verdicts, &resolved, &unserved), news);
         let before_gateways = before.as_ref().map(|before| &before.gateways);
         let object_is_new = before.as_ref().is_none_or(|before| !before.route.is_same(&route));
         if object_is_new || before_gateways != Some(&gateways) {
@@ -217,15 +236,7 @@ impl GatewayApi {
         }
     }
 
-    fn tell_of_route(
-        &mut self,
-        id: &RouteId,
-        route: &Route,
-        verdicts: &[Option<Verdict>],
-        resolved: &[Resolved],
-        news: &mut News,
-    ) {
-        let status = status::of_route(route, verdicts, resolved);
+    fn tell_of_route(&mut self, id: &RouteId, route: &Route, status: Value, news: &mut News) {
         let object = id.object_ref();
         let is_empty = status["parents"].as_array().is_none_or(Vec::is_empty);
         let was_said = self.said.contains_key(&object)
@@ -299,7 +310,7 @@ impl GatewayApi {
     }
 }
 
-fn reference(kind: &'static Kind, key: &Key) -> ObjectRef {
+pub(crate) fn reference(kind: &'static Kind, key: &Key) -> ObjectRef {
     ObjectRef { kind, namespace: Some(key.namespace.clone()), name: key.name.clone() }
 }
 
@@ -315,4 +326,16 @@ pub(crate) fn first_problem(resolved: &[Resolved]) -> Option<Problem> {
 /// A list that is in a status for itself.
 pub(crate) fn listed(name: &str, entries: Vec<Value>) -> Value {
     json!({name: entries})
+}
+
+/// The rules of a route that cannot be served as they are written.
+fn unserved(route: &Route, pool: &mut Pool) -> Unserved {
+    let (found, rules) = match route {
+        Route::Http(object) => (unsupported::http(&object.spec, pool), object.spec.rules.len()),
+        Route::Grpc(object) => (unsupported::grpc(&object.spec, pool), object.spec.rules.len()),
+        Route::Tls(_) | Route::Tcp(_) | Route::Udp(_) => return Unserved::default(),
+    };
+    let refused: BTreeSet<usize> = found.iter().map(|one| one.rule).collect();
+    let all = !refused.is_empty() && refused.len() == rules;
+    Unserved { messages: found.into_iter().map(|one| one.message).collect(), all }
 }

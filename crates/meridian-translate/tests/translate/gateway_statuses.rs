@@ -1,4 +1,5 @@
 //! Statuses of Gateway API: those that the conformance suite asserts, and those of changes while all is running.
+#![allow(clippy::unwrap_used)]
 
 mod assertions;
 mod changes;
@@ -6,6 +7,7 @@ mod cluster;
 
 use crate::shared::shared;
 use cluster::{Cluster, INFRA, documents};
+use meridian_translate::{GATEWAY_NAME_LABEL, ProxyNode};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -36,6 +38,12 @@ pub(crate) fn certificate() -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["example.org".to_owned()]).unwrap();
     (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+/// A proxy of a Gateway of namespace `default`.
+pub(crate) fn proxy_of(gateway: &str) -> ProxyNode {
+    let labels = [(GATEWAY_NAME_LABEL.to_owned(), gateway.to_owned())];
+    ProxyNode::gateway("proxy", "default", labels.into())
 }
 
 /// The suite's cluster before its first test.

@@ -25,7 +25,10 @@ fn entries_of_other_controllers_stay_in_their_places() {
     let before = json!({"parents": [
         parent(OURS, "gone", vec![at(condition("Accepted", "True", 1), THEN)]),
         theirs,
-        parent(OURS, "kept", vec![at(condition("Accepted", "True", 1), THEN)]),
+        parent(OURS, "kept", vec![
+            at(condition("Accepted", "True", 1), THEN),
+            at(condition("PartiallyInvalid", "True", 1), THEN),
+        ]),
     ]});
     let wanted = json!({"parents": [
         parent(OURS, "new", vec![condition("Accepted", "False", 2)]),

@@ -6,7 +6,8 @@ use super::{grpc, http};
 use crate::gateway_api::GatewayApi;
 use crate::gateway_api::model;
 use crate::istio::destination::Scope;
-use meridian_ir::{Name, Origin, Route};
+use meridian_ir::route::DirectResponse;
+use meridian_ir::{Action, Name, Origin, Route};
 use std::sync::Arc;
 
 /// What routes depend on of the listener that serves them.
@@ -46,16 +47,24 @@ impl Compiled {
     }
 }
 
+/// What requests are told that a policy protects which is not supported.
+const CLOSED: u16 = 500;
+
 /// Routes in the making.
 pub(crate) struct Routes {
     rank: ObjectRank,
+    /// Whether a policy that is not supported protects them: requests are answered with an error.
+    is_closed: bool,
     pub(crate) origin: Origin,
     pub(crate) made: Vec<(Rank, Arc<Route>)>,
 }
 
 impl Routes {
     /// Adds the route that part `part` of a match became.
-    pub(crate) fn push(&mut self, narrowness: Narrowness, at: (usize, usize, usize), route: Route) {
+    pub(crate) fn push(&mut self, narrowness: Narrowness, at: (usize, usize, usize), mut route: Route) {
+        if self.is_closed {
+            route.action = Action::Direct(DirectResponse { status: CLOSED, body: Vec::new() });
+        }
         let (rule, alternative, part) = at;
         self.made.push((self.rank.rank(narrowness, rule, alternative, part), Arc::new(route)));
     }
@@ -79,7 +88,8 @@ pub(crate) fn compile(
 ) -> Arc<Compiled> {
     let (kind, meta) = (route.kind(), route.meta());
     let origin = Origin { kind: kind.name(), namespace: meta.namespace.clone(), name: meta.name.clone() };
-    let mut routes = Routes { rank: ObjectRank::of(route), origin, made: Vec::new() };
+    let is_closed = api.closed.contains(&route.id());
+    let mut routes = Routes { rank: ObjectRank::of(route), is_closed, origin, made: Vec::new() };
     let dependencies = Dependencies::default();
     let mut compiler = Compiler { scope, api, kind, namespace: &meta.namespace, dependencies };
     match route {

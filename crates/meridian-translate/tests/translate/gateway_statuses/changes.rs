@@ -191,3 +191,94 @@ fn addresses_that_cannot_be_used_are_told() {
     let status = cluster.status("Gateway", "default", "gateway");
     assert_eq!(status["addresses"], json!([{"type": "IPAddress", "value": "10.0.0.9"}]));
 }
+
+#[test]
+fn rules_that_cannot_be_served_are_named() {
+    let mut cluster = Cluster::new();
+    cluster.apply(GATEWAY);
+    cluster.apply(&route("route", "gateway"));
+    let rules = |values: &[&str]| {
+        let one = |value: &&str| json!({"matches": [{"path": {"type": "RegularExpression", "value": value}}]});
+        values.iter().map(one).collect::<Vec<Value>>()
+    };
+    cluster
+        .change("HTTPRoute", "default", "route", |route| route["spec"]["rules"] = json!(rules(&["/a.*", "/(", "/b"])));
+    cluster.settle();
+    let parent = |cluster: &Cluster| cluster.status("HTTPRoute", "default", "route")["parents"][0].clone();
+    let attached =
+        |cluster: &Cluster| cluster.status("Gateway", "default", "gateway")["listeners"][0]["attachedRoutes"].clone();
+    assert_eq!(reason(&parent(&cluster), "Accepted"), "True/Accepted");
+    assert_eq!(reason(&parent(&cluster), "PartiallyInvalid"), "True/UnsupportedValue");
+    let text = parent(&cluster).to_string();
+    assert!(text.contains("Dropped Rule") && text.contains("spec.rules[1].matches[0].path.value"), "{text}");
+    assert_eq!(attached(&cluster), 1);
+    cluster.change("HTTPRoute", "default", "route", |route| route["spec"]["rules"] = json!(rules(&["/(", "/["])));
+    cluster.settle();
+    assert_eq!(reason(&parent(&cluster), "Accepted"), "False/UnsupportedValue");
+    assert_eq!(reason(&parent(&cluster), "PartiallyInvalid"), "none");
+    assert_eq!(attached(&cluster), 0);
+}
+
+#[test]
+fn a_policy_that_is_not_supported_says_so_and_leaves_nothing_open() {
+    let mut cluster = Cluster::new();
+    cluster.translator.add_proxy(super::proxy_of("gateway"));
+    cluster.apply(GATEWAY);
+    cluster.apply(&route("route", "gateway"));
+    cluster.settle();
+    assert!(!cluster.answers_500("default.route.0"));
+    cluster.apply(
+        "
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {name: login, namespace: default}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: route}]
+  oidc: {clientID: me}
+",
+    );
+    cluster.settle();
+    let ancestor = cluster.status("SecurityPolicy", "default", "login")["ancestors"][0].clone();
+    assert_eq!(reason(&ancestor, "Accepted"), "False/Invalid");
+    let text = ancestor.to_string();
+    assert!(text.contains("spec.oidc: not supported; spec.oidc comes next"), "{text}");
+    assert!(cluster.answers_500("default.route.0"));
+    cluster.delete("SecurityPolicy", "default", "login");
+    cluster.settle();
+    assert!(!cluster.answers_500("default.route.0"));
+}
+
+#[test]
+fn parameters_must_exist() {
+    let mut cluster = Cluster::new();
+    cluster.apply(GATEWAY);
+    let parameters = json!({"parametersRef": {"group": "", "kind": "ConfigMap", "name": "settings"}});
+    cluster.change("Gateway", "default", "gateway", |gateway| gateway["spec"]["infrastructure"] = parameters);
+    cluster.settle();
+    let accepted = |cluster: &Cluster| reason(cluster.status("Gateway", "default", "gateway"), "Accepted");
+    assert_eq!(accepted(&cluster), "False/InvalidParameters");
+    cluster.apply("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: default}\ndata: {}\n");
+    cluster.settle();
+    assert_eq!(accepted(&cluster), "True/Accepted");
+}
+
+#[test]
+fn classes_of_others_are_left_alone() {
+    let mut cluster = Cluster::new();
+    cluster.apply(&GATEWAY.replace("meridian", "theirs"));
+    cluster.apply(&route("route", "gateway"));
+    cluster.apply(
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: theirs}\n\
+         spec: {controllerName: example.com/other}\n",
+    );
+    cluster.settle();
+    assert_eq!(cluster.status("Gateway", "default", "gateway"), &Value::Null);
+    assert_eq!(cluster.status("HTTPRoute", "default", "route"), &Value::Null);
+    assert_eq!(cluster.status("GatewayClass", "", "theirs"), &Value::Null);
+    let ours = cluster.status("GatewayClass", "", "meridian");
+    assert_eq!(reason(ours, "Accepted"), "True/Accepted");
+    assert_eq!(reason(ours, "SupportedVersion"), "none");
+    cluster.translator.set_gateway_api_version(Some("v1.7.0".to_owned()));
+    cluster.settle();
+    assert_eq!(reason(cluster.status("GatewayClass", "", "meridian"), "SupportedVersion"), "False/UnsupportedVersion");
+}

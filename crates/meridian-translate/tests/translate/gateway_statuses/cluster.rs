@@ -1,6 +1,7 @@
 //! A translator that is told of objects as Kubernetes would, and the statuses that a user would read.
 
 use crate::shared::resource;
+use meridian_ir::{Action, ProxyConfig};
 use meridian_resources::{ObjectRef, Resource};
 use meridian_translate::{
     CONTROLLER_NAME, ManagedGateway, MeshConfig, Provision, Translator, merge_gateway_api_status,
@@ -19,6 +20,8 @@ pub(crate) struct Cluster {
     statuses: BTreeMap<ObjectRef, Value>,
     /// What Gateways need, by namespace and name.
     pub(crate) managed: BTreeMap<(String, String), Arc<ManagedGateway>>,
+    /// The configuration of the only proxy.
+    config: Arc<ProxyConfig>,
     /// How many statuses were told.
     pub(crate) told: usize,
 }
@@ -31,6 +34,7 @@ impl Cluster {
             objects: BTreeMap::new(),
             statuses: BTreeMap::new(),
             managed: BTreeMap::new(),
+            config: Arc::default(),
             told: 0,
         };
         cluster.apply(
@@ -109,6 +113,9 @@ impl Cluster {
     pub(crate) fn settle(&mut self) {
         for _ in 0..8 {
             let output = self.translator.translate();
+            if let Some((_, config)) = output.proxies.into_iter().next_back() {
+                self.config = config;
+            }
             if output.gateway_api.is_empty() && output.managed.is_empty() {
                 return;
             }
@@ -134,6 +141,14 @@ impl Cluster {
             }
         }
         panic!("statuses never come to rest");
+    }
+
+    /// Whether a route of the only proxy answers with status 500 itself; there must be one of this name.
+    pub(crate) fn answers_500(&self, name: &str) -> bool {
+        let hosts = self.config.routes.values().flat_map(|table| &table.virtual_hosts);
+        let mut routes = hosts.flat_map(|host| &host.routes).filter(|route| *route.name == *name);
+        let route = routes.next().unwrap_or_else(|| panic!("no route {name}"));
+        matches!(&route.action, Action::Direct(answer) if answer.status == 500)
     }
 
     fn reference(&self, kind: &str, namespace: &str, name: &str) -> ObjectRef {
