@@ -15,7 +15,8 @@ use crate::schema::Schema;
 pub enum Nulls {
     /// As if the field were absent; so does Kubernetes with its own kinds.
     Absent,
-    /// A wrong type, except where the schema says `nullable`; so does Kubernetes with custom resources.
+    /// As the item of a list a wrong type, except where the schema says `nullable`, and dropped as the value of a field;
+    /// so does Kubernetes with custom resources.
     Refused,
 }
 

@@ -44,7 +44,9 @@ pub(crate) mod v1alpha2 {
     );
 
     schema::compiled_once!(schema::of_changed_spec::<TcpRoute>(&KIND, |spec| {
-        spec["properties"]["rules"]["maxItems"] = 16.into();
+        let rules = &mut spec["properties"]["rules"];
+        rules["maxItems"] = 16.into();
+        rules["x-rule"] = "route-rules".into();
     }));
 }
 

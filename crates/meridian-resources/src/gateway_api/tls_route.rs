@@ -45,10 +45,13 @@ pub(crate) mod v1alpha2 {
     );
 
     schema::compiled_once!(schema::of_changed_spec::<TlsRoute>(&KIND, |spec| {
-        spec["properties"]["rules"]["maxItems"] = 16.into();
+        let rules = &mut spec["properties"]["rules"];
+        rules["maxItems"] = 16.into();
+        rules["x-rule"] = "route-rules".into();
         spec["required"] = serde_json::json!(["rules"]);
         if let Some(hostnames) = spec["properties"]["hostnames"].as_object_mut() {
             hostnames.remove("minItems");
+            hostnames.remove("x-rule");
         }
     }));
 }

@@ -67,13 +67,12 @@ fn check_object(
     errors: &mut Vec<FieldError>,
 ) {
     for name in &node.required {
-        let nullable = node.properties.get(name).is_some_and(|property| property.nullable);
-        if fields.get(name).is_none_or(|value| value.is_null() && nullable) {
+        if fields.get(name).is_none_or(Value::is_null) {
             errors.push(FieldError::required(path.field(name), ""));
         }
     }
     for group in &node.one_of {
-        let given: Vec<&str> = group.iter().filter(|name| fields.contains_key(*name)).map(String::as_str).collect();
+        let given: Vec<&str> = group.iter().filter(|name| is_given(node, fields, name)).map(String::as_str).collect();
         if given.len() > 1 {
             let detail = format!("at most one of {} may be set, found {}", group.join(", "), given.join(" and "));
             errors.push(FieldError::invalid(path, value, detail));
@@ -86,13 +85,20 @@ fn check_object(
         let limit = format!("should have at least {} properties", node.least);
         errors.push(FieldError::out_of_limits(path, &fields.len().into(), &limit));
     }
-    for (name, value) in fields {
+    // The `null` of a field is as good as none, of whatever type the field is.
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
         if let Some(child) = node.properties.get(name) {
             check(child, value, &path.field(name), errors);
         } else if let Some(child) = &node.additional {
             check(child, value, &path.key(name), errors);
         }
     }
+}
+
+/// Whether a field is given: with a value, or with the `null` that it may have.
+fn is_given(node: &Node, fields: &Map<String, Value>, name: &str) -> bool {
+    let nullable = || node.properties.get(name).is_some_and(|property| property.nullable);
+    fields.get(name).is_some_and(|value| !value.is_null() || nullable())
 }
 
 fn check_array(node: &Node, items: &[Value], path: &Path<'_>, errors: &mut Vec<FieldError>) {

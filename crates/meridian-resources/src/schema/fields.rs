@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::node::Node;
+use super::node::{Node, Type};
 use super::path::Path;
 use crate::error::FieldError;
 use crate::suggest::closest;
@@ -34,7 +34,7 @@ pub(crate) fn unknown(node: &Node, value: &Value, path: &Path<'_>, errors: &mut 
 
 /// A node of unknown content, or of another type than the value, says nothing about the value's fields.
 fn is_closed(node: &Node) -> bool {
-    node.type_ == super::node::Type::Object
+    node.type_ == Type::Object
 }
 
 /// Removes every field that the schema does not have.
@@ -58,13 +58,14 @@ pub(crate) fn prune(node: &Node, value: &mut Value) {
     }
 }
 
-/// Fills the defaults of absent fields.
+/// Fills the defaults of absent fields. A `null` that a field may not have is taken away.
 pub(crate) fn apply_defaults(node: &Node, value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, child) in &node.properties {
                 fill(fields, name, child);
             }
+            fields.retain(|name, value| !value.is_null() || node.field(name).is_none_or(|child| child.nullable));
             for (name, value) in fields.iter_mut() {
                 if let Some(child) = node.field(name) {
                     apply_defaults(child, value);

@@ -94,7 +94,7 @@ pub(super) fn http_route_rule(value: &Value, path: &Path<'_>, errors: &mut Vec<F
 
 /// Whether there is one match, and it is of a prefix of the path; so is the one that a rule has by default.
 fn one_path_prefix(rule: &Value) -> bool {
-    match rule.get("matches").map(items) {
+    match rule.get("matches").filter(|matches| !matches.is_null()).map(items) {
         None => true,
         Some([only]) => only.get("path").is_none_or(|path| text(path, "type", "PathPrefix") == "PathPrefix"),
         Some(_) => false,
