@@ -113,8 +113,14 @@ fn header(request: &impl RequestView, name: &str) -> Option<u64> {
     Some(values.iter().fold(0, |seed, value| xx_hash_64(value, seed)))
 }
 
-/// The first cookie of this name that has a value; quotes around it are no part of it.
+/// The hash of a cookie; see [`cookie_value`].
 fn cookie(request: &impl RequestView, wanted: &str) -> Option<u64> {
+    cookie_value(request, wanted, |value| xx_hash_64(value, 0))
+}
+
+/// What `read` makes of the first cookie of this name; `None` when there is none, or it has no value. Quotes around a
+/// value are no part of it.
+pub(crate) fn cookie_value<T>(request: &impl RequestView, wanted: &str, read: impl Fn(&[u8]) -> T) -> Option<T> {
     let mut found = None;
     request.any_header("cookie", &mut |header| {
         for pair in header.split(|byte| *byte == b';') {
@@ -124,7 +130,7 @@ fn cookie(request: &impl RequestView, wanted: &str) -> Option<u64> {
             if &name[start..] == wanted.as_bytes() {
                 let value = &pair[equals + 1..];
                 let value = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
-                found = Some((!value.is_empty()).then(|| xx_hash_64(value, 0)));
+                found = Some((!value.is_empty()).then(|| read(value)));
                 return true;
             }
         }
@@ -139,7 +145,7 @@ fn new_cookie(remote: SocketAddr, local: SocketAddr) -> String {
 }
 
 /// `name="value"; Max-Age=60; Path=/; HttpOnly`
-fn set_cookie(name: &str, value: &str, ttl: Duration, path: &str, attributes: &[(Name, Name)]) -> String {
+pub(crate) fn set_cookie(name: &str, value: &str, ttl: Duration, path: &str, attributes: &[(Name, Name)]) -> String {
     let mut text = format!("{name}=\"{value}\"");
     // Writing to a string cannot fail.
     if ttl.as_secs() > 0 {

@@ -29,6 +29,7 @@ mod resolve;
 mod response;
 mod retry;
 mod routed;
+mod session;
 mod timer;
 mod tunnel;
 

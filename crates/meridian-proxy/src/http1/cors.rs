@@ -58,14 +58,16 @@ fn answer_preflight(policy: &Cors, request: &Fields, buf: &[u8], extra: &mut Ext
     if policy.allow_credentials {
         extra.add(KnownHeader::AccessControlAllowCredentials, b"true");
     }
-    if let Some(methods) = said(policy.allow_methods.as_deref()) {
-        let methods = if methods == b"*" { asked(KnownHeader::AccessControlRequestMethod) } else { methods };
-        extra.add(KnownHeader::AccessControlAllowMethods, methods);
-    }
-    if let Some(headers) = said(policy.allow_headers.as_deref()) {
-        let headers = if headers == b"*" { asked(KnownHeader::AccessControlRequestHeaders) } else { headers };
-        extra.add(KnownHeader::AccessControlAllowHeaders, headers);
-    }
+    let mut allow = |field, allowed: Option<&str>, requested| {
+        let Some(allowed) = said(allowed) else { return };
+        let allowed = if allowed == b"*" { asked(requested) } else { allowed };
+        if !allowed.is_empty() {
+            extra.add(field, allowed);
+        }
+    };
+    let (methods, headers) = (policy.allow_methods.as_deref(), policy.allow_headers.as_deref());
+    allow(KnownHeader::AccessControlAllowMethods, methods, KnownHeader::AccessControlRequestMethod);
+    allow(KnownHeader::AccessControlAllowHeaders, headers, KnownHeader::AccessControlRequestHeaders);
     if let Some(seconds) = said(policy.max_age.as_deref()) {
         extra.add(KnownHeader::AccessControlMaxAge, seconds);
     }

@@ -50,7 +50,8 @@ impl Connection {
         forward: &Forward,
         routed: &Routed<'_>,
     ) -> After {
-        let Some(choice) = plan.pick(forward, self.worker.random()) else {
+        let wanted = forward.session.as_ref().and_then(|session| self.begin_session(session, plan));
+        let Some(choice) = wanted.or_else(|| plan.pick(forward, self.worker.random())) else {
             return self.reply(Ending::ClusterNotFound(forward.cluster_not_found_status), routed).await;
         };
         let routed = routed.with_choice(choice);
@@ -211,9 +212,10 @@ impl Connection {
             Some(policy) if wanted(policy) => &self.progress.tried[..],
             _ => &[],
         };
-        let worker = self.worker.clone();
+        let (worker, is_first) = (self.worker.clone(), self.progress.attempts == 0);
         let selection = Selection {
             hash: self.progress.hash.as_ref().and_then(|hash| hash.hash),
+            prefer: self.progress.session.as_ref().and_then(|session| session.wanted).filter(|_| is_first),
             avoid: tried(|policy| policy.avoid_previous_hosts),
             avoid_priorities_of: tried(|policy| policy.avoid_previous_priorities),
             destination,
@@ -485,6 +487,7 @@ impl Connection {
         for cookie in self.progress.hash.iter().flat_map(|hash| &hash.set_cookies) {
             self.response.extra.add(KnownHeader::SetCookie, cookie.as_bytes());
         }
+        self.tell_session();
         self.finish_response_fields(routed);
         self.tell_peer_in_response();
         let client = self.client_version();

@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::response::framing_bytes;
+use super::session::Session;
 use crate::outcome::{Details, Ending, Flag, Flags, TransportFailure};
 use crate::pool::{Facts, Host};
 use crate::record::{Downstream, NoHeaders, Protocol, Record, Timeline, Upstream, WireBytes};
@@ -37,6 +38,8 @@ pub(super) struct Progress {
     pub(super) denied_by: Option<Name>,
     /// What decides about the endpoint under consistent hashing.
     pub(super) hash: Option<Box<RequestHash>>,
+    /// Where its client belongs, on routes that keep clients at one endpoint.
+    pub(super) session: Option<Box<Session>>,
     pub(super) retries_exhausted: bool,
     /// It was not tried again, because the cluster has as many retries as it may have.
     pub(super) retries_overflowed: bool,

@@ -106,7 +106,9 @@ pub struct Limits {
 }
 
 impl HostPlan {
-    fn is_usable(&self) -> bool {
+    /// Whether it is healthy, and not ejected.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
         self.is_healthy && !self.monitor.as_ref().is_some_and(|monitor| monitor.is_ejected())
     }
 }

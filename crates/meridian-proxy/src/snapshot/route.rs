@@ -174,6 +174,12 @@ impl ForwardPlan {
         Self { clusters: clusters.collect(), mirrors }
     }
 
+    /// All destinations.
+    #[must_use]
+    pub fn clusters(&self) -> &[ClusterChoice] {
+        &self.clusters
+    }
+
     /// Where copies go.
     #[must_use]
     pub fn mirrors(&self) -> &[MirrorPlan] {

@@ -185,7 +185,7 @@ impl Session {
             return true;
         }
         let endpoint = self.endpoint();
-        let stays = cluster.plan.hosts.iter().any(|host| host.address == endpoint && host.is_healthy);
+        let stays = cluster.usable(endpoint).is_some();
         if stays {
             *self.cluster.borrow_mut() = cluster.clone();
         }

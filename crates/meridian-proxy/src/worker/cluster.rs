@@ -48,6 +48,8 @@ pub struct Selection<'s> {
     /// Where its client was going, if it was sent here on its way, or where what it named is, for clusters of which
     /// clients say where connections go.
     pub destination: Option<SocketAddr>,
+    /// Taken before all others, if it is an endpoint that may be used.
+    pub prefer: Option<SocketAddr>,
     /// Endpoints that were tried.
     pub avoid: &'s [SocketAddr],
     /// Endpoints that were tried, whose priorities are to be avoided.
@@ -136,7 +138,14 @@ impl WorkerCluster {
         if is_of_clients(&self.plan) {
             return selection.destination.map(|destination| self.destination(destination));
         }
-        self.draw(random, selection).cloned()
+        let preferred = selection.prefer.and_then(|address| self.usable(address));
+        preferred.or_else(|| self.draw(random, selection)).cloned()
+    }
+
+    /// The endpoint of this address, if it may be used.
+    pub fn usable(&self, address: SocketAddr) -> Option<&Rc<Host>> {
+        let position = self.plan.hosts.iter().position(|host| host.address == address && host.is_usable())?;
+        self.hosts.get(position)
     }
 
     /// The endpoint where the client was going; it is there as long as something is done with it. Where there are very

@@ -12,5 +12,6 @@ mod http1_corpus;
 mod http2;
 mod mirrors;
 mod proxy_protocol;
+mod sessions;
 mod support;
 mod swaps;
