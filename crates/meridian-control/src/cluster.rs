@@ -9,18 +9,23 @@
 
 mod changes;
 mod embedded;
+mod kubernetes;
+mod tokens;
 
 pub(crate) use changes::{Change, Changes, Ended, Observed};
+pub use tokens::KubernetesTokens;
 
 use embedded::Embedded;
+use kubernetes::Kubernetes;
 use meridian_apiserver::Api;
+use meridian_kube::Client;
 use meridian_resources::Kind;
 use meridian_store::Key;
 use serde_json::Value;
 use tokio::sync::watch;
 
 /// Who is named as the writer of what the control plane writes.
-pub const FIELD_MANAGER: &str = "meridian";
+pub const FIELD_MANAGER: &str = meridian_kube::FIELD_MANAGER;
 
 /// Why the API did not do what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +68,7 @@ pub struct Cluster(Backend);
 #[derive(Debug, Clone)]
 enum Backend {
     Embedded(Embedded),
+    Kubernetes(Kubernetes),
 }
 
 impl Cluster {
@@ -72,11 +78,19 @@ impl Cluster {
         Self(Backend::Embedded(Embedded::new(api)))
     }
 
+    /// A Kubernetes API; `leads` says when this process is the one of several that writes. Its objects are followed by
+    /// tasks of the current runtime.
+    #[must_use]
+    pub fn kubernetes(client: Client, leads: watch::Receiver<bool>) -> Self {
+        Self(Backend::Kubernetes(Kubernetes::new(client, leads)))
+    }
+
     /// Whether it is a Kubernetes API, where pods are run; else gateways are processes of this machine.
     #[must_use]
     pub fn is_kubernetes(&self) -> bool {
         match &self.0 {
             Backend::Embedded(_) => false,
+            Backend::Kubernetes(_) => true,
         }
     }
 
@@ -84,6 +98,7 @@ impl Cluster {
     pub(crate) fn changes(&self) -> Changes {
         match &self.0 {
             Backend::Embedded(embedded) => Changes::Embedded(embedded.changes()),
+            Backend::Kubernetes(kubernetes) => Changes::Kubernetes(kubernetes.changes()),
         }
     }
 
@@ -92,6 +107,7 @@ impl Cluster {
     pub fn leadership(&self) -> watch::Receiver<bool> {
         match &self.0 {
             Backend::Embedded(embedded) => embedded.leadership(),
+            Backend::Kubernetes(kubernetes) => kubernetes.leadership(),
         }
     }
 
@@ -108,6 +124,7 @@ impl Cluster {
     ) -> Result<Option<Value>, ClusterError> {
         match &self.0 {
             Backend::Embedded(embedded) => embedded.get(api_version, kind, namespace, name),
+            Backend::Kubernetes(kubernetes) => kubernetes.get(api_version, kind, namespace, name).await,
         }
     }
 
@@ -120,6 +137,7 @@ impl Cluster {
     pub async fn apply(&self, object: &Value) -> Result<(), ClusterError> {
         match &self.0 {
             Backend::Embedded(embedded) => embedded.apply(object).await,
+            Backend::Kubernetes(kubernetes) => kubernetes.apply(object).await,
         }
     }
 
@@ -130,6 +148,7 @@ impl Cluster {
     pub async fn create(&self, object: &Value) -> Result<bool, ClusterError> {
         match &self.0 {
             Backend::Embedded(embedded) => embedded.create(object).await,
+            Backend::Kubernetes(kubernetes) => kubernetes.create(object).await,
         }
     }
 
@@ -140,6 +159,7 @@ impl Cluster {
     pub async fn delete(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<(), ClusterError> {
         match &self.0 {
             Backend::Embedded(embedded) => embedded.delete(api_version, kind, namespace, name).await,
+            Backend::Kubernetes(kubernetes) => kubernetes.delete(api_version, kind, namespace, name).await,
         }
     }
 
@@ -156,6 +176,7 @@ impl Cluster {
     ) -> Result<String, ClusterError> {
         match &self.0 {
             Backend::Embedded(embedded) => embedded.modify_status(kind, key, change).await,
+            Backend::Kubernetes(kubernetes) => kubernetes.modify_status(kind, key, change).await,
         }
     }
 
@@ -163,6 +184,7 @@ impl Cluster {
     pub(crate) async fn put_event(&self, name: &str, event: Value) -> Result<(), ClusterError> {
         match &self.0 {
             Backend::Embedded(embedded) => embedded.put_event(name, event).await,
+            Backend::Kubernetes(kubernetes) => kubernetes.put_event(name, event).await,
         }
     }
 
@@ -170,6 +192,7 @@ impl Cluster {
     pub(crate) async fn remove_event(&self, namespace: &str, name: &str) -> Result<(), ClusterError> {
         match &self.0 {
             Backend::Embedded(embedded) => embedded.remove_event(namespace, name).await,
+            Backend::Kubernetes(_) => Ok(()),
         }
     }
 }

@@ -21,7 +21,7 @@ pub mod standalone;
 mod status;
 mod status_writer;
 
-pub use cluster::{Cluster, ClusterError, FIELD_MANAGER};
+pub use cluster::{Cluster, ClusterError, FIELD_MANAGER, KubernetesTokens};
 pub use config_dir::{ConfigDir, ConfigDirError};
 pub use control_plane::{ControlPlane, Discovery, ProxyFeed};
 pub use managed::{AddressRange, AddressRangeError, Installation};

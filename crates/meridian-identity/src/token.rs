@@ -88,6 +88,9 @@ pub enum TokenError {
     /// What it speaks for, or is bound to, is gone or another one.
     #[error("the token's {0} does not exist any more")]
     Gone(String),
+    /// Who knows could not be asked.
+    #[error("the token could not be reviewed: {0}")]
+    Unreviewed(String),
     /// The key that signs cannot be used.
     #[error("the key of service-account tokens cannot be used: {0}")]
     Key(String),

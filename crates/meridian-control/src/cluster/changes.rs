@@ -1,11 +1,12 @@
 //! What the control plane is told of the objects of an API.
 
-use super::embedded;
+use super::{embedded, kubernetes};
 use meridian_resources::Kind;
 use meridian_resources::core::{endpoints, pod};
 use meridian_resources::istio::service_entry;
 use meridian_store::{GroupResource, Key, StoredObject};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -43,13 +44,19 @@ pub(crate) struct Observed {
 #[derive(Debug)]
 pub(crate) enum Body {
     Stored(Arc<StoredObject>),
+    /// From a Kubernetes API; `own`: as it was after this process wrote its status.
+    Read {
+        object: Value,
+        own: bool,
+    },
 }
 
 impl Observed {
     /// The object as a tree.
-    pub(crate) fn to_value(&self) -> Value {
+    pub(crate) fn to_value(&self) -> Cow<'_, Value> {
         match &self.object {
-            Body::Stored(object) => object.to_value(&self.kind.preferred_api_version(), self.kind.kind),
+            Body::Stored(object) => Cow::Owned(object.to_value(&self.kind.preferred_api_version(), self.kind.kind)),
+            Body::Read { object, .. } => Cow::Borrowed(object),
         }
     }
 
@@ -58,6 +65,7 @@ impl Observed {
     pub(crate) fn may_be_of_others(&self) -> bool {
         match &self.object {
             Body::Stored(_) => false,
+            Body::Read { own, .. } => !own,
         }
     }
 
@@ -77,9 +85,36 @@ impl Observed {
                     object.to_value("", "")["status"]["addresses"].to_string().hash(&mut hasher);
                 }
             }
+            Body::Read { object, .. } => {
+                let meta = &object["metadata"];
+                meta["uid"].to_string().hash(&mut hasher);
+                for part in parts(self.kind, object) {
+                    part.to_string().hash(&mut hasher);
+                }
+            }
         }
         hasher.finish()
     }
+}
+
+/// What of an object of a Kubernetes API may make a difference.
+fn parts<'o>(kind: &Kind, object: &'o Value) -> Vec<&'o Value> {
+    let (meta, status) = (&object["metadata"], &object["status"]);
+    if *kind == pod::KIND {
+        // Of the conditions only what they are, and not since when.
+        let conditions = status["conditions"].as_array().into_iter().flatten();
+        let ready = conditions.filter(|condition| condition["type"] == "Ready").map(|ready| &ready["status"]);
+        let rest = [&meta["labels"], &meta["annotations"], &object["spec"], &status["phase"], &status["podIPs"]];
+        return ready.chain(rest).collect();
+    }
+    if !counts_generations(kind) {
+        return vec![&meta["resourceVersion"]];
+    }
+    let mut parts = vec![&meta["generation"], &meta["labels"], &meta["annotations"]];
+    if *kind == service_entry::KIND {
+        parts.push(&status["addresses"]);
+    }
+    parts
 }
 
 /// Whether the generation says all about an object but its labels and annotations. Core kinds have none, and of Pods
@@ -92,6 +127,7 @@ fn counts_generations(kind: &Kind) -> bool {
 #[derive(Debug)]
 pub(crate) enum Changes {
     Embedded(embedded::Changes),
+    Kubernetes(kubernetes::Changes),
 }
 
 impl Changes {
@@ -99,6 +135,7 @@ impl Changes {
     pub(crate) async fn next(&mut self) -> Result<Change, Ended> {
         match self {
             Self::Embedded(changes) => changes.next().await,
+            Self::Kubernetes(changes) => changes.next().await,
         }
     }
 
@@ -106,6 +143,7 @@ impl Changes {
     pub(crate) fn try_next(&mut self) -> Result<Option<Change>, Ended> {
         match self {
             Self::Embedded(changes) => changes.try_next(),
+            Self::Kubernetes(changes) => Ok(changes.try_next()),
         }
     }
 }

@@ -62,9 +62,33 @@ pub(crate) struct ControlPlaneArgs {
     #[command(flatten)]
     pub pods: PodArgs,
 
+    #[command(flatten)]
+    pub kubernetes: KubernetesArgs,
+
     /// Where the debug endpoint listens: how far each proxy is, and what is wanted of it, without keys
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:15014")]
     pub debug: SocketAddr,
+}
+
+/// Options of a control plane beside a real Kubernetes API
+#[derive(clap::Args, Debug)]
+pub(crate) struct KubernetesArgs {
+    /// Use the Kubernetes API of a kubeconfig instead of an API of its own; without FILE that of $KUBECONFIG or
+    /// ~/.kube/config [in a pod, without --data: the API of its cluster]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "config", "api"])]
+    pub kubeconfig: Option<Option<PathBuf>>,
+
+    /// How long a control plane that leads, and does not renew its lease, is not replaced, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    pub lease_duration: Duration,
+
+    /// After how long without a renewal a control plane stops to lead, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub lease_renew_deadline: Duration,
+
+    /// The pause between two tries to get or renew the lease, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    pub lease_retry_period: Duration,
 }
 
 /// Options of `meridian up`

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `/debug/syncz` | what each proxy was sent and has acknowledged, by type |
 //! | `/debug/config_dump?proxyID=NAME.NAMESPACE` | what is wanted of one proxy, as its own `/config_dump` would show it |
+//! | `/ready` | 200 as soon as everything that exists has been read once, 503 before |
+//! | `/metrics` | counters in Prometheus' text format |
 
 use crate::proxy_status::Fleet;
 use anyhow::Context;
@@ -12,13 +14,16 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use meridian_kube::{Request, Requests};
 use serde_json::{Value, json};
 use std::convert::Infallible;
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// How long a client may take to send a request's head.
@@ -27,20 +32,55 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after `accept` fails for want of descriptors, so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How the control plane itself is.
+#[derive(Debug, Clone)]
+pub(super) struct Health {
+    /// Everything that exists has been read once.
+    pub(super) in_step: watch::Receiver<bool>,
+    /// Whether it is the one of several that writes; `None`: there are no others.
+    pub(super) leads: Option<watch::Receiver<bool>>,
+    /// What was asked of the Kubernetes API; `None`: the API is its own.
+    pub(super) requests: Option<Requests>,
+}
+
+impl Health {
+    /// The counters in Prometheus' text format.
+    fn metrics(&self) -> String {
+        let mut text = String::new();
+        if let Some(leads) = &self.leads {
+            text.push_str("# HELP meridian_leader Whether this control plane is the one that writes.\n");
+            text.push_str("# TYPE meridian_leader gauge\n");
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "meridian_leader {}", u8::from(*leads.borrow()));
+        }
+        if let Some(requests) = &self.requests {
+            text.push_str(
+                "# HELP meridian_api_requests_total Requests to the Kubernetes API; code 0 was not answered.\n",
+            );
+            text.push_str("# TYPE meridian_api_requests_total counter\n");
+            for (Request { verb, resource, code }, count) in requests.all() {
+                let labels = format!("verb=\"{verb}\",kind=\"{resource}\",code=\"{code}\"");
+                let _ = writeln!(text, "meridian_api_requests_total{{{labels}}} {count}");
+            }
+        }
+        text
+    }
+}
+
 /// Serves at `address`, until what is returned is dropped.
 ///
 /// # Errors
 /// The address is not free.
-pub(super) async fn start(address: SocketAddr, fleet: Fleet) -> anyhow::Result<JoinSet<()>> {
+pub(super) async fn start(address: SocketAddr, fleet: Fleet, health: Health) -> anyhow::Result<JoinSet<()>> {
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("the control plane's debug endpoint cannot listen on {address}; is another one running?")
     })?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(listener, fleet));
+    tasks.spawn(serve(listener, fleet, health));
     Ok(tasks)
 }
 
-async fn serve(listener: TcpListener, fleet: Fleet) {
+async fn serve(listener: TcpListener, fleet: Fleet, health: Health) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -51,10 +91,10 @@ async fn serve(listener: TcpListener, fleet: Fleet) {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let fleet = fleet.clone();
+        let (fleet, health) = (fleet.clone(), health.clone());
         connections.spawn(async move {
             let service = service_fn(|request| {
-                let response = respond(&fleet, &request);
+                let response = respond(&fleet, &health, &request);
                 async move { Ok::<_, Infallible>(response) }
             });
             let served = http1::Builder::new()
@@ -69,7 +109,16 @@ async fn serve(listener: TcpListener, fleet: Fleet) {
     }
 }
 
-fn respond(fleet: &Fleet, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+fn respond(fleet: &Fleet, health: &Health, request: &hyper::Request<Incoming>) -> Response<Full<Bytes>> {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, "/ready") => {
+            let in_step = *health.in_step.borrow();
+            let status = if in_step { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            return of_text(status, if in_step { "ready\n" } else { "not everything has been read once\n" }.to_owned());
+        }
+        (&Method::GET, "/metrics") => return of_text(StatusCode::OK, health.metrics()),
+        _ => {}
+    }
     let (status, body) = match request.method() {
         &Method::GET => answer(fleet, request.uri().path(), request.uri().query().unwrap_or_default()),
         other => (StatusCode::METHOD_NOT_ALLOWED, error(&format!("found {other}, allowed: GET"))),
@@ -77,6 +126,13 @@ fn respond(fleet: &Fleet, request: &Request<Incoming>) -> Response<Full<Bytes>> 
     let mut response = Response::new(Full::new(Bytes::from(format!("{body:#}\n"))));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn of_text(status: StatusCode, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
     response
 }
 
@@ -99,7 +155,9 @@ fn answer(fleet: &Fleet, path: &str, query: &str) -> (StatusCode, Value) {
             }
         }
         other => {
-            let message = format!("found {other}, allowed: /debug/syncz, /debug/config_dump?proxyID=NAME.NAMESPACE");
+            let message = format!(
+                "found {other}, allowed: /debug/syncz, /debug/config_dump?proxyID=NAME.NAMESPACE, /ready, /metrics"
+            );
             (StatusCode::NOT_FOUND, error(&message))
         }
     }

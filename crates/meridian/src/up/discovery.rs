@@ -118,7 +118,7 @@ fn issue(authority: &MeshAuthority, address: SocketAddr) -> Option<WorkloadCerti
     let authority = authority.current().authority?;
     let own = address.ip().to_string();
     let mut names = CONTROL_PLANE_NAMES.to_vec();
-    names.push("127.0.0.1");
+    names.extend(["127.0.0.1", "meridian.istio-system.svc"]);
     if !address.ip().is_unspecified() && own != "127.0.0.1" {
         names.push(&own);
     }

@@ -7,6 +7,7 @@ mod debug;
 mod demo;
 mod discovery;
 mod gateway;
+mod kubernetes;
 mod pods;
 
 pub(crate) use args::{ControlPlaneArgs, UpArgs, seconds};
@@ -39,11 +40,16 @@ pub(crate) fn run(args: UpArgs) -> anyhow::Result<()> {
     start(args, plans, debug, Installation::default())
 }
 
-/// `meridian control-plane`: the same without gateways.
+/// `meridian control-plane`: the same without gateways; or without an API, beside that of Kubernetes.
 ///
 /// # Errors
 /// See [`run`].
 pub(crate) fn run_control_plane(args: ControlPlaneArgs) -> anyhow::Result<()> {
+    if let Some(target) = kubernetes::Target::of(&args.kubernetes, &args.control) {
+        args.kubernetes.check()?;
+        logging::start(&kubernetes::log_filter(&args.control.log_level))?;
+        return crate::block_on(kubernetes::serve(args, target));
+    }
     let none = UpArgs {
         control: args.control,
         threads: None,
@@ -116,8 +122,9 @@ async fn serve(
     let mesh_file = control.mesh_config.as_deref().map(MeshFile::open).transpose().context("--mesh-config")?;
     discovery.installation = installation;
     discovery.mesh = MeshSources::new(mesh_file, control.settings.clone());
+    let health = debug::Health { in_step: discovery.in_step.subscribe(), leads: None, requests: None };
     let fleet = Fleet { local: gateways.iter().map(Gateway::progress).collect(), registry };
-    let debug = debug::start(debug, fleet).await?;
+    let debug = debug::start(debug, fleet, health).await?;
 
     let mut running = tokio::task::JoinSet::new();
     let (ready, mut all_ready) = mpsc::channel(1);

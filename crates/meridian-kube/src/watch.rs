@@ -1,0 +1,204 @@
+//! All objects of the kinds that Meridian knows, and what becomes of them.
+//!
+//! Each kind has a watcher of its own. What several of them tell is in no order, but what one tells is. Between the
+//! watchers and the reader is a bounded channel: a reader that is slow holds the watchers back, and the API server ends
+//! the watch of one that is too slow, which then lists its objects anew.
+
+use crate::client::{self, Client};
+use crate::definitions;
+use crate::error;
+use futures_util::StreamExt;
+use kube::api::{Api, ApiResource, DynamicObject};
+use kube::runtime::watcher::{self, Event, watcher};
+use meridian_resources::Kind;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// How many changes wait for the reader.
+const QUEUE: usize = 1024;
+
+/// How long one watch lasts, in seconds. A connection that died unnoticed is found out after it.
+const WATCH_SECONDS: u32 = 150;
+
+/// The first pause after a failure, and the longest.
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Change {
+    /// An object is there, or is different.
+    Put {
+        /// Its kind.
+        kind: &'static Kind,
+        /// The object, without what only servers look at.
+        object: Value,
+    },
+    /// An object is gone.
+    Gone {
+        /// Its kind.
+        kind: &'static Kind,
+        /// Its namespace; empty for kinds without.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// All objects of a kind have been told, and there are no others than these: namespace and name. None, when the
+    /// kind is not served any more.
+    Listed {
+        /// The kind.
+        kind: &'static Kind,
+        /// Its objects.
+        objects: HashSet<(String, String)>,
+    },
+    /// All objects of all kinds that are served have been told once. This is said once.
+    InStep,
+}
+
+/// The changes of all kinds. Watching ends when it is dropped.
+#[derive(Debug)]
+pub struct Watch {
+    changes: mpsc::Receiver<Change>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Watch {
+    /// Waits for the next change. Nothing is lost when this is dropped; `None`: the runtime ends.
+    pub async fn next(&mut self) -> Option<Change> {
+        self.changes.recv().await
+    }
+
+    /// The next change when it is there already.
+    pub fn try_next(&mut self) -> Option<Change> {
+        self.changes.try_recv().ok()
+    }
+}
+
+impl Client {
+    /// Follows all objects of these kinds, those of definitions that come later, too. The tasks run on the current
+    /// runtime.
+    #[must_use]
+    pub fn watch(&self, kinds: &'static [&'static Kind]) -> Watch {
+        let (sender, changes) = mpsc::channel(QUEUE);
+        Watch { changes, task: tokio::spawn(definitions::follow(self.clone(), kinds, sender)) }
+    }
+}
+
+/// The pauses after failures, each twice as long as the one before, and a bit off so that watchers do not come at once.
+#[derive(Debug)]
+pub(crate) struct Pauses(Duration);
+
+impl Pauses {
+    pub(crate) fn new() -> Self {
+        Self(PAUSES[0])
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.0 = PAUSES[0];
+    }
+
+    /// The next one.
+    pub(crate) fn next(&mut self) -> Duration {
+        let pause = self.0.mul_f64(0.75 + fastrand::f64() / 2.0);
+        self.0 = (self.0 * 2).min(PAUSES[1]);
+        pause
+    }
+
+    pub(crate) async fn wait(&mut self) {
+        tokio::time::sleep(self.next()).await;
+    }
+}
+
+/// The settings of a watch.
+pub(crate) fn config() -> watcher::Config {
+    watcher::Config::default().timeout(WATCH_SECONDS)
+}
+
+/// Follows one kind for ever; tells `listed` after its first list.
+pub(crate) async fn follow(
+    client: Client,
+    kind: &'static Kind,
+    resource: ApiResource,
+    changes: mpsc::Sender<Change>,
+    listed: mpsc::UnboundedSender<&'static Kind>,
+) {
+    let api: Api<DynamicObject> = Api::all_with(client.kube.clone(), &resource);
+    let mut stream = pin!(watcher(api, config_of(kind)));
+    let mut pauses = Pauses::new();
+    let mut names = HashSet::new();
+    let mut failing = false;
+    while let Some(event) = stream.next().await {
+        let event = match event {
+            Ok(event) => event,
+            Err(watcher::Error::WatchError(status)) if status.code == 410 => {
+                tracing::debug!(resource = kind.plural, "the watch is too old: reading all objects again");
+                continue;
+            }
+            Err(error) => {
+                let error = error::of_watch(&error);
+                if std::mem::replace(&mut failing, true) {
+                    tracing::debug!(resource = kind.plural, "still not watched: {error}");
+                } else {
+                    tracing::warn!(resource = kind.plural, "not watched: {error}; what is known counts on");
+                }
+                pauses.wait().await;
+                continue;
+            }
+        };
+        if matches!(event, Event::Init) {
+            // A list is about to be asked for: nothing has been answered yet.
+            names.clear();
+            continue;
+        }
+        pauses.reset();
+        if std::mem::take(&mut failing) {
+            tracing::info!(resource = kind.plural, "watched again");
+        }
+        let change = match event {
+            Event::Init => continue,
+            Event::InitApply(object) => {
+                names.insert(name_of(&object));
+                Change::Put { kind, object: client::value_of(object, &resource.api_version, kind.kind) }
+            }
+            Event::Apply(object) => {
+                Change::Put { kind, object: client::value_of(object, &resource.api_version, kind.kind) }
+            }
+            Event::Delete(object) => {
+                let (namespace, name) = name_of(&object);
+                Change::Gone { kind, namespace, name }
+            }
+            Event::InitDone => Change::Listed { kind, objects: std::mem::take(&mut names) },
+        };
+        let is_listed = matches!(change, Change::Listed { .. });
+        if changes.send(change).await.is_err() {
+            return;
+        }
+        if is_listed {
+            // Nobody listens any more after the first list.
+            let _ = listed.send(kind);
+        }
+    }
+}
+
+fn name_of(object: &DynamicObject) -> (String, String) {
+    let metadata = &object.metadata;
+    (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
+}
+
+/// Secrets of Helm's releases and of service accounts are many and large, and none of ours.
+fn config_of(kind: &Kind) -> watcher::Config {
+    if kind.group.is_empty() && kind.kind == "Secret" {
+        config().fields("type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token")
+    } else {
+        config()
+    }
+}
