@@ -6,11 +6,15 @@ mod rbac;
 
 use crate::values::{Pod, Values};
 use crate::{OWNER, kinds};
+use meridian_resources::crd;
 use serde_json::{Map, Value, json};
 
 /// The objects of an installation with these values, in the order in which they are applied.
 pub fn manifests(values: &Values) -> Vec<Value> {
     let mut all = vec![namespace(values)];
+    if values.crds {
+        all.extend(crd::kinds().filter_map(crd::document));
+    }
     all.extend(rbac::objects(values));
     all.push(mesh_config(values));
     all.extend(control_plane::objects(values));

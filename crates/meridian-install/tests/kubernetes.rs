@@ -132,6 +132,8 @@ async fn an_installation_comes_changes_and_goes() {
         "{gone:?}"
     );
 
+    assert!(!gone.iter().any(|object| object.starts_with("CustomResourceDefinition")), "{gone:?}");
+
     // What users have made stays when the installation goes, and so does the namespace.
     kubernetes.kubectl(&["create", "configmap", "mine", "-n", "istio-system"], "");
     uninstalled(&client, false).await;
@@ -140,7 +142,12 @@ async fn an_installation_comes_changes_and_goes() {
     let ours = kubernetes.kubectl(&["get", kinds, "-A", "-l", meridian_install::OWNER, "-o", "name"], "");
     assert_eq!(ours, "");
     kubernetes.kubectl(&["get", "configmap", "mine", "-n", "istio-system"], "");
-    assert_eq!(deleted(&uninstalled(&client, true).await), ["Namespace istio-system"]);
+    let changes = uninstalled(&client, true).await;
+    let (last, definitions) = deleted(&changes).split_last().map(|(last, rest)| (*last, rest.to_vec())).unwrap();
+    assert_eq!(last, "Namespace istio-system");
+    assert!(definitions.iter().all(|object| object.starts_with("CustomResourceDefinition ")), "{definitions:?}");
+    assert!(definitions.contains(&"CustomResourceDefinition virtualservices.networking.istio.io"), "{definitions:?}");
+    assert!(!definitions.iter().any(|object| object.contains("gateway.networking.k8s.io")), "{definitions:?}");
     assert_eq!(uninstalled(&client, true).await, []);
 }
 
