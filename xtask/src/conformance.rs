@@ -39,6 +39,9 @@ pub(crate) struct ConformanceArgs {
     /// Run a release build
     #[arg(long)]
     release: bool,
+    /// Run this program instead of building one
+    #[arg(long, value_name = "FILE", conflicts_with = "release")]
+    meridian: Option<PathBuf>,
     /// Write the report of the last round to docs/conformance
     #[arg(long)]
     write_report: bool,
@@ -67,13 +70,21 @@ pub(crate) struct Counts {
 /// # Errors
 /// Something cannot be built or started.
 pub(crate) fn run(args: &ConformanceArgs) -> anyhow::Result<ExitCode> {
-    let profile = if args.release { "release" } else { "debug" };
-    let mut build = workspace::cargo();
-    build.args(["build", "--quiet", "--package", "meridian", "--bin", "meridian"]);
-    workspace::run(build.args(args.release.then_some("--release")))?;
-    let counts = rounds(&workspace::programs(profile)?.join("meridian"), args)?;
+    let meridian = match &args.meridian {
+        Some(meridian) => meridian.canonicalize().with_context(|| meridian.display().to_string())?,
+        None => build(args.release)?,
+    };
+    let counts = rounds(&meridian, args)?;
     println!("{} passed, {} failed", counts.passed, counts.failed);
     Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds the program; where it is.
+fn build(release: bool) -> anyhow::Result<PathBuf> {
+    let mut build = workspace::cargo();
+    build.args(["build", "--quiet", "--package", "meridian", "--bin", "meridian"]);
+    workspace::run(build.args(release.then_some("--release")))?;
+    Ok(workspace::programs(if release { "release" } else { "debug" })?.join("meridian"))
 }
 
 fn rounds(meridian: &std::path::Path, args: &ConformanceArgs) -> anyhow::Result<Counts> {
