@@ -38,7 +38,7 @@ pub(crate) struct ListenerModel {
     /// TLS, of `Https` and `Tls`.
     pub(crate) tls: Option<ListenerTls>,
     /// The routes that are accepted, oldest first, then by namespace and name.
-    pub(crate) routes: Vec<AttachedRoute>,
+    pub(crate) routes: Vec<Arc<AttachedRoute>>,
 }
 
 /// The protocol of a listener.

@@ -31,7 +31,7 @@ pub(crate) struct GatewayState {
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
     /// What proxies are told.
-    pub(crate) attached: AttachedRoute,
+    pub(crate) attached: Arc<AttachedRoute>,
     /// Whether it is accepted; one of which no rule can be served answers with errors.
     pub(crate) accepted: bool,
 }
@@ -103,7 +103,7 @@ pub(crate) fn is_same(a: &GatewayModel, b: &GatewayModel) -> bool {
             && a.hostname == b.hostname
             && a.tls == b.tls
             && a.routes.len() == b.routes.len()
-            && a.routes.iter().zip(&b.routes).all(|(a, b)| is_same_route(a, b))
+            && a.routes.iter().zip(&b.routes).all(|(a, b)| Arc::ptr_eq(a, b) || is_same_route(a, b))
     };
     Arc::ptr_eq(&a.gateway, &b.gateway)
         && a.client_certificate == b.client_certificate

@@ -199,7 +199,7 @@ impl GatewayApi {
             let Some(state) = self.states.get_mut(&verdict.gateway) else { continue };
             for (at, hostnames) in &verdict.attached {
                 let hostnames = hostnames.clone();
-                let attached = AttachedRoute { route: route.clone(), hostnames, revision };
+                let attached = Arc::new(AttachedRoute { route: route.clone(), hostnames, revision });
                 state.routes[*at].insert(rank.clone(), Placed { attached, accepted: !unserved.all });
             }
         }

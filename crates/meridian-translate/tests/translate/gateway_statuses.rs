@@ -4,6 +4,7 @@
 mod assertions;
 mod changes;
 mod cluster;
+mod order;
 
 use crate::shared::shared;
 use cluster::{Cluster, INFRA, documents};

@@ -180,7 +180,7 @@ impl Builder<'_, '_, '_> {
         let tls = (settings.mode == TlsMode::Terminate).then(|| self.terminate(settings, &[]));
         let speech = if tls.is_some() { Speech::Plain } else { Speech::Raw };
         let mut taken: BTreeSet<Name> = BTreeSet::new();
-        for AttachedRoute { route, hostnames, .. } in &listener.routes {
+        for AttachedRoute { route, hostnames, .. } in listener.routes.iter().map(|route| &**route) {
             let own = [host_of(listener)];
             let hosts = if hostnames.is_empty() { &own[..] } else { hostnames };
             let owned = hosts.iter().filter(|host| owns(self.plan.model, listener, host));

@@ -220,7 +220,7 @@ impl GatewayState {
             let host = listeners::host_of(listener);
             own.entry(table.clone()).or_insert_with(|| (listener, BTreeSet::new())).1.insert(host.clone());
             let server = Server { port: listener.port, is_tls: listener.protocol == ListenerProtocol::Https };
-            for attached in &listener.routes {
+            for attached in listener.routes.iter().map(|route| &**route) {
                 let listener_host = std::slice::from_ref(&host);
                 let hosts = if attached.hostnames.is_empty() { listener_host } else { &attached.hostnames };
                 let owned = |host: &&Name| model.is_some_and(|model| listeners::owns(model, listener, host));
