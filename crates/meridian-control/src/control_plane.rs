@@ -4,7 +4,7 @@ use crate::auto_addresses::AutoAddresses;
 use crate::cluster::{Change, Changes, Cluster, Ended, Observed};
 use crate::identity::{Identities, Manager};
 use crate::ingress_status::IngressAddresses;
-use crate::managed::{Gateways, Installation, Provisioned};
+use crate::managed::{Gateways, Installation, LocalHandle, Provisioned};
 use crate::mesh::MeshSources;
 use crate::proxies::{self, Proxies, Registry};
 use crate::root_certificates::RootCertificates;
@@ -52,6 +52,8 @@ pub struct Discovery {
     pub in_step: watch::Sender<bool>,
     /// What the pods of Gateways have in common.
     pub installation: Installation,
+    /// Who runs Gateways as processes of this machine, on the embedded API.
+    pub local: Option<LocalHandle>,
 }
 
 /// Follows an API, translates what changed, feeds the proxies, and reports on the objects. Owned by one task.
@@ -117,7 +119,7 @@ impl ControlPlane {
         ControlPlane {
             statuses: StatusWriter::spawn(cluster.clone()),
             root_certificates: RootCertificates::spawn(cluster.clone()),
-            gateways: Gateways::spawn(&cluster, discovery.installation),
+            gateways: Gateways::spawn(&cluster, discovery.installation, discovery.local),
             changes: cluster.changes(),
             known: HashMap::new(),
             in_step: discovery.in_step,

@@ -24,6 +24,6 @@ mod status_writer;
 pub use cluster::{Cluster, ClusterError, FIELD_MANAGER, KubernetesTokens};
 pub use config_dir::{ConfigDir, ConfigDirError};
 pub use control_plane::{ControlPlane, Discovery, ProxyFeed};
-pub use managed::{AddressRange, AddressRangeError, Installation};
+pub use managed::{AddressRange, AddressRangeError, Installation, LocalGateways, LocalHandle, LocalOptions};
 pub use proxies::{Connected, Registry};
 pub use source::SOURCE_ANNOTATION;

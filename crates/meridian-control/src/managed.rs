@@ -1,13 +1,16 @@
-//! What Gateways need to be reached: on Kubernetes a Deployment, a Service and a ServiceAccount for each.
+//! What Gateways need to be reached: on Kubernetes a Deployment, a Service and a ServiceAccount for each, on the embedded
+//! API a process of this machine.
 //!
 //! [`objects`] and [`deployment`] make the objects of a Gateway, [`parameters`] lays the settings over them that the
-//! Gateway and its class refer to, and [`kubernetes`] keeps the cluster as it is wanted and says what became of it.
+//! Gateway and its class refer to, and [`kubernetes`] keeps the cluster as it is wanted and says what became of it;
+//! [`local`] does so with processes.
 
 mod addresses;
 mod deployment;
 mod gateways;
 mod installation;
 mod kubernetes;
+mod local;
 mod names;
 mod objects;
 mod overlay;
@@ -20,6 +23,7 @@ use std::sync::Arc;
 
 pub(crate) use gateways::Gateways;
 pub use installation::{AddressRange, AddressRangeError, Installation};
+pub use local::{LocalGateways, LocalHandle, LocalOptions};
 
 /// Namespace and name of an object.
 pub(crate) type NamespacedName = (Arc<str>, Arc<str>);

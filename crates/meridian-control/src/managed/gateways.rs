@@ -1,7 +1,7 @@
 //! What the control plane's loop has to do with whoever makes what Gateways need.
 
 use super::kubernetes::Provisioner;
-use super::{Input, Installation, Provisioned};
+use super::{Input, Installation, LocalHandle, Provisioned};
 use crate::cluster::Cluster;
 use meridian_ir::Name;
 use meridian_resources::{ObjectRef, Resource};
@@ -21,8 +21,12 @@ pub(crate) struct Gateways {
 }
 
 impl Gateways {
-    /// On a Kubernetes API objects are made, by a task of the current runtime.
-    pub(crate) fn spawn(cluster: &Cluster, installation: Installation) -> Gateways {
+    /// On a Kubernetes API objects are made, by a task of the current runtime; elsewhere it is up to whoever is at the
+    /// other end of `local`.
+    pub(crate) fn spawn(cluster: &Cluster, installation: Installation, local: Option<LocalHandle>) -> Gateways {
+        if let Some(LocalHandle { inputs, outputs }) = local {
+            return Gateways { inputs: Some(inputs), outputs, in_step: false };
+        }
         let (output, outputs) = mpsc::unbounded_channel();
         let inputs = cluster.is_kubernetes().then(|| {
             let (inputs, input) = mpsc::unbounded_channel();

@@ -125,6 +125,10 @@ pub(crate) struct ProxyArgs {
     /// Level of the log on standard error: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(super) log_level: String,
+
+    /// Stop when the process that started this one ends; its id
+    #[arg(long, value_name = "PID", hide = true)]
+    pub(super) with_parent: Option<u32>,
 }
 
 impl ProxyArgs {

@@ -48,6 +48,9 @@ fn use_small_pages() {
 
 fn run(args: ProxyArgs, node_type: NodeType) -> anyhow::Result<()> {
     logging::start(&args.log_level)?;
+    if let Some(parent) = args.with_parent {
+        end_with(parent)?;
+    }
     let credentials = Credentials::of(&args)?;
     let node = node(&args, node_type, args.all_labels()?);
     let state = args.state.as_deref().map(StateDir::open).transpose()?;
@@ -86,6 +89,15 @@ fn run(args: ProxyArgs, node_type: NodeType) -> anyhow::Result<()> {
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+/// Has the kernel tell this process to stop when its parent ends, however that happens.
+fn end_with(parent: u32) -> anyhow::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    // It may have ended before that.
+    let is_alive = rustix::process::getppid().is_some_and(|pid| pid.as_raw_nonzero().get().cast_unsigned() == parent);
+    anyhow::ensure!(is_alive, "the process {parent} that started this one has ended");
+    Ok(())
 }
 
 fn node(args: &ProxyArgs, node_type: NodeType, labels: BTreeMap<String, String>) -> Node {

@@ -2,7 +2,7 @@
 
 use super::pods::PodArgs;
 use anyhow::{Context, bail};
-use meridian_control::standalone;
+use meridian_control::{AddressRange, standalone};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -109,6 +109,10 @@ pub(crate) struct UpArgs {
     /// [default: ingressgateway=127.0.0.1 egressgateway=127.0.0.2]
     #[arg(long = "gateway", value_name = "NAME[=IP]")]
     pub gateways: Vec<GatewayArg>,
+
+    /// Loopback addresses for Gateways of Gateway API, each of which is a process with an address of its own
+    #[arg(long, value_name = "CIDR", default_value = "127.1.0.0/16")]
+    pub gateway_addresses: Option<AddressRange>,
 
     /// Write access logs to DIR/GATEWAY.log instead of standard output
     #[arg(long, value_name = "DIR")]

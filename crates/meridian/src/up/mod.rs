@@ -8,6 +8,7 @@ mod demo;
 mod discovery;
 mod gateway;
 mod kubernetes;
+mod local;
 mod pods;
 
 pub(crate) use args::{ControlPlaneArgs, UpArgs, seconds};
@@ -19,7 +20,9 @@ use args::GatewayPlan;
 use gateway::Gateway;
 use meridian_apiserver::{Api, Options, Server, Tokens};
 use meridian_control::mesh::{MeshFile, MeshSources};
-use meridian_control::{Cluster, ConfigDir, ControlPlane, Discovery, Installation, ProxyFeed, Registry, standalone};
+use meridian_control::{
+    Cluster, ConfigDir, ControlPlane, Discovery, Installation, LocalGateways, ProxyFeed, Registry, standalone,
+};
 use meridian_identity::{CertificateService, MeshAuthority};
 use meridian_store::Store;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -55,6 +58,7 @@ pub(crate) fn run_control_plane(args: ControlPlaneArgs) -> anyhow::Result<()> {
         threads: None,
         demo: false,
         gateways: Vec::new(),
+        gateway_addresses: None,
         access_logs: None,
         drain_time: std::time::Duration::ZERO,
     };
@@ -123,6 +127,7 @@ async fn serve(
     discovery.installation = installation;
     discovery.mesh = MeshSources::new(mesh_file, control.settings.clone());
     let health = debug::Health { in_step: discovery.in_step.subscribe(), leads: None, requests: None };
+    let local = local::options(&args, &plans, xds[0], debug)?.map(LocalGateways::new);
     let fleet = Fleet { local: gateways.iter().map(Gateway::progress).collect(), registry };
     let debug = debug::start(debug, fleet, health).await?;
 
@@ -133,6 +138,10 @@ async fn serve(
         running.spawn(async move { gateway.run(&mut stopped, args.drain_time, ready).await });
     }
     drop(ready);
+    if let Some((local, handle)) = local {
+        discovery.local = Some(handle);
+        running.spawn(local.run(Cluster::embedded(api.clone()), stopped.clone()));
+    }
     let control_plane = start_control_plane(Cluster::embedded(api.clone()), feeds, discovery)?;
     if let Some(dir) = config_dir {
         tokio::spawn(dir.follow());

@@ -7,6 +7,7 @@ mod certificates;
 mod churn;
 mod crash;
 mod first_light;
+mod managed;
 mod mesh_identity;
 mod policies;
 mod processes;
