@@ -24,12 +24,10 @@ pub(crate) enum AnyProxy {
 
 impl AnyProxy {
     pub(crate) fn new(node: ProxyNode) -> Self {
-        match GatewayState::new(node) {
-            Ok(state) => Self::GatewayApi(Box::new(state)),
-            Err(node) => match node.kind {
-                ProxyKind::Gateway => Self::Gateway(Box::new(ProxyState::new(node))),
-                ProxyKind::Sidecar => Self::Sidecar(Box::new(SidecarState::new(node))),
-            },
+        match (GatewayState::gateway_of(&node), node.kind) {
+            (Some(gateway), _) => Self::GatewayApi(Box::new(GatewayState::new(node, gateway))),
+            (None, ProxyKind::Gateway) => Self::Gateway(Box::new(ProxyState::new(node))),
+            (None, ProxyKind::Sidecar) => Self::Sidecar(Box::new(SidecarState::new(node))),
         }
     }
 

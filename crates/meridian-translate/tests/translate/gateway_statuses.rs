@@ -3,7 +3,7 @@
 
 mod assertions;
 mod changes;
-mod cluster;
+pub(crate) mod cluster;
 mod order;
 
 use crate::shared::shared;
@@ -48,7 +48,7 @@ pub(crate) fn proxy_of(gateway: &str) -> ProxyNode {
 }
 
 /// The suite's cluster before its first test.
-fn suite_cluster(folder: &Path) -> Cluster {
+pub(crate) fn suite_cluster(folder: &Path) -> Cluster {
     let mut cluster = Cluster::new();
     cluster.apply(&std::fs::read_to_string(folder.join("base-manifests.yaml")).unwrap());
     let (certificate, key) = certificate();

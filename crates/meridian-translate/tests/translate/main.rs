@@ -3,6 +3,7 @@
 mod delegation;
 mod destinations;
 mod dynamic_forward;
+mod gateway_routes;
 mod gateway_statuses;
 mod gateways;
 mod http_policies;

@@ -2,18 +2,26 @@
 
 use super::backends::{Compiler, Speech};
 use super::rewrite::with_slash;
+use crate::istio::cluster::ClusterId;
 use crate::pool::Pool;
 use meridian_ir::cors::Cors;
+use meridian_ir::ext_authz::{AuthzService, ExtAuthz, HttpAuthz};
 use meridian_ir::format::Format;
 use meridian_ir::fraction::Fraction;
 use meridian_ir::header_edit::{AppendAction, HeaderValue};
 use meridian_ir::route::Mirror;
 use meridian_ir::{HeaderEdits, Name, StringMatch};
+use meridian_resources::gateway_api::common::{
+    CookieLifetimeType, SessionPersistence, SessionPersistenceType, duration,
+};
 use meridian_resources::gateway_api::filter::{
-    CorsFilter, HeaderFilter, HttpPathModifier, HttpRouteFilter, PathModifierType, RequestMirrorFilter,
-    RequestRedirectFilter,
+    CorsFilter, ExternalAuthFilter, ExternalAuthProtocol, HeaderFilter, HttpPathModifier, HttpRouteFilter,
+    PathModifierType, RequestMirrorFilter, RequestRedirectFilter,
 };
 use std::sync::Arc;
+
+/// The cookie or header of sessions that have no name.
+const SESSION_NAME: &str = "meridian-session";
 
 /// What the filters of a rule, or of one of its backends, add up to.
 #[derive(Debug, Default)]
@@ -26,6 +34,9 @@ pub(crate) struct Filters<'r> {
     pub(crate) redirect: Option<&'r RequestRedirectFilter>,
     pub(crate) mirrors: Vec<Mirror>,
     pub(crate) cors: Option<Arc<Cors>>,
+    pub(crate) ext_authz: Option<Arc<ExtAuthz>>,
+    /// Someone must be asked about requests who cannot be: none may pass.
+    pub(crate) is_barred: bool,
 }
 
 /// What becomes of the path.
@@ -80,6 +91,10 @@ pub(crate) fn compile<'r>(
         if let Some(mirror) = &filter.request_mirror {
             compiled.mirrors.extend(self::mirror(compiler, mirror, speech));
         }
+        if let Some(filter) = &filter.external_auth {
+            compiled.ext_authz = ext_authz(compiler, filter).map(Arc::new);
+            compiled.is_barred |= compiled.ext_authz.is_none();
+        }
     }
     compiled
 }
@@ -97,6 +112,53 @@ fn mirror(compiler: &mut Compiler<'_, '_>, mirror: &RequestMirrorFilter, speech:
     };
     let cluster = compiler.cluster(&mirror.backend_ref, speech)?;
     (millionths > 0).then(|| Mirror { cluster: cluster.name, fraction: Fraction::from_millionths(millionths) })
+}
+
+/// Whom to ask about requests; `None` when the reference leads nowhere.
+fn ext_authz(compiler: &mut Compiler<'_, '_>, filter: &ExternalAuthFilter) -> Option<ExtAuthz> {
+    let named = |headers: &[String]| -> Vec<StringMatch> {
+        headers.iter().map(|name| StringMatch::Exact(name.to_ascii_lowercase().into())).collect()
+    };
+    let max_body_bytes = filter.forward_body.as_ref().map_or(0, |body| body.max_size);
+    let (service, allowed_headers) = match filter.protocol {
+        ExternalAuthProtocol::Grpc => {
+            let cluster = compiler.cluster(&filter.backend_ref, Speech::Grpc)?;
+            let headers = filter.grpc.as_ref().map_or(Vec::new(), |grpc| named(&grpc.allowed_headers));
+            (AuthzService::Grpc { cluster: cluster.name, authority: Some(cluster.host) }, headers)
+        }
+        ExternalAuthProtocol::Http => {
+            let ClusterId { name, host, port, .. } = compiler.cluster(&filter.backend_ref, Speech::Plain)?;
+            let http = filter.http.clone().unwrap_or_default();
+            let answered = &http.allowed_response_headers;
+            let service = HttpAuthz {
+                cluster: name,
+                uri: format!("http://{host}:{port}").into(),
+                path_prefix: http.path.as_str().into(),
+                allowed_response_headers: (!answered.is_empty()).then(|| named(answered)),
+            };
+            (AuthzService::Http(service), named(&http.allowed_headers))
+        }
+    };
+    Some(ExtAuthz { service, allowed_headers, max_body_bytes, ..ExtAuthz::default() })
+}
+
+/// How the requests of a session stay together.
+pub(crate) fn session(persistence: &SessionPersistence, pool: &mut Pool) -> meridian_ir::SessionPersistence {
+    let name = persistence.session_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(SESSION_NAME);
+    match persistence.type_ {
+        SessionPersistenceType::Header => {
+            meridian_ir::SessionPersistence::Header(pool.name(&name.to_ascii_lowercase()))
+        }
+        SessionPersistenceType::Cookie => {
+            let lifetime = persistence.cookie_config.as_ref().map(|cookie| cookie.lifetime_type).unwrap_or_default();
+            let limit = persistence.absolute_timeout.as_deref().and_then(duration);
+            meridian_ir::SessionPersistence::Cookie {
+                name: pool.name(name),
+                path: pool.name("/"),
+                ttl: limit.filter(|_| lifetime == CookieLifetimeType::Permanent),
+            }
+        }
+    }
 }
 
 /// Edits of headers; of several for one name in one list the first counts.
@@ -128,7 +190,11 @@ fn append(edits: &mut HeaderEdits, more: HeaderEdits) {
 }
 
 fn cors(filter: &CorsFilter, pool: &mut Pool) -> Cors {
-    let joined = |values: &[String]| (!values.is_empty()).then(|| Name::from(values.join(",")));
+    // The data plane repeats what was asked for where all is allowed.
+    let joined = |values: &[String]| match values.iter().any(|value| value == "*") {
+        true => Some("*".into()),
+        false => (!values.is_empty()).then(|| Name::from(values.join(","))),
+    };
     let origins = filter.allow_origins.iter();
     Cors {
         allow_origins: origins.filter_map(|origin| self::origin(origin, pool)).collect(),
@@ -143,10 +209,9 @@ fn cors(filter: &CorsFilter, pool: &mut Pool) -> Cors {
 
 /// `*`, or an origin in which `*` stands for what is before the rest of the host.
 fn origin(origin: &str, pool: &mut Pool) -> Option<StringMatch> {
-    if origin == "*" {
-        return Some(StringMatch::Prefix(pool.name("")));
-    }
-    let Some((scheme, rest)) = origin.split_once('*') else { return Some(StringMatch::Exact(pool.name(origin))) };
+    let wildcard = origin.split_once('*').filter(|(scheme, _)| !scheme.is_empty());
+    // The data plane takes an origin that is `*` as all of them.
+    let Some((scheme, rest)) = wildcard else { return Some(StringMatch::Exact(pool.name(origin))) };
     let literal = |text: &str| {
         let escaped = text.chars().flat_map(|char| [(!char.is_alphanumeric()).then_some('\\'), Some(char)]);
         escaped.flatten().collect::<String>()

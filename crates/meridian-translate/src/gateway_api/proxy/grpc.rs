@@ -8,6 +8,7 @@ use super::{matches, unsupported};
 use meridian_ir::route::{DirectResponse, Forward};
 use meridian_ir::{Action, Route};
 use meridian_resources::gateway_api::GrpcRoute;
+use std::sync::Arc;
 
 /// What calls are told that lead to no backend; as a gRPC status that is `UNAVAILABLE`.
 const NO_BACKEND: u16 = 503;
@@ -25,11 +26,13 @@ pub(crate) fn compile(compiler: &mut Compiler<'_, '_>, route: &GrpcRoute, routes
                 (filters, destinations(compiler, backends, Speech::Grpc))
             }
         };
+        let session = rule.session_persistence.as_ref().map(|one| filters::session(one, compiler.scope.pool));
         let action = match forward {
             Some(forward) => Action::Forward(Forward {
                 retry: retries(None, None, !forward.hash_policies.is_empty()),
                 host_rewrite: filters.host.clone(),
                 mirrors: filters.mirrors.clone(),
+                session: session.map(Arc::new),
                 ..forward
             }),
             None => Action::Direct(DirectResponse { status: NO_BACKEND, body: Vec::new() }),
@@ -49,7 +52,7 @@ pub(crate) fn compile(compiler: &mut Compiler<'_, '_>, route: &GrpcRoute, routes
                 response_headers: filters.response.clone(),
                 fault: None,
                 cors: filters.cors.clone(),
-                ext_authz: None,
+                ext_authz: filters.ext_authz.clone(),
                 origin: Some(routes.origin.clone()),
             };
             routes.push(matched.narrowness, (index, alternative, 0), route);

@@ -14,6 +14,7 @@ use meridian_resources::gateway_api::HttpRoute;
 use meridian_resources::gateway_api::common::{BackendRef, duration};
 use meridian_resources::gateway_api::filter::{HttpRouteFilter, RequestRedirectFilter};
 use meridian_resources::gateway_api::http_route::{HttpRouteMatch, HttpRouteRetry, HttpRouteRule};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What requests are told that lead to no backend.
@@ -28,7 +29,7 @@ pub(crate) fn compile(compiler: &mut Compiler<'_, '_>, route: &HttpRoute, server
             true => Filters::default(),
             false => filters::compile(compiler, &rule.filters, Speech::Plain),
         };
-        let forward = match is_refused || filters.redirect.is_some() {
+        let forward = match is_refused || filters.is_barred || filters.redirect.is_some() {
             true => None,
             false => forward(compiler, rule, &filters),
         };
@@ -39,10 +40,11 @@ pub(crate) fn compile(compiler: &mut Compiler<'_, '_>, route: &HttpRoute, server
             let Ok(matched) = matches::http(one, compiler.scope.pool) else { continue };
             let parts = parts(&matched.matcher.path, &filters);
             for (position, Part { matcher: path, change }) in parts.into_iter().enumerate() {
-                let action = match (filters.redirect, &forward) {
+                let redirect = filters.redirect.filter(|_| !filters.is_barred);
+                let action = match (redirect, &forward) {
                     (Some(filter), _) => {
                         compiler.dependencies.on_server = true;
-                        Action::Redirect(redirect(filter, &change, server))
+                        Action::Redirect(self::redirect(filter, &change, server))
                     }
                     (None, Some(forward)) => {
                         let path_rewrite = rewritten(change, &path);
@@ -58,7 +60,7 @@ pub(crate) fn compile(compiler: &mut Compiler<'_, '_>, route: &HttpRoute, server
                     response_headers: filters.response.clone(),
                     fault: None,
                     cors: filters.cors.clone(),
-                    ext_authz: None,
+                    ext_authz: filters.ext_authz.clone(),
                     origin: Some(routes.origin.clone()),
                 };
                 routes.push(matched.narrowness, (index, alternative, position), route);
@@ -115,11 +117,13 @@ fn forward(compiler: &mut Compiler<'_, '_>, rule: &HttpRouteRule, filters: &Filt
     let per_try = limit(timeouts.and_then(|timeouts| timeouts.backend_request.as_ref()));
     let backends = rule.backend_refs.iter().map(|backend| (&backend.backend, &backend.filters[..]));
     let forward = destinations(compiler, backends, Speech::Plain)?;
+    let session = rule.session_persistence.as_ref().map(|one| filters::session(one, compiler.scope.pool));
     Some(Forward {
         timeout: limit(timeouts.and_then(|timeouts| timeouts.request.as_ref())),
         retry: retries(rule.retry.as_ref(), per_try, !forward.hash_policies.is_empty()),
         host_rewrite: filters.host.clone(),
         mirrors: filters.mirrors.clone(),
+        session: session.map(Arc::new),
         ..forward
     })
 }

@@ -94,3 +94,90 @@ impl ObjectRank {
         Rank { narrowness: Reverse(narrowness), object: self.clone(), rule, alternative, part }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn narrowness(path: PathRank) -> Narrowness {
+        Narrowness { path, method: false, headers: 0, query: 0 }
+    }
+
+    fn object(created: i64, namespace: &str, name: &str) -> ObjectRank {
+        ObjectRank { created, namespace: namespace.into(), name: name.into(), is_grpc: false }
+    }
+
+    #[test]
+    fn the_narrowest_goes_first_and_then_the_oldest() {
+        let plain = narrowness(PathRank::prefix(1));
+        let rank = |narrowness| object(1, "a", "a").rank(narrowness, 0, 0, 0);
+        let ordered = [
+            rank(narrowness(PathRank::exact(5))),
+            rank(narrowness(PathRank::exact(4))),
+            rank(narrowness(PathRank::regex(9))),
+            rank(narrowness(PathRank::prefix(30))),
+            rank(Narrowness { headers: 16, ..narrowness(PathRank::prefix(3)) }),
+            rank(narrowness(PathRank::prefix(3))),
+            rank(Narrowness { method: true, ..plain }),
+            rank(Narrowness { headers: 2, ..plain }),
+            rank(Narrowness { headers: 1, query: 1, ..plain }),
+            rank(Narrowness { headers: 1, ..plain }),
+            rank(Narrowness { query: 9, ..plain }),
+            object(0, "b", "b").rank(plain, 9, 9, 1),
+            rank(plain),
+            object(1, "a", "a").rank(plain, 0, 0, 1),
+            object(1, "a", "a").rank(plain, 0, 1, 0),
+            object(1, "a", "a").rank(plain, 1, 0, 0),
+            object(1, "a", "b").rank(plain, 0, 0, 0),
+            object(1, "b", "a").rank(plain, 0, 0, 0),
+        ];
+        assert!(ordered.is_sorted(), "{ordered:#?}");
+    }
+
+    #[test]
+    fn longer_grpc_services_go_first_and_then_longer_methods() {
+        let ordered = [
+            PathRank::grpc(false, 7, 3),
+            PathRank::grpc(false, 7, 2),
+            PathRank::grpc(false, 7, 0),
+            PathRank::grpc(false, 6, 9),
+            PathRank::grpc(true, 7, 3),
+            PathRank::grpc(false, 0, 4),
+            PathRank::prefix(1),
+        ];
+        assert!(ordered.is_sorted_by(|a, b| a > b), "{ordered:#?}");
+    }
+
+    fn any_rank() -> impl Strategy<Value = Rank> {
+        let path = prop_oneof![
+            (1..4usize).prop_map(PathRank::exact),
+            (1..4usize).prop_map(PathRank::regex),
+            (1..4usize).prop_map(PathRank::prefix),
+            (any::<bool>(), 0..3usize, 0..3usize)
+                .prop_map(|(regex, service, method)| { PathRank::grpc(regex, service, method) }),
+        ];
+        let conditions = (path, any::<bool>(), 0..3usize, 0..3usize);
+        let narrowness =
+            conditions.prop_map(|(path, method, headers, query)| Narrowness { path, method, headers, query });
+        let object =
+            (0..3i64, "[ab]", "[ab]").prop_map(|(created, namespace, name)| object(created, &namespace, &name));
+        (narrowness, object, 0..2usize, 0..2usize)
+            .prop_map(|(narrowness, object, rule, alternative)| object.rank(narrowness, rule, alternative, 0))
+    }
+
+    proptest! {
+        /// However routes come, they stand in one order.
+        #[test]
+        fn the_order_does_not_depend_on_how_routes_came(mut ranks in proptest::collection::vec(any_rank(), 0..12)) {
+            let mut others = ranks.clone();
+            others.reverse();
+            ranks.sort();
+            others.sort();
+            prop_assert_eq!(&ranks, &others);
+            for (a, b) in std::iter::zip(&ranks, ranks.iter().skip(1)) {
+                prop_assert_eq!(a.cmp(b), b.cmp(a).reverse());
+            }
+        }
+    }
+}

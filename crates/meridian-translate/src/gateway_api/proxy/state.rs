@@ -73,15 +73,14 @@ struct Place {
 }
 
 impl GatewayState {
-    /// The state of a proxy that belongs to a Gateway; others are given back.
-    pub(crate) fn new(node: ProxyNode) -> Result<Self, ProxyNode> {
-        let gateway = node.labels.get(GATEWAY_NAME_LABEL).filter(|_| node.kind == ProxyKind::Gateway);
-        let Some(gateway) = gateway else { return Err(node) };
-        let key = Key { namespace: node.namespace.clone(), name: gateway.as_str().into() };
-        Ok(Self::of(node, key))
+    /// The Gateway that a proxy belongs to; `None`: it belongs to none.
+    pub(crate) fn gateway_of(node: &ProxyNode) -> Option<Key> {
+        let gateway = node.labels.get(GATEWAY_NAME_LABEL).filter(|_| node.kind == ProxyKind::Gateway)?;
+        Some(Key { namespace: node.namespace.clone(), name: gateway.as_str().into() })
     }
 
-    fn of(node: ProxyNode, key: Key) -> Self {
+    /// A proxy of the Gateway `key`.
+    pub(crate) fn new(node: ProxyNode, key: Key) -> Self {
         Self {
             key,
             given_locality: node.locality.clone(),
@@ -115,7 +114,7 @@ impl GatewayState {
         let version = self.config.version;
         let identity = self.identity.take();
         let node = ProxyNode { locality: self.given_locality.clone(), ..self.node.clone() };
-        *self = Self { identity, ..Self::of(node, self.key.clone()) };
+        *self = Self { identity, ..Self::new(node, self.key.clone()) };
         self.config = Arc::new(ProxyConfig { version, ..ProxyConfig::default() });
     }
 

@@ -73,8 +73,11 @@ fn of_filters(filters: &[HttpRouteFilter], path: &str, of_backend: bool, say: &m
                 let type_ = filter.type_;
                 say(format!("{path}: {type_:?} is supported for whole rules only; move it to the filters of the rule"));
             }
-            FilterType::ExternalAuth => say(format!("{path}: ExternalAuth is not supported; remove it")),
-            FilterType::RequestMirror | FilterType::RequestRedirect | FilterType::UrlRewrite | FilterType::Cors => {}
+            FilterType::RequestMirror
+            | FilterType::RequestRedirect
+            | FilterType::UrlRewrite
+            | FilterType::Cors
+            | FilterType::ExternalAuth => {}
         }
     }
 }
