@@ -15,6 +15,7 @@ mod cors;
 mod decide;
 mod edits;
 mod exchange;
+mod ext_authz;
 mod fault;
 mod fields;
 mod forward;

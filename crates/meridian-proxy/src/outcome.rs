@@ -62,6 +62,10 @@ pub enum Ending {
     BadBody(BodyError),
     /// Access control denied the request; the record says by which policy.
     AccessDenied,
+    /// An external service denied the request, and said what the client is answered.
+    AuthorizationDenied,
+    /// An external service could not be asked; the route says with which status such requests are answered.
+    AuthorizationFailed(u16),
     /// The request is for a host that asks clients for certificates, on a connection that was not asked so.
     Misdirected,
     /// The target has no path that could be routed (`OPTIONS *`).
@@ -183,6 +187,7 @@ impl Ending {
             Self::BadBody(error) => (error.status()?, Text(reason_phrase(error.status()?))),
             Self::UpgradeFailed => (403, Empty),
             Self::AccessDenied => (403, Text("RBAC: access denied")),
+            Self::AuthorizationFailed(status) => (status, Empty),
             _ => return None,
         };
         let close = matches!(
@@ -224,6 +229,7 @@ impl Ending {
             Self::BadHead(_) | Self::BadBody(_) | Self::ProxyProtocol => Flag::DownstreamProtocolError,
             Self::LocalReset => Flag::LocalReset,
             Self::FaultAbort => Flag::FaultInjected,
+            Self::AuthorizationDenied | Self::AuthorizationFailed(_) => Flag::UnauthorizedExternalService,
             Self::ViaUpstream
             | Self::Direct
             | Self::Preflight
@@ -271,6 +277,8 @@ impl Ending {
             Self::BadHead(error) => error.details(),
             Self::BadBody(error) => error.details(),
             Self::AccessDenied => return Some(Details::AccessDenied(DenialDetails(None))),
+            Self::AuthorizationDenied => "ext_authz_denied",
+            Self::AuthorizationFailed(_) => "ext_authz_error",
             Self::Misdirected => "misdirected_request",
             Self::PathlessTarget => "absolute_path_rejected",
             Self::UpgradeFailed => "upgrade_failed",

@@ -86,6 +86,11 @@ impl ReadBuffer {
         !self.lost
     }
 
+    /// Whether the body, as far as it was read, takes `kept` bytes or more.
+    pub(super) fn has_kept(&self, kept: usize) -> bool {
+        self.end - self.floor >= kept
+    }
+
     /// Back to the beginning of the body.
     pub(super) fn replay(&mut self) {
         debug_assert!(!self.lost);

@@ -49,6 +49,13 @@ impl Connection {
                 None => return self.end_preflight(&routed).await,
             }
         }
+        if let Some(authz) = &route.route.ext_authz {
+            let cluster = route.authz_cluster.as_ref().map(|slot| slot.index);
+            // In a box, so that requests that nobody is asked about do not have its size.
+            if let Err(after) = Box::pin(self.authorize(authz, cluster, &routed)).await {
+                return after;
+            }
+        }
         match (&route.action, &route.route.action) {
             (ActionPlan::Forward(plan), Action::Forward(forward)) => self.forward(route, plan, forward, &routed).await,
             (_, Action::Redirect(redirect)) => {

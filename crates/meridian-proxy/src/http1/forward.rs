@@ -488,6 +488,7 @@ impl Connection {
             self.response.extra.add(KnownHeader::SetCookie, cookie.as_bytes());
         }
         self.tell_session();
+        self.tell_authorized();
         self.finish_response_fields(routed);
         self.tell_peer_in_response();
         let client = self.client_version();

@@ -1,6 +1,7 @@
 //! From a request that is over to its record.
 
 use super::connection::Connection;
+use super::ext_authz::Change;
 use super::response::framing_bytes;
 use super::session::Session;
 use crate::outcome::{Details, Ending, Flag, Flags, TransportFailure};
@@ -38,6 +39,8 @@ pub(super) struct Progress {
     pub(super) denied_by: Option<Name>,
     /// What decides about the endpoint under consistent hashing.
     pub(super) hash: Option<Box<RequestHash>>,
+    /// What its response is to have because an external service let it pass.
+    pub(super) authorized: Option<Rc<Vec<Change>>>,
     /// Where its client belongs, on routes that keep clients at one endpoint.
     pub(super) session: Option<Box<Session>>,
     pub(super) retries_exhausted: bool,

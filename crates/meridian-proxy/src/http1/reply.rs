@@ -53,7 +53,9 @@ impl Connection {
         if !body.is_empty() && has_content {
             let extra = &mut self.response.extra;
             extra.add_number(KnownHeader::ContentLength, body.len() as u64);
-            extra.add(KnownHeader::ContentType, b"text/plain");
+            if !extra.has(KnownHeader::ContentType) {
+                extra.add(KnownHeader::ContentType, b"text/plain");
+            }
         }
         if reply.overloaded {
             self.response.extra.add(KnownHeader::XEnvoyOverloaded, b"true");

@@ -41,6 +41,8 @@ pub enum Flag {
     DurationTimeout,
     /// `DF`
     DnsResolutionFailed,
+    /// `UAEX`
+    UnauthorizedExternalService,
 }
 
 impl Flag {
@@ -66,6 +68,7 @@ impl Flag {
             Self::FaultInjected => "FI",
             Self::DurationTimeout => "DT",
             Self::DnsResolutionFailed => "DF",
+            Self::UnauthorizedExternalService => "UAEX",
         }
     }
 
@@ -91,6 +94,7 @@ impl Flag {
             Self::FaultInjected => "FaultInjected",
             Self::DurationTimeout => "DurationTimeout",
             Self::DnsResolutionFailed => "DnsResolutionFailed",
+            Self::UnauthorizedExternalService => "UnauthorizedExternalService",
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct RoutePlan {
     pub response_edits: Option<Box<EditPlan>>,
     /// See [`ActionPlan`].
     pub action: ActionPlan,
+    /// The number of the cluster of the service that is asked whether requests may pass.
+    pub authz_cluster: Option<SlotRef>,
 }
 
 /// What a route does.
@@ -154,6 +156,7 @@ impl RoutePlan {
             request_edits: EditPlan::new(&route.request_headers),
             response_edits: EditPlan::new(&route.response_headers),
             action,
+            authz_cluster: route.ext_authz.as_ref().map(|authz| clusters.slot(authz.cluster())),
             route: route.clone(),
         }
     }

@@ -284,7 +284,8 @@ impl Scope<'_> {
             _ => field,
         };
         // Envoy has these in scopes of their own; with a dot, which a field cannot have.
-        const SCOPES: [(&str, &str); 4] = [
+        const SCOPES: [(&str, &str); 5] = [
+            ("ext_authz_", "ext_authz."),
             ("ssl_", "ssl."),
             ("udp_", "udp."),
             ("server_ssl_", "server_ssl_socket_factory."),

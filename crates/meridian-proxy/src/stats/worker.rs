@@ -255,6 +255,26 @@ impl HttpStats {
         self.set.counts.downstream_cx_http2_total.inc();
     }
 
+    /// A service that was asked lets a request pass.
+    pub fn authorization_passed(&self) {
+        self.set.counts.ext_authz_ok.inc();
+    }
+
+    /// It denies one.
+    pub fn authorization_denied(&self) {
+        self.set.counts.ext_authz_denied.inc();
+    }
+
+    /// It cannot be asked.
+    pub fn authorization_failed(&self) {
+        self.set.counts.ext_authz_error.inc();
+    }
+
+    /// It cannot be asked, and the request passes all the same.
+    pub fn authorization_failure_allowed(&self) {
+        self.set.counts.ext_authz_failure_mode_allowed.inc();
+    }
+
     /// A client broke the rules of HTTP/2, and its connection is ended.
     pub fn http2_protocol_error(&self) {
         self.set.counts.downstream_cx_protocol_error.inc();

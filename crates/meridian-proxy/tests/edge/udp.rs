@@ -137,7 +137,7 @@ async fn packets_go_to_an_endpoint_and_answers_come_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("udp.log");
     let udp = UdpProxy {
-        idle_timeout: Duration::from_millis(300),
+        idle_timeout: Duration::from_secs(2),
         access_log: vec![access_log(log.to_str().expect("UTF-8"))],
         ..proxy(&[("dns", 1)])
     };

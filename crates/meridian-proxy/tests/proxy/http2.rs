@@ -3,7 +3,7 @@
 mod client;
 mod floods;
 mod h2spec;
-mod origin;
+pub(crate) mod origin;
 mod tls;
 mod upstream;
 

@@ -5,6 +5,7 @@ mod allocations;
 mod balancing;
 mod captured;
 mod edge_headers;
+mod ext_authz;
 mod failures;
 mod filters;
 mod forwarding;

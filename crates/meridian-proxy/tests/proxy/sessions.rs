@@ -83,7 +83,7 @@ async fn a_client_whose_endpoint_is_gone_gets_another_and_is_told() {
     let origins = numbered(2);
     let addresses: Vec<_> = origins.iter().map(|origin| origin.address).collect();
     let proxy = start(1);
-    let address = apply(&proxy, &gateway(cookie(), &[addresses.clone()]), "http").await;
+    let address = apply(&proxy, &gateway(cookie(), std::slice::from_ref(&addresses)), "http").await;
     let field_of = |set: Option<String>| {
         let set = set.expect("a cookie is set");
         format!("Cookie: {}\r\n", set.split_once(';').expect("attributes").0)
