@@ -5,7 +5,7 @@
 
 use crate::client::{self, Client};
 use crate::error;
-use crate::watch::{self, Change, Pauses};
+use crate::watch::{self, Change, Pauses, Trouble};
 use futures_util::StreamExt;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, PartialObjectMeta};
@@ -13,6 +13,8 @@ use kube::runtime::watcher::{Event, watcher};
 use meridian_resources::Kind;
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -20,6 +22,9 @@ use tokio::time::Instant;
 
 /// How long a definition that has changed is left alone: what is applied together is looked at together.
 const SETTLE: Duration = Duration::from_millis(20);
+
+/// What is watched here.
+const DEFINITIONS: &str = "customresourcedefinitions";
 
 /// The kinds of these groups need no definition.
 const BUILT_IN: [&str; 8] = [
@@ -42,6 +47,7 @@ pub(crate) async fn follow(client: Client, kinds: &'static [&'static Kind], chan
     let mut definitions = pin!(watcher(api, watch::config()));
     let mut pauses = Pauses::new();
     let mut names = HashSet::new();
+    let mut trouble = Trouble::new(served.troubles.clone(), DEFINITIONS);
     loop {
         tokio::select! {
             event = definitions.next() => match event {
@@ -49,13 +55,14 @@ pub(crate) async fn follow(client: Client, kinds: &'static [&'static Kind], chan
                 Some(Ok(event)) => {
                     if !matches!(event, Event::Init) {
                         pauses.reset();
+                        trouble.ends();
                     }
                     served.take(event, &mut names).await;
                 }
                 Some(Err(error)) => {
-                    let error = error::of_watch(&error);
-                    tracing::warn!("CustomResourceDefinitions are not watched: {error}; kinds that come are not seen");
-                    pauses.wait().await;
+                    if trouble.begins(&error) {
+                        pauses.wait().await;
+                    }
                 }
             },
             Some(kind) = first_lists.recv() => served.first_list(kind),
@@ -76,6 +83,8 @@ struct Served {
     changes: mpsc::Sender<Change>,
     listed: mpsc::UnboundedSender<&'static Kind>,
     watchers: JoinSet<()>,
+    /// How many watchers cannot watch.
+    troubles: Arc<AtomicUsize>,
     running: HashMap<&'static Kind, (&'static str, tokio::task::AbortHandle)>,
     /// Kinds that are defined and whose version is to be found out.
     unclear: HashSet<&'static Kind>,
@@ -102,6 +111,7 @@ impl Served {
             changes,
             listed,
             watchers: JoinSet::new(),
+            troubles: Arc::default(),
             running: HashMap::new(),
             unclear: HashSet::new(),
             next_look: Instant::now(),
@@ -120,8 +130,9 @@ impl Served {
     fn start(&mut self, kind: &'static Kind, version: &'static str) {
         self.client.set_version(kind, version);
         let resource = client::resource(kind, version);
-        let task = watch::follow(self.client.clone(), kind, resource, self.changes.clone(), self.listed.clone());
-        let handle = self.watchers.spawn(task);
+        let (changes, listed) = (self.changes.clone(), self.listed.clone());
+        let trouble = Trouble::new(self.troubles.clone(), kind.plural);
+        let handle = self.watchers.spawn(watch::follow(self.client.clone(), kind, resource, changes, listed, trouble));
         if let Some((_, before)) = self.running.insert(kind, (version, handle)) {
             before.abort();
         }

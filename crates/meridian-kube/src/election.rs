@@ -79,7 +79,8 @@ impl Client {
     #[must_use]
     pub fn elect(&self, election: Election) -> Leadership {
         let (sender, leads) = watch::channel(false);
-        let candidate = Candidate { client: self.clone(), election, observed: None, renewed: None, leads: sender };
+        let client = self.clone();
+        let candidate = Candidate { client, election, observed: None, renewed: None, failing: false, leads: sender };
         let candidate = Arc::new(Mutex::new(candidate));
         let task = tokio::spawn(run(candidate.clone()));
         Leadership { leads, candidate, task }
@@ -108,6 +109,8 @@ struct Candidate {
     observed: Option<Observed>,
     /// When it was renewed last by this process, which leads.
     renewed: Option<Instant>,
+    /// The last try failed.
+    failing: bool,
     leads: watch::Sender<bool>,
 }
 
@@ -126,13 +129,19 @@ impl Candidate {
             }
             Ok(Ok(false)) => self.lose("another one has the lease"),
             Ok(Err(error)) => {
-                tracing::warn!("Lease {}/{}: {error}", self.election.namespace, self.election.name);
-                if Instant::now() >= deadline {
+                if std::mem::replace(&mut self.failing, true) {
+                    tracing::debug!("Lease {}/{}: {error}", self.election.namespace, self.election.name);
+                } else {
+                    tracing::warn!("Lease {}/{}: {error}", self.election.namespace, self.election.name);
+                }
+                if self.renewed.is_some() && Instant::now() >= deadline {
                     self.lose("the lease could not be renewed in time");
                 }
+                return self.pause();
             }
             Err(_) => self.lose("the lease could not be renewed in time"),
         }
+        self.failing = false;
         self.pause()
     }
 
@@ -150,8 +159,8 @@ impl Candidate {
             (None, Some(observed)) => Some(observed.since + duration_of(&observed.lease)),
             (None, None) => None,
         };
-        let left = ends.map(|ends| ends.saturating_duration_since(Instant::now()) + Duration::from_millis(10));
-        left.map_or(self.election.retry, |left| left.min(self.election.retry))
+        let left = ends.map(|ends| ends.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero());
+        left.map_or(self.election.retry, |left| (left + Duration::from_millis(10)).min(self.election.retry))
     }
 
     /// Whether this process has the Lease now.

@@ -57,6 +57,18 @@ pub(crate) fn whole_text(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
+/// Whether the server has answered, so that this concerns one kind and not all.
+pub(crate) fn is_answer(error: &kube::runtime::watcher::Error) -> bool {
+    use kube::runtime::watcher::Error as Watching;
+    matches!(
+        error,
+        Watching::InitialListFailed(kube::Error::Api(_))
+            | Watching::WatchStartFailed(kube::Error::Api(_))
+            | Watching::WatchFailed(kube::Error::Api(_))
+            | Watching::WatchError(_)
+    )
+}
+
 /// What an error of a watch is, and its text.
 pub(crate) fn of_watch(error: &kube::runtime::watcher::Error) -> String {
     use kube::runtime::watcher::Error as Watching;

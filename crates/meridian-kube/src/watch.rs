@@ -14,6 +14,8 @@ use meridian_resources::Kind;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -25,7 +27,7 @@ const QUEUE: usize = 1024;
 const WATCH_SECONDS: u32 = 150;
 
 /// The first pause after a failure, and the longest.
-const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -118,6 +120,58 @@ impl Pauses {
     }
 }
 
+/// Tells of a watcher that cannot watch. How many there are is shared, so that a server that is away is told of once
+/// and not by each of them.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    all: Arc<AtomicUsize>,
+    resource: &'static str,
+    failing: bool,
+}
+
+impl Trouble {
+    pub(crate) fn new(all: Arc<AtomicUsize>, resource: &'static str) -> Self {
+        Self { all, resource, failing: false }
+    }
+
+    /// The watch has failed. Whether the next try is to wait.
+    pub(crate) fn begins(&mut self, error: &watcher::Error) -> bool {
+        let resource = self.resource;
+        if matches!(error, watcher::Error::WatchError(status) if status.code == 410) {
+            tracing::debug!(resource, "the watch is too old: reading all objects again");
+            return false;
+        }
+        let text = error::of_watch(error);
+        if std::mem::replace(&mut self.failing, true) {
+            tracing::debug!(resource, "still not watched: {text}");
+        } else if self.all.fetch_add(1, Ordering::Relaxed) == 0 || error::is_answer(error) {
+            tracing::warn!(resource, "not watched: {text}; what is known counts on");
+        } else {
+            tracing::debug!(resource, "not watched: {text}");
+        }
+        true
+    }
+
+    /// The watch has succeeded.
+    pub(crate) fn ends(&mut self) {
+        if std::mem::take(&mut self.failing) {
+            if self.all.fetch_sub(1, Ordering::Relaxed) == 1 {
+                tracing::info!("all kinds are watched again");
+            } else {
+                tracing::debug!(resource = self.resource, "watched again");
+            }
+        }
+    }
+}
+
+impl Drop for Trouble {
+    fn drop(&mut self) {
+        if self.failing {
+            self.all.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The settings of a watch.
 pub(crate) fn config() -> watcher::Config {
     watcher::Config::default().timeout(WATCH_SECONDS)
@@ -130,27 +184,19 @@ pub(crate) async fn follow(
     resource: ApiResource,
     changes: mpsc::Sender<Change>,
     listed: mpsc::UnboundedSender<&'static Kind>,
+    mut trouble: Trouble,
 ) {
     let api: Api<DynamicObject> = Api::all_with(client.kube.clone(), &resource);
     let mut stream = pin!(watcher(api, config_of(kind)));
     let mut pauses = Pauses::new();
     let mut names = HashSet::new();
-    let mut failing = false;
     while let Some(event) = stream.next().await {
         let event = match event {
             Ok(event) => event,
-            Err(watcher::Error::WatchError(status)) if status.code == 410 => {
-                tracing::debug!(resource = kind.plural, "the watch is too old: reading all objects again");
-                continue;
-            }
             Err(error) => {
-                let error = error::of_watch(&error);
-                if std::mem::replace(&mut failing, true) {
-                    tracing::debug!(resource = kind.plural, "still not watched: {error}");
-                } else {
-                    tracing::warn!(resource = kind.plural, "not watched: {error}; what is known counts on");
+                if trouble.begins(&error) {
+                    pauses.wait().await;
                 }
-                pauses.wait().await;
                 continue;
             }
         };
@@ -160,9 +206,7 @@ pub(crate) async fn follow(
             continue;
         }
         pauses.reset();
-        if std::mem::take(&mut failing) {
-            tracing::info!(resource = kind.plural, "watched again");
-        }
+        trouble.ends();
         let change = match event {
             Event::Init => continue,
             Event::InitApply(object) => {

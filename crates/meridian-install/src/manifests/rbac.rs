@@ -55,7 +55,7 @@ fn cluster_rules(values: &Values) -> Vec<Value> {
         // A proxy shows its service account's token when it asks for its certificate.
         rule(&["authentication.k8s.io"], &["tokenreviews"], &["create"]),
         // What became of an object, for `kubectl describe`.
-        rule(&["", "events.k8s.io"], &["events"], &["create", "patch"]),
+        rule(&["", "events.k8s.io"], &["events"], &["get", "create", "patch"]),
         // The mesh's root certificate, in every namespace; which ones there are is known from the rules below.
         rule(&[""], &["configmaps"], &["create", "update", "patch"]),
         // What a Gateway is served by. They are where the Gateway is, so it is all namespaces; there is nothing that

@@ -1,0 +1,76 @@
+//! Several control planes: one writes, and what it has written is not written again.
+
+use crate::lab::{ControlPlane, GATEWAY, Kubernetes, eventually, route};
+
+#[test]
+fn one_of_two_writes_and_the_other_follows_when_it_is_killed() {
+    let Some(kubernetes) = Kubernetes::start() else { return };
+    kubernetes.gateway_api(&[]);
+    kubernetes.apply(GATEWAY);
+    kubernetes.apply(&route("a"));
+    let first = ControlPlane::start(&kubernetes);
+    first.wait_to_lead();
+    kubernetes.wait_for_route("a");
+    let second = ControlPlane::start(&kubernetes);
+    kubernetes.apply(&route("b"));
+    kubernetes.wait_for_route("b");
+    assert!(first.leads() && !second.leads());
+    assert_eq!((second.statuses(), second.requests("create", "events")), (0, 0));
+    assert_eq!(second.requests("patch", "deployments") + second.requests("patch", "configmaps"), 0);
+
+    // Killed, not told: the lease ends.
+    drop(first);
+    second.wait_to_lead();
+    kubernetes.apply(&route("c"));
+    kubernetes.wait_for_route("c");
+    // Of what it took over nothing was to be said again: the new route, and the Gateway's count of routes.
+    assert_eq!(second.requests("patch", "httproutes/status"), 1, "{}", second.log());
+    assert_eq!(second.requests("patch", "gatewayclasses/status"), 0);
+
+    // Told to stop, it gives the lease back.
+    let third = ControlPlane::start(&kubernetes);
+    second.signal("-TERM");
+    second.wait();
+    let lease = || kubernetes.kubectl(&["get", "lease", "meridian-leader", "-n", "istio-system", "-o", "yaml"], "");
+    third.wait_to_lead();
+    assert!(lease().contains("leaseTransitions: 2") || lease().contains("leaseTransitions: 3"), "{}", lease());
+}
+
+#[test]
+fn a_status_is_written_once() {
+    let Some(kubernetes) = Kubernetes::start() else { return };
+    kubernetes.gateway_api(&[]);
+    kubernetes.apply(GATEWAY);
+    let control_plane = ControlPlane::start(&kubernetes);
+    control_plane.wait_to_lead();
+    let names: Vec<String> = (0..20).map(|number| format!("r{number}")).collect();
+    let text: Vec<String> = names.iter().map(|name| route(name)).collect();
+    kubernetes.apply(&text.join("---\n"));
+    names.iter().for_each(|name| drop(kubernetes.wait_for_route(name)));
+    assert_eq!(control_plane.requests("patch", "httproutes/status"), 20);
+
+    // What changes nothing that is said of it is not written, and neither is what comes with a new process.
+    kubernetes.kubectl(&["annotate", "httproute", "-n", "default", "--all", "a=b"], "");
+    kubernetes.apply(&route("last"));
+    kubernetes.wait_for_route("last");
+    assert_eq!(control_plane.requests("patch", "httproutes/status"), 21);
+    drop(control_plane);
+    let again = ControlPlane::start(&kubernetes);
+    again.wait_to_lead();
+    kubernetes.apply(&route("later"));
+    kubernetes.wait_for_route("later");
+    assert_eq!(again.requests("patch", "httproutes/status"), 1, "{}", again.log());
+    assert_eq!(again.requests("patch", "gatewayclasses/status"), 0);
+
+    // What somebody else writes over it is put right.
+    let wrong = r#"{"status": {"parents": []}}"#;
+    kubernetes.kubectl(
+        &["patch", "httproute", "later", "-n", "default", "--subresource=status", "--type=merge", "-p", wrong],
+        "",
+    );
+    kubernetes.wait_for_route("later");
+    eventually(|| match again.requests("patch", "httproutes/status") {
+        2 => Ok(()),
+        count => Err(format!("{count} writes")),
+    });
+}
