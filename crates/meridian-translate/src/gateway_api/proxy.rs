@@ -3,6 +3,7 @@
 pub(crate) mod backend_tls;
 mod backends;
 mod compiled;
+pub(crate) mod external;
 mod filters;
 mod grpc;
 mod http;
@@ -11,6 +12,7 @@ mod listeners;
 mod matches;
 mod precedence;
 mod rewrite;
+pub(crate) mod settings;
 pub(crate) mod state;
 mod table;
 pub(crate) mod unsupported;

@@ -36,6 +36,8 @@ pub(crate) struct ClusterId {
     pub(crate) sni_dnat: bool,
     /// See [`Carried`].
     pub(crate) carried: Carried,
+    /// Whether it is the cluster of an XBackend, which `subset` names.
+    pub(crate) external: bool,
 }
 
 /// What a cluster carries, where that is not for the port of its service to say.
@@ -62,6 +64,7 @@ impl ClusterId {
             subset: pool.name(subset),
             sni_dnat: false,
             carried: Carried::AsPort,
+            external: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The clusters that a proxy's routes and chains can reach, counted, and kept in its configuration.
 
 use crate::gateway_api::proxy::backend_tls::BackendPolicies;
+use crate::gateway_api::proxy::external;
 use crate::istio::cluster::{self, Built, Carried, ClusterId, Parts};
 use crate::istio::destination_rule::{DestinationRules, Policy};
 use crate::istio::dynamic_forward;
@@ -15,9 +16,11 @@ use crate::registry::locality::{Located, Preference};
 use crate::registry::service::{Port, Service, Source, TargetPort};
 use crate::resources::Resources;
 use meridian_ir::cluster::{Discovery, LbPolicy, UpstreamProtocol};
+use meridian_ir::endpoint::{Address, Endpoint};
 use meridian_ir::{Cluster, Endpoints, Name, ProxyConfig};
 use meridian_resources::istio::destination_rule::ClientTlsMode;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// The clusters of one proxy.
@@ -212,6 +215,9 @@ fn on_sidecar(cluster: &mut Cluster, service: &Service, port: &Port) {
 }
 
 fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
+    if id.external {
+        return external::make(sources.gateway_api?, sources.mesh, id);
+    }
     let service = sources.registry.service(&id.host, &sources.node.namespace).filter(|one| one.alias.is_none())?;
     let rules = sources.rules.of_service(service, sources.node, sources.mesh);
     let Built { mut cluster, labels, policy } =
@@ -228,14 +234,19 @@ fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
         cluster.dynamic_forward = Some(Arc::new(forward));
     }
     let located = endpoints(sources.resources, sources.mesh, service, id.port_of(service)?, labels);
+    let of_service =
+        sources.gateway_api.filter(|policies| policies.to_services).and_then(|_| cluster_address(service, id));
     let gateway_api = sources.gateway_api.filter(|_| matches!(id.carried, Carried::AsPort | Carried::Http2));
     if let Some(tls) = gateway_api.and_then(|policies| policies.tls(service, id.port)) {
         // Without settings that can be used there is no cluster, so that nothing is sent in plaintext.
         cluster.tls = Some(Arc::new(tls.upstream(cluster.protocol)?));
-    } else if !id.sni_dnat && id.carried != Carried::Udp {
+    } else if !id.sni_dnat && id.carried != Carried::Udp && of_service.is_none() {
         mesh_tls(sources, &mut cluster, id, service, &policy, &located);
     }
     cluster.service = Some(Arc::new(service.name_for_metrics()));
+    if let Some(address) = of_service {
+        return Some((cluster, Endpoints { endpoints: vec![Endpoint::new(address)], ..Endpoints::default() }));
+    }
     let endpoints = match cluster.discovery {
         Discovery::OriginalDst | Discovery::DynamicForward => Endpoints::default(),
         _ => {
@@ -246,6 +257,13 @@ fn make(sources: Sources<'_>, id: &ClusterId) -> Option<(Cluster, Endpoints)> {
         }
     };
     Some((cluster, endpoints))
+}
+
+/// The cluster address of a Service, where someone else balances; a headless one has none.
+fn cluster_address(service: &Service, id: &ClusterId) -> Option<Address> {
+    let Source::Service(object) = &service.source else { return None };
+    let address: IpAddr = object.spec.cluster_ip.parse().ok()?;
+    Some(Address::Socket(SocketAddr::new(address, id.port)))
 }
 
 /// Mutual TLS of the mesh: towards the identities of the endpoints where a DestinationRule asks for it, and where no

@@ -1,5 +1,6 @@
 //! What the proxies of Gateways do with requests: the decisions that the conformance suite of Gateway API expects.
 
+mod backends;
 mod changes;
 mod decision;
 

@@ -14,6 +14,8 @@ use meridian_ir::{Name, StringMatch};
 pub(crate) struct BackendPolicies<'a> {
     pub(crate) backends: Backends<'a>,
     pub(crate) model: &'a GatewayModel,
+    /// Requests go to the cluster addresses of Services.
+    pub(crate) to_services: bool,
 }
 
 /// TLS towards one backend.
@@ -35,29 +37,31 @@ impl<'a> BackendPolicies<'a> {
 impl TlsTo<'_> {
     /// The settings of a cluster; `None` when what is said cannot be used.
     pub(crate) fn upstream(&self, protocol: UpstreamProtocol) -> Option<UpstreamTls> {
-        let tls = &self.tls;
-        if !tls.usable {
-            return None;
-        }
-        let authority: Name = match &tls.authorities[..] {
-            [] => SYSTEM_AUTHORITY.into(),
-            config_maps => credential::config_maps(config_maps),
-        };
-        let names = tls.dns_names.iter().chain(&tls.uris).map(|name| StringMatch::Exact(name.clone()));
-        let validation = PeerValidation {
-            authority: Some(authority),
-            subject_alt_names: names.collect(),
-            ..PeerValidation::default()
-        };
-        Some(UpstreamTls {
-            certificate: self.client_certificate.map(credential::granted_certificate),
-            // Without other names it is the server name that counts.
-            validate_sni: validation.subject_alt_names.is_empty(),
-            validation,
-            sni: UpstreamSni::Fixed(tls.hostname.clone()),
-            alpn: if protocol == UpstreamProtocol::Http2 { vec!["h2".into()] } else { Vec::new() },
-            min_version: TlsVersion::Tls12,
-            max_version: TlsVersion::Tls13,
-        })
+        let certificate = self.client_certificate.map(credential::granted_certificate);
+        Some(UpstreamTls { certificate, ..upstream(&self.tls, protocol)? })
     }
+}
+
+/// What `tls` asks for, without a certificate that is shown; `None` when it cannot be used.
+pub(crate) fn upstream(tls: &BackendTls, protocol: UpstreamProtocol) -> Option<UpstreamTls> {
+    if !tls.usable {
+        return None;
+    }
+    let authority: Name = match &tls.authorities[..] {
+        [] => SYSTEM_AUTHORITY.into(),
+        config_maps => credential::config_maps(config_maps),
+    };
+    let names = tls.dns_names.iter().chain(&tls.uris).map(|name| StringMatch::Exact(name.clone()));
+    let validation =
+        PeerValidation { authority: Some(authority), subject_alt_names: names.collect(), ..PeerValidation::default() };
+    Some(UpstreamTls {
+        certificate: None,
+        // Without other names it is the server name that counts.
+        validate_sni: validation.subject_alt_names.is_empty(),
+        validation,
+        sni: UpstreamSni::Fixed(tls.hostname.clone()),
+        alpn: if protocol == UpstreamProtocol::Http2 { vec!["h2".into()] } else { Vec::new() },
+        min_version: TlsVersion::Tls12,
+        max_version: TlsVersion::Tls13,
+    })
 }

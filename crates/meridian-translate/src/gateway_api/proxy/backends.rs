@@ -1,5 +1,6 @@
 //! What routes send to: the cluster of each reference, and what it depends on.
 
+use super::external;
 use crate::gateway_api::GatewayApi;
 use crate::gateway_api::backend::Backends;
 use crate::gateway_api::model::Backend;
@@ -53,7 +54,12 @@ impl Compiler<'_, '_> {
     /// The cluster of a reference; `None` when it leads nowhere.
     pub(crate) fn cluster<'r>(&mut self, reference: impl Into<Reference<'r>>, speech: Speech) -> Option<ClusterId> {
         let (host, port) = match self.resolve(reference.into())? {
-            Backend::Service { host, port } | Backend::External { host, port, .. } => (host, port),
+            Backend::Service { host, port } => (host, port),
+            Backend::External { object, host, port } => {
+                let carried = if speech == Speech::Grpc { Carried::Http2 } else { Carried::AsPort };
+                let id = external::cluster_id(self.scope.pool, &object, &host, port, carried);
+                return Some(self.depend_on(id));
+            }
         };
         let service = self.scope.registry.service(&host, &self.scope.node.namespace)?;
         // What is sent to another name goes to the one that it stands for.
@@ -66,11 +72,15 @@ impl Compiler<'_, '_> {
             Speech::Raw => ClusterId::carrying(self.scope.pool, &host, port, Carried::Raw),
             Speech::Grpc | Speech::Plain => ClusterId::new(self.scope.pool, &host, port, ""),
         };
+        Some(self.depend_on(id))
+    }
+
+    fn depend_on(&mut self, id: ClusterId) -> ClusterId {
         self.dependencies.hosts.insert(id.host.clone());
         if !self.dependencies.clusters.contains(&id) {
             self.dependencies.clusters.push(id.clone());
         }
-        Some(id)
+        id
     }
 
     /// What the DestinationRules for a cluster hash of requests, if they balance by hash.

@@ -2,6 +2,7 @@
 
 use super::backends::{Dependencies, Speech};
 use super::l4::{self, Destinations};
+use super::settings::Settings;
 use crate::gateway_api::GatewayApi;
 use crate::gateway_api::model::{AttachedRoute, GatewayModel, ListenerModel, ListenerProtocol, ListenerTls, Route};
 use crate::host;
@@ -14,7 +15,7 @@ use crate::mesh::GatewayTopology;
 use crate::security::authorization::Authorization;
 use crate::telemetry::{self, Side};
 use meridian_ir::filter_chain::{ChainMatch, Filters, ServerName};
-use meridian_ir::http::RouteFilters;
+use meridian_ir::http::{RouteFilters, ServerHeader};
 use meridian_ir::tls::{ClientAuth, DownstreamTls, PeerValidation, TlsVersion};
 use meridian_ir::{FilterChain, HttpConnectionManager, Listener, Name, Origin, TcpProxy, UdpProxy};
 use meridian_resources::gateway_api::gateway::TlsMode;
@@ -29,6 +30,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) model: &'a GatewayModel,
     pub(crate) topology: &'a GatewayTopology,
     pub(crate) authorization: &'a Authorization,
+    pub(crate) settings: &'a Settings,
 }
 
 /// All listeners, and on what they depend.
@@ -167,7 +169,8 @@ impl Builder<'_, '_, '_> {
         let Some(routes) = table_of(&gateway, listener) else { return };
         let Plan { topology, authorization, .. } = self.plan;
         let manager = http_manager(self.scope, topology, authorization, &self.name, &routes);
-        let manager = HttpConnectionManager { route_filters: RouteFilters::ALL, ..manager };
+        let server_header = ServerHeader::Overwrite(self.plan.settings.server.clone());
+        let manager = HttpConnectionManager { route_filters: RouteFilters::ALL, server_header, ..manager };
         let host = tls.is_some().then(|| host_of(listener));
         let server_names = host.and_then(|host| ServerName::new(&host)).into_iter().collect();
         let matcher = ChainMatch { server_names, ..ChainMatch::default() };

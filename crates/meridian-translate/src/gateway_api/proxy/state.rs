@@ -4,6 +4,7 @@ use super::backend_tls::BackendPolicies;
 use super::backends::Dependencies;
 use super::compiled::{self, Compiled, Server};
 use super::listeners::{self, Plan};
+use super::settings::Settings;
 use super::table::Table;
 use crate::gateway_api::GATEWAY_NAME_LABEL;
 use crate::gateway_api::backend::Backends;
@@ -36,6 +37,7 @@ pub(crate) struct GatewayState {
     model: Option<Arc<GatewayModel>>,
     topology: GatewayTopology,
     authorization: Authorization,
+    settings: Settings,
     tables: BTreeMap<Name, Table>,
     routes: HashMap<RouteId, Known>,
     /// Routes by the hosts that they refer to.
@@ -89,6 +91,7 @@ impl GatewayState {
             model: None,
             topology: GatewayTopology::default(),
             authorization: Authorization::default(),
+            settings: Settings::default(),
             tables: BTreeMap::new(),
             routes: HashMap::new(),
             referrers: HashMap::new(),
@@ -136,13 +139,20 @@ impl GatewayState {
             self.clusters.touch_all();
         }
         self.model = model;
+        let settings = self.model.as_ref().map_or_else(Settings::default, |model| Settings::of(api, model));
+        let settings_changed = settings != self.settings;
+        if settings_changed {
+            self.settings = settings;
+            self.clusters.touch_all();
+        }
         let recompile = self.outdated(changes);
         if model_changed || !recompile.is_empty() {
             self.place_routes(inputs, &recompile);
         }
         let refers_to =
             |dependencies: &Dependencies| changes.hosts.iter().any(|host| dependencies.hosts.contains(host));
-        let listeners_changed = model_changed || surroundings_changed || self.dependencies.iter().any(refers_to);
+        let listeners_changed =
+            model_changed || surroundings_changed || settings_changed || self.dependencies.iter().any(refers_to);
         if listeners_changed {
             self.make_listeners(inputs);
         }
@@ -320,7 +330,13 @@ impl GatewayState {
             None => listeners::Made::default(),
             Some(model) => {
                 let api = inputs.gateway_api;
-                let plan = Plan { api, model, topology: &self.topology, authorization: &self.authorization };
+                let plan = Plan {
+                    api,
+                    model,
+                    topology: &self.topology,
+                    authorization: &self.authorization,
+                    settings: &self.settings,
+                };
                 listeners::build(&mut scope(inputs, &self.node), plan)
             }
         };
@@ -356,13 +372,14 @@ impl GatewayState {
 
     fn update_clusters(&mut self, inputs: &Inputs<'_>, changes: &Changes) {
         let backends = Backends { api: inputs.gateway_api, registry: inputs.registry };
+        let to_services = self.settings.to_services;
         let sources = Sources {
             mesh: inputs.mesh,
             node: &self.node,
             resources: inputs.resources,
             registry: inputs.registry,
             rules: inputs.rules,
-            gateway_api: self.model.as_deref().map(|model| BackendPolicies { backends, model }),
+            gateway_api: self.model.as_deref().map(|model| BackendPolicies { backends, model, to_services }),
         };
         self.clusters.update(sources, &changes.hosts, &changes.endpoints, &mut self.config);
     }

@@ -6,7 +6,7 @@ use meridian_translate::{GATEWAY_NAME_LABEL, ProxyNode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const GATEWAY: &str = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n\
+pub(super) const GATEWAY: &str = "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n\
      metadata: {name: edge, namespace: default}\n\
      spec: {gatewayClassName: meridian, listeners: [{name: http, port: 80, protocol: HTTP}]}\n\
      ---\napiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: default}\n\
@@ -20,12 +20,12 @@ fn route(index: usize, path: &str) -> String {
     )
 }
 
-fn translated(cluster: &mut Cluster) -> Option<Arc<ProxyConfig>> {
+pub(super) fn translated(cluster: &mut Cluster) -> Option<Arc<ProxyConfig>> {
     let output = cluster.translator.translate();
     output.proxies.into_iter().find(|(id, _)| **id == *"edge-1").map(|(_, config)| config)
 }
 
-fn edge(routes: usize) -> (Cluster, Arc<ProxyConfig>) {
+pub(super) fn edge(routes: usize) -> (Cluster, Arc<ProxyConfig>) {
     let mut cluster = Cluster::new();
     cluster.apply(GATEWAY);
     (0..routes).for_each(|index| cluster.apply(&route(index, "/a")));
