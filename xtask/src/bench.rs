@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measurements on this machine.
 
 mod client;
+mod gateway_api;
 mod h1;
 mod h2;
 mod passthrough;
@@ -23,6 +24,8 @@ pub(crate) enum Benchmark {
     Passthrough(passthrough::PassthroughArgs),
     /// How fast a changed route is live, and what many routes cost in memory
     Routes(routes::RoutesArgs),
+    /// How fast a changed HTTPRoute is live through a real Kubernetes API, and what is lost while things change
+    GatewayApi(gateway_api::GatewayApiArgs),
     /// What a sidecar with many services costs in memory, and how fast a change reaches it
     Sidecar(sidecar::SidecarArgs),
 }
@@ -38,6 +41,7 @@ pub(crate) fn run(benchmark: Benchmark) -> anyhow::Result<()> {
         Benchmark::Tls(args) => tls::run(&args),
         Benchmark::Passthrough(args) => passthrough::run(&args),
         Benchmark::Routes(args) => routes::run(&args),
+        Benchmark::GatewayApi(args) => gateway_api::run(&args),
         Benchmark::Sidecar(args) => sidecar::run(&args),
     }
 }

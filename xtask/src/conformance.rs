@@ -8,13 +8,14 @@ mod lab;
 mod report;
 mod verdict;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
 
 use crate::workspace;
 use lab::Lab;
+pub(crate) use lab::{fresh, install_script};
 use report::Report;
 use verdict::Verdict;
 
@@ -27,7 +28,7 @@ const MESH_FEATURES: &str = "Mesh,MeshClusterIPMatching,MeshConsumerRoute,MeshHT
     MeshHTTPRouteBackendRequestHeaderModification,MeshHTTPRouteQueryParamMatching,MeshHTTPRouteNamedRouteRule";
 
 /// Arguments of `cargo xtask conformance`.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 #[command(after_help = "Examples:
   cargo xtask conformance                                          # everything, twice
   cargo xtask conformance --rounds 1 --write-report
@@ -79,6 +80,14 @@ pub(crate) fn run(args: &ConformanceArgs) -> anyhow::Result<ExitCode> {
     Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Runs the whole suite twice with the program `meridian`, for `cargo xtask test`.
+///
+/// # Errors
+/// Something cannot be built or started.
+pub(crate) fn twice(meridian: &Path) -> anyhow::Result<Counts> {
+    rounds(meridian, &ConformanceArgs::default())
+}
+
 /// Builds the program; where it is.
 fn build(release: bool) -> anyhow::Result<PathBuf> {
     let mut build = workspace::cargo();
@@ -87,14 +96,14 @@ fn build(release: bool) -> anyhow::Result<PathBuf> {
     Ok(workspace::programs(if release { "release" } else { "debug" })?.join("meridian"))
 }
 
-fn rounds(meridian: &std::path::Path, args: &ConformanceArgs) -> anyhow::Result<Counts> {
+fn rounds(meridian: &Path, args: &ConformanceArgs) -> anyhow::Result<Counts> {
     let single = args.flags.iter().any(|flag| flag.trim_start_matches('-').starts_with("run-test"));
     ensure!(!(single && args.write_report), "--write-report: a report is of the whole suite, not of one test");
     let lab = Lab::build(meridian)?;
     let logs = args.logs.clone().map_or_else(|| workspace::programs("conformance"), Ok)?;
     let mut counts = Counts::default();
     for round in 1..=args.rounds.unwrap_or(if single { 1 } else { 2 }) {
-        let folder = lab::fresh(&logs.join(format!("round-{round}")))?;
+        let folder = fresh(&logs.join(format!("round-{round}")))?;
         let report = folder.join("report.yaml");
         let ended = lab.run(&folder, &suite_flags(&report, &args.flags))?;
         let mut verdict = Verdict::read(&folder.join("test.log"), ended)?;
@@ -119,7 +128,7 @@ fn rounds(meridian: &std::path::Path, args: &ConformanceArgs) -> anyhow::Result<
 }
 
 /// What is wrong with a run all of whose tests passed: something was skipped, or the GatewayClass says otherwise.
-fn complaints(report: &Report, folder: &std::path::Path, verdict: &Verdict) -> anyhow::Result<Vec<String>> {
+fn complaints(report: &Report, folder: &Path, verdict: &Verdict) -> anyhow::Result<Vec<String>> {
     let mut complaints = report.complaints(PROFILES);
     complaints
         .extend(verdict.skipped.iter().filter(|test| !test.starts_with("Mesh")).map(|t| format!("{t} was skipped")));
@@ -128,7 +137,7 @@ fn complaints(report: &Report, folder: &std::path::Path, verdict: &Verdict) -> a
     Ok(complaints)
 }
 
-fn suite_flags(report: &std::path::Path, more: &[String]) -> Vec<String> {
+fn suite_flags(report: &Path, more: &[String]) -> Vec<String> {
     let mut flags = vec![
         "-all-features".to_owned(),
         format!("-exempt-features={MESH_FEATURES}"),
@@ -151,7 +160,7 @@ fn version() -> String {
 }
 
 /// Puts the report where Gateway API's own repository has those of everybody, by its name there.
-fn write_report(report: &std::path::Path) -> anyhow::Result<()> {
+fn write_report(report: &Path) -> anyhow::Result<()> {
     let folder = workspace::root().join("docs/conformance");
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let to = folder.join(format!("v1.6.1-experimental-{}-report.yaml", version()));

@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: installs what is missing.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -62,6 +63,15 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .chain(more.into_iter().flatten())
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())
+}
+
+/// `PATH` with our own folder of programs behind it.
+///
+/// # Errors
+/// There is no cache folder.
+pub(crate) fn path() -> anyhow::Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::join_paths(env::split_paths(&path).chain([own_programs()?])).context("PATH cannot be extended")
 }
 
 /// The folder for programs that the distribution does not have; the scenario runner looks there too.

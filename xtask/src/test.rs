@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, bail};
 
 use crate::steps::Steps;
-use crate::{lint, setup, workspace};
+use crate::{conformance, lint, setup, workspace};
 
 /// Sets up, lints, builds and tests. The last line is `N passed, N failed`, where a step that fails counts as one.
 ///
@@ -20,6 +20,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let mut counts = Counts::default();
     if steps.run("build", build) {
         steps.run("tests", || tests(&mut counts));
+        // After the tests, not beside them: the suite has time limits.
+        steps.run("Gateway API conformance", || suite(&mut counts));
     }
     let failed = counts.failed + steps.failed();
     println!("\n{}", steps.summary());
@@ -47,6 +49,14 @@ fn tests(counts: &mut Counts) -> anyhow::Result<()> {
     if counts.passed == 0 {
         bail!("no test ran");
     }
+    Ok(())
+}
+
+/// Runs the Gateway API conformance suite twice, with the program that is built already, and counts its tests.
+fn suite(counts: &mut Counts) -> anyhow::Result<()> {
+    let found = conformance::twice(&workspace::programs("debug")?.join("meridian"))?;
+    counts.passed += found.passed;
+    counts.failed += found.failed;
     Ok(())
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Client {
 pub(crate) struct Answer {
     /// Its status.
     pub(crate) status: u16,
+    /// Whether the server ends the connection after it.
+    pub(crate) last: bool,
     body: Vec<u8>,
 }
 
@@ -81,7 +83,7 @@ impl Client {
             bail!("the connection ended before an answer");
         }
         let status = line.split(' ').nth(1).and_then(|code| code.parse().ok()).with_context(|| line.clone())?;
-        let mut length = 0;
+        let (mut length, mut last, mut chunked) = (0, false, false);
         loop {
             line.clear();
             self.stream.read_line(&mut line)?;
@@ -92,12 +94,33 @@ impl Client {
             if let Some(value) = field.strip_prefix("content-length:") {
                 length = value.trim().parse()?;
             }
-            if field.starts_with("transfer-encoding:") {
-                bail!("an answer in chunks, which this client does not read");
-            }
+            last |= field == "connection: close";
+            chunked |= field == "transfer-encoding: chunked";
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        Ok(Answer { status, body })
+        if chunked {
+            self.chunks(&mut body)?;
+        }
+        Ok(Answer { status, last, body })
+    }
+
+    /// A body in chunks, without trailers.
+    fn chunks(&mut self, body: &mut Vec<u8>) -> anyhow::Result<()> {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            self.stream.read_line(&mut line)?;
+            let size =
+                usize::from_str_radix(line.trim_end(), 16).with_context(|| format!("a chunk of size {line:?}"))?;
+            let before = body.len();
+            body.resize(before + size, 0);
+            self.stream.read_exact(&mut body[before..])?;
+            let mut end = [0; 2];
+            self.stream.read_exact(&mut end)?;
+            if size == 0 {
+                return Ok(());
+            }
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! The lab: a real Kubernetes API, pods as processes, and Meridian's control plane beside them.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,12 +37,10 @@ impl Lab {
     pub(crate) fn build(meridian: &Path) -> anyhow::Result<Lab> {
         let root = Command::new("id").arg("-u").output().context("cannot start id")?;
         ensure!(root.stdout == b"0\n", "the lab needs network and mount namespaces: run it as root");
-        let kubectl = setup::find("kubectl").context("there is no kubectl; run `cargo xtask setup`")?;
+        ensure!(setup::find("kubectl").is_some(), "there is no kubectl; run `cargo xtask setup`");
         setup::kubernetes::build()?;
-        let own = kubectl.parent().map(Path::to_owned).into_iter();
-        let path = env::join_paths(env::split_paths(&env::var_os("PATH").unwrap_or_default()).chain(own))?;
         let (scripts, programs) = (setup::kubernetes::scripts()?, setup::kubernetes::programs()?);
-        Ok(Lab { meridian: meridian.to_owned(), scripts, programs, path })
+        Ok(Lab { meridian: meridian.to_owned(), scripts, programs, path: setup::path()? })
     }
 
     /// Runs the suite with `flags` and its logs in `folder`; whether its exit status was 0.
@@ -68,29 +65,11 @@ impl Lab {
             .env("WORK", folder)
             .env("CLASS", CLASS)
             .env("IMAGES", format!("meridian=exec '{meridian}'"))
-            .env("SETUP", self.setup())
+            // CoreDNS has its settings at /root, where our programs may lie; its stand-in reads none.
+            .env("BARE", "coredns")
+            .env("SETUP", install_script(&self.meridian))
             .env("CONTROLLER", self.controller());
         command
-    }
-
-    /// Runs once the API answers: installs Meridian as a user would, makes a kubeconfig with the token of the control
-    /// plane's service account, so that it has the rights of the installation and no others, and notes what is said of
-    /// the GatewayClass. The Deployment has no pods: the control plane runs beside them, where it has a known address.
-    fn setup(&self) -> String {
-        let meridian = self.meridian.display();
-        format!(
-            r#"set -e
-'{meridian}' install apply --profile minimal --set replicas=0 --set discoveryAddress={DISCOVERY}
-token=$(kubectl create token istiod --namespace istio-system --duration 24h)
-cp "$KUBECONFIG" {KUBECONFIG}
-export KUBECONFIG=$PWD/{KUBECONFIG}
-kubectl config set-credentials istiod --token "$token"
-kubectl config set-context --current --user istiod
-kubectl config delete-user user
-chmod 600 {KUBECONFIG}
-export KUBECONFIG=$PWD/kube/kubeconfig
-kubectl get gatewayclasses --watch --output json >gatewayclasses.json 2>/dev/null &"#
-        )
     }
 
     /// The control plane, in the root of the namespaces.
@@ -103,11 +82,31 @@ kubectl get gatewayclasses --watch --output json >gatewayclasses.json 2>/dev/nul
     }
 }
 
+/// Runs once the API answers: installs Meridian as a user would, makes a kubeconfig with the token of the control
+/// plane's service account, so that it has the rights of the installation and no others, and notes what is said of
+/// the GatewayClass. The Deployment has no pods: the control plane runs beside them, where it has a known address.
+pub(crate) fn install_script(meridian: &Path) -> String {
+    let meridian = meridian.display();
+    format!(
+        r#"set -e
+'{meridian}' install apply --profile minimal --set replicas=0 --set discoveryAddress={DISCOVERY}
+token=$(kubectl create token istiod --namespace istio-system --duration 24h)
+cp "$KUBECONFIG" {KUBECONFIG}
+export KUBECONFIG=$PWD/{KUBECONFIG}
+kubectl config set-credentials istiod --token "$token"
+kubectl config set-context --current --user istiod
+kubectl config delete-user user
+chmod 600 {KUBECONFIG}
+export KUBECONFIG=$PWD/kube/kubeconfig
+kubectl get gatewayclasses --watch --output json >gatewayclasses.json 2>/dev/null &"#
+    )
+}
+
 /// An empty folder.
 ///
 /// # Errors
 /// It cannot be made, or what an earlier run left cannot be removed.
-pub(super) fn fresh(folder: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn fresh(folder: &Path) -> anyhow::Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
