@@ -7,6 +7,7 @@ use crate::kind::{Kind, converted};
 use crate::rules::{Findings, metadata};
 use crate::schema::path::Path;
 use crate::schema::{Schema, check, fields};
+use crate::value;
 
 /// All mistakes of an object: `apiVersion` and `kind`, metadata, the schema, and the rules of the kind.
 ///
@@ -23,7 +24,15 @@ pub fn warnings(kind: &Kind, object: &Value) -> Vec<FieldError> {
 
 fn findings(kind: &Kind, object: &Value) -> Findings {
     let mut findings = Findings { errors: type_meta(kind, object), warnings: Vec::new() };
-    check::check(&schema(kind, object).root, object, &Path::Root, &mut findings.errors);
+    let root = &schema(kind, object).root;
+    // The `null` of a field is as good as none, of whatever type the field is.
+    let present = value::has_nulls(object).then(|| {
+        let mut object = object.clone();
+        fields::drop_nulls(root, &mut object);
+        object
+    });
+    let object = present.as_ref().unwrap_or(object);
+    check::check(root, object, &Path::Root, &mut findings.errors);
     if !findings.errors.is_empty() {
         return findings;
     }

@@ -7,7 +7,8 @@ pub(crate) fn without_nulls(value: &Value) -> Option<Value> {
     has_nulls(value).then(|| drop_nulls(value))
 }
 
-fn has_nulls(value: &Value) -> bool {
+/// Whether there is a `null` anywhere.
+pub(crate) fn has_nulls(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(items) => items.iter().any(has_nulls),

@@ -59,7 +59,7 @@ pub struct XBackendTrafficPolicy {
 }
 
 /// How many retries there may be.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RetryConstraint {
     /// As a part of all requests.
@@ -68,6 +68,12 @@ pub struct RetryConstraint {
     /// As many as this always.
     #[schemars(extend("x-default" = { "count": 10, "interval": "1s" }))]
     pub min_retry_rate: Option<RequestRate>,
+}
+
+impl Default for RetryConstraint {
+    fn default() -> Self {
+        Self { budget: Some(RetryBudget::default()), min_retry_rate: Some(RequestRate::default()) }
+    }
 }
 
 /// A part of all requests.

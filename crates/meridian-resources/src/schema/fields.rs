@@ -65,7 +65,7 @@ pub(crate) fn apply_defaults(node: &Node, value: &mut Value) {
             for (name, child) in &node.properties {
                 fill(fields, name, child);
             }
-            fields.retain(|name, value| !value.is_null() || node.field(name).is_none_or(|child| child.nullable));
+            drop_own_nulls(node, fields);
             for (name, value) in fields.iter_mut() {
                 if let Some(child) = node.field(name) {
                     apply_defaults(child, value);
@@ -78,6 +78,29 @@ pub(crate) fn apply_defaults(node: &Node, value: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// Takes away every `null` that a field may not have.
+pub(crate) fn drop_nulls(node: &Node, value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            drop_own_nulls(node, fields);
+            for (name, value) in fields.iter_mut() {
+                if let Some(child) = node.field(name) {
+                    drop_nulls(child, value);
+                }
+            }
+        }
+        Value::Array(items) => {
+            let Some(child) = &node.items else { return };
+            items.iter_mut().for_each(|item| drop_nulls(child, item));
+        }
+        _ => {}
+    }
+}
+
+fn drop_own_nulls(node: &Node, fields: &mut Map<String, Value>) {
+    fields.retain(|name, value| !value.is_null() || node.field(name).is_none_or(|child| child.nullable));
 }
 
 fn fill(fields: &mut Map<String, Value>, name: &str, node: &Node) {
