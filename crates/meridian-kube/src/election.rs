@@ -123,7 +123,7 @@ impl Candidate {
         match tried {
             Ok(Ok(true)) => {
                 self.renewed = Some(started);
-                if !self.leads.send_replace(true) {
+                if self.leads.send_if_modified(|leads| !std::mem::replace(leads, true)) {
                     tracing::info!(identity = self.election.identity, "this control plane leads: it writes");
                 }
             }
@@ -147,7 +147,7 @@ impl Candidate {
 
     fn lose(&mut self, why: &str) {
         self.renewed = None;
-        if self.leads.send_replace(false) {
+        if self.leads.send_if_modified(|leads| std::mem::replace(leads, false)) {
             tracing::warn!("this control plane does not lead any more: {why}");
         }
     }

@@ -31,6 +31,8 @@ const AGAIN: Duration = Duration::from_secs(300);
 pub(crate) struct Provisioner {
     cluster: Cluster,
     leads: watch::Receiver<bool>,
+    /// What they said last.
+    led: bool,
     state: State,
     work: JoinSet<(Key, Outcome)>,
     output: UnboundedSender<Provisioned>,
@@ -47,7 +49,8 @@ struct Outcome {
 impl Provisioner {
     pub(crate) fn new(cluster: Cluster, installation: Installation, output: UnboundedSender<Provisioned>) -> Self {
         let leads = cluster.leadership();
-        Self { cluster, leads, state: State::new(installation), work: JoinSet::new(), output }
+        let led = *leads.borrow();
+        Self { cluster, leads, led, state: State::new(installation), work: JoinSet::new(), output }
     }
 
     /// Runs until nobody tells anything any more.
@@ -71,7 +74,12 @@ impl Provisioner {
                     if changed.is_err() {
                         return;
                     }
-                    self.state.all_again();
+                    // Whoever led before may not have come to it.
+                    let leads = *self.leads.borrow_and_update();
+                    if leads && !self.led {
+                        self.state.all_again();
+                    }
+                    self.led = leads;
                 }
                 () = until(self.state.next_retry()) => {}
                 _ = again.tick() => self.state.all_again(),

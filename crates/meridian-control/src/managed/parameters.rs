@@ -101,7 +101,7 @@ fn find<'a>(
     let (group, kind, name) = (&*reference.group, &*reference.kind, &*reference.name);
     let key: NamespacedName = (namespace.into(), name.into());
     let found = match (group, kind) {
-        ("", "ConfigMap") => settings.config_maps.get(&key).map(|map| Source::ConfigMap(map)),
+        ("" | "core", "ConfigMap") => settings.config_maps.get(&key).map(|map| Source::ConfigMap(map)),
         (envoy_gateway::GROUP, "EnvoyProxy") => settings.envoy_proxies.get(&key).map(|one| Source::EnvoyProxy(one)),
         _ => {
             let found = if group.is_empty() { kind.to_owned() } else { format!("{kind} of {group}") };

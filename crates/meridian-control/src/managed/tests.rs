@@ -353,6 +353,7 @@ fn what_an_envoy_proxy_asks_for_in_vain_is_named() {
             "mergeGateways: true, preserveRouteOrder: true",
             "spec.mergeGateways, spec.preserveRouteOrder is not supported",
         ),
+        ("telemetry: {accessLog: {disable: true}}", "spec.telemetry.accessLog (a Telemetry of telemetry.istio.io"),
         ("logging: {level: {router: debug}}", "spec.logging.level: found the component \"router\", allowed: default"),
         (
             "provider: {type: Kubernetes, kubernetes: {envoyService: {patch: {value: {metadata: {namespace: a}}}}}}",

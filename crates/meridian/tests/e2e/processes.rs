@@ -1,6 +1,6 @@
 //! Proxies that are processes of their own: what they do without their control plane, and whom it believes.
 
-use crate::support::{Answer, Backend, Meridian, PATIENCE, connect, eventually, loopback};
+use crate::support::{Answer, Backend, Meridian, PATIENCE, ask, connect, eventually, loopback};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -261,4 +261,36 @@ fn a_proxy_is_believed_who_its_certificate_says() {
     let mut answer = Vec::new();
     let _ = std::io::Read::read_to_end(&mut connection, &mut answer);
     assert!(!contains(&answer, b"resource"), "{answer:?}");
+}
+
+#[test]
+fn a_gateway_that_is_told_to_stop_says_so_first_and_still_accepts() {
+    let meridian = Meridian::start(&[]);
+    meridian.applied(&servers(&[8080]));
+    meridian.applied(&direct("one"));
+    let mut gateway = Gateway::of(&meridian, loopback(), &["--drain-delay", "300"]);
+    gateway.eventually("one.example.com", "one");
+    let readiness = || {
+        let mut connection = connect(SocketAddr::new(gateway.address, 15021));
+        ask(&mut connection, "ready", "/healthz/ready").status
+    };
+    assert_eq!(readiness(), 200);
+    let mut open = connect(gateway.http());
+    let is_last = |answer: &Answer| answer.head.to_ascii_lowercase().contains("connection: close");
+    assert!(!is_last(&ask(&mut open, "one.example.com", "/")), "nothing is said before it is told");
+
+    let terminate = || Command::new("kill").args(["-TERM", &gateway.child.id().to_string()]).status();
+    assert!(terminate().unwrap().success());
+    eventually("it is not ready", || (readiness() == 503).then_some(()), || gateway.log());
+    let answer = ask(&mut open, "one.example.com", "/");
+    assert!(answer.status == 200 && is_last(&answer), "{}", answer.head);
+    assert_eq!(gateway.get("one.example.com").as_deref(), Some("one"), "new connections are served");
+    // A change is followed meanwhile, and does not make it ready again.
+    meridian.applied(&direct("two"));
+    gateway.eventually("one.example.com", "two");
+    assert_eq!(readiness(), 503);
+
+    assert!(terminate().unwrap().success());
+    gateway.wait_for_log("stopped");
+    assert!(gateway.child.wait().unwrap().success());
 }

@@ -104,9 +104,7 @@ pub(super) fn check(
     ports: &BTreeSet<(u16, Transport)>,
     served: &BTreeSet<(u16, Transport)>,
 ) -> Result<(), String> {
-    if let Err(error) = TcpListener::bind((address, 0)) {
-        return Err(format!("{address} is not an address of this machine ({error}): ask for another one, or for none"));
-    }
+    is_local(address)?;
     for (port, transport) in ports {
         let at = SocketAddr::new(address, *port);
         let bound = match transport {
@@ -122,8 +120,15 @@ pub(super) fn check(
     Ok(())
 }
 
+fn is_local(address: IpAddr) -> Result<(), String> {
+    TcpListener::bind((address, 0)).map(drop).map_err(|error| {
+        format!("{address} is not an address of this machine ({error}): ask for another one, or for none")
+    })
+}
+
 /// Whether no other process has its own endpoints at an address: another `meridian up`, for example.
 pub(super) fn has_room(address: IpAddr) -> Result<(), String> {
+    is_local(address)?;
     for port in ENDPOINTS {
         let at = SocketAddr::new(address, port);
         TcpListener::bind(at).map(drop).map_err(|error| remedy(at, &error))?;

@@ -19,7 +19,10 @@ use std::collections::BTreeMap;
 /// # Errors
 /// What is not supported, or cannot be laid over.
 pub(super) fn lay(objects: &mut Objects, proxy: &EnvoyProxy, gateway: &ManagedGateway) -> Result<(), String> {
-    let unsupported = unsupported(proxy);
+    let mut unsupported = unsupported(proxy);
+    if proxy.telemetry.as_ref().is_some_and(|telemetry| telemetry.access_log.is_some()) {
+        unsupported.push("spec.telemetry.accessLog (a Telemetry of telemetry.istio.io says what is logged)".to_owned());
+    }
     if !unsupported.is_empty() {
         return Err(format!("{} is not supported: remove it", unsupported.join(", ")));
     }
