@@ -4,6 +4,7 @@ use crate::auto_addresses::AutoAddresses;
 use crate::cluster::{Change, Changes, Cluster, Ended, Observed};
 use crate::identity::{Identities, Manager};
 use crate::ingress_status::IngressAddresses;
+use crate::injection::{InjectionSources, is_injector_config_map};
 use crate::managed::{Gateways, Installation, LocalHandle, Provisioned};
 use crate::mesh::MeshSources;
 use crate::proxies::{self, Proxies, Registry};
@@ -46,6 +47,8 @@ pub struct Discovery {
     pub registry: Registry,
     /// What the mesh configuration is made of, beside its ConfigMap.
     pub mesh: MeshSources,
+    /// What injection is told, beside its ConfigMap.
+    pub injection: InjectionSources,
     /// Who signs certificates in the mesh; the control plane keeps it as the API's Secrets say.
     pub authority: MeshAuthority,
     /// Told when everything that exists has been read once, and the proxies have what follows from it.
@@ -70,6 +73,7 @@ pub struct ControlPlane {
     mesh: MeshConfig,
     /// What it is made of.
     sources: MeshSources,
+    injection: InjectionSources,
     translator: Translator,
     feeds: HashMap<String, watch::Sender<Arc<ProxyConfig>>>,
     nodes: Vec<ProxyNode>,
@@ -127,6 +131,7 @@ impl ControlPlane {
             authority_manager: cluster.is_kubernetes().then(|| Manager::new(cluster)),
             mesh: MeshConfig::default(),
             sources: discovery.mesh,
+            injection: discovery.injection,
             translator,
             feeds: senders,
             nodes,
@@ -265,10 +270,11 @@ impl ControlPlane {
     }
 
     fn put_resource(&mut self, resource: Resource) {
-        if let Resource::ConfigMap(map) = &resource
-            && self.sources.put(map)
-        {
-            self.read_mesh();
+        if let Resource::ConfigMap(map) = &resource {
+            self.injection.put(map);
+            if self.sources.put(map) {
+                self.read_mesh();
+            }
         }
         self.root_certificates.put(&resource);
         self.gateways.put(&resource);
@@ -290,6 +296,7 @@ impl ControlPlane {
 
     fn read_mesh(&mut self) {
         let mesh = self.sources.read();
+        self.injection.set_mesh(self.sources.document());
         self.mesh = mesh.clone();
         self.identities.set_trust_domain(&mesh.trust_domain, &mesh.trust_domain_aliases);
         self.translator.set_mesh(mesh);
@@ -311,6 +318,9 @@ impl ControlPlane {
         if mesh::is_mesh_config_map(&object) {
             self.sources.forget();
             self.read_mesh();
+        }
+        if is_injector_config_map(&object) {
+            self.injection.forget();
         }
         if identity::is_authority(&object) {
             self.identities.forget(&object.name);

@@ -62,6 +62,15 @@ impl MeshSources {
 
     /// What all layers add up to. What of them is not understood or not supported is logged.
     pub(crate) fn read(&self) -> MeshConfig {
+        let (mesh, problems) = base().with_document(&self.document());
+        for problem in problems {
+            tracing::warn!("mesh configuration: {problem}");
+        }
+        mesh
+    }
+
+    /// All layers as one document.
+    pub(crate) fn document(&self) -> Value {
         let mut document = Value::Object(Map::new());
         if let Some(file) = &self.file {
             merge(&mut document, file.current());
@@ -72,11 +81,7 @@ impl MeshSources {
         for setting in &self.settings {
             setting.apply(&mut document);
         }
-        let (mesh, problems) = base().with_document(&document);
-        for problem in problems {
-            tracing::warn!("mesh configuration: {problem}");
-        }
-        mesh
+        document
     }
 
     /// Waits until the file is another one; for ever where there is none.

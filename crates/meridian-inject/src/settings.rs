@@ -40,9 +40,9 @@ pub struct Images {
 }
 
 impl Images {
-    /// The reference of an image: whole where it has a `/`, else within the hub.
+    /// The reference of an image: whole where it has a `/` or a `:`, else within the hub.
     pub(crate) fn reference(&self, image: &str) -> String {
-        if image.contains('/') {
+        if image.contains(['/', ':']) {
             return image.to_owned();
         }
         let hub = if self.hub.is_empty() { String::new() } else { format!("{}/", self.hub) };

@@ -120,7 +120,7 @@ impl Inputs<'_> {
             "--token-file=/var/run/secrets/tokens/istio-token",
             "--root-cert=/var/run/secrets/istio/root-cert.pem",
             "--state=/var/lib/istio/data/meridian",
-            "--pod-info=/etc/istio/pod",
+            "--labels-file=/etc/istio/pod/labels",
         ]
         .map(str::to_owned)
         .to_vec();

@@ -10,6 +10,11 @@ mod tests;
 /// Where the webhook is served: port 443 of the control plane's Service leads there.
 pub const PORT: u16 = 15017;
 
+/// The version of the configuration's kind.
+pub const API_VERSION: &str = "admissionregistration.k8s.io/v1";
+/// The configuration's kind.
+pub const KIND: &str = "MutatingWebhookConfiguration";
+
 /// Where the API server finds the webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -79,8 +84,8 @@ pub fn configuration(settings: &Settings, options: &Options) -> Value {
         }
     }
     json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
+        "apiVersion": API_VERSION,
+        "kind": KIND,
         "metadata": {
             "name": name(settings),
             "labels": {
@@ -144,17 +149,20 @@ fn encoded(ca: &str) -> Value {
     base64::prelude::BASE64_STANDARD.encode(ca).into()
 }
 
-/// A JSON patch that puts the authority into the webhooks of an existing configuration; nothing where they have it.
+/// What is to be applied to an existing configuration for its webhooks to have the authority; nothing where they have it.
 ///
-/// The patch tests the name of each webhook, so that one that was changed meanwhile is not hit by mistake.
+/// It says nothing else: the rest is that of whoever installed the configuration.
 #[must_use]
-pub fn authority_patch(configuration: &Value, ca: &str) -> Option<Value> {
-    let (hooks, ca) = (configuration.get("webhooks")?.as_array()?, encoded(ca));
-    let stale = |hook: &Value| hook.pointer("/clientConfig/caBundle") != Some(&ca);
-    let mut patch = Vec::new();
-    for (index, hook) in hooks.iter().enumerate().filter(|(_, hook)| stale(hook)) {
-        patch.push(json!({"op": "test", "path": format!("/webhooks/{index}/name"), "value": hook.get("name")?}));
-        patch.push(json!({"op": "add", "path": format!("/webhooks/{index}/clientConfig/caBundle"), "value": ca}));
+pub fn with_authority(found: &Value, ca: &str) -> Option<Value> {
+    let (hooks, ca) = (found.get("webhooks")?.as_array()?, encoded(ca));
+    if hooks.iter().all(|hook| hook.pointer("/clientConfig/caBundle") == Some(&ca)) {
+        return None;
     }
-    (!patch.is_empty()).then(|| patch.into())
+    let hooks = hooks.iter().map(|hook| json!({"name": hook["name"], "clientConfig": {"caBundle": ca}}));
+    Some(json!({
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": found.pointer("/metadata/name")?},
+        "webhooks": hooks.collect::<Vec<_>>(),
+    }))
 }

@@ -18,6 +18,7 @@ mod redirect;
 mod up;
 mod validate;
 mod wait;
+mod webhook;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

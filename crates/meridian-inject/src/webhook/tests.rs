@@ -1,4 +1,4 @@
-use super::{Options, Place, authority_patch, configuration, name};
+use super::{Options, Place, configuration, name, with_authority};
 use crate::Settings;
 use crate::decide::{Decision, decide};
 use crate::selector::{Labels, Selector};
@@ -33,12 +33,16 @@ fn the_api_server_finds_the_webhook() {
 
 #[test]
 fn the_authority_is_put_where_it_is_not() {
-    let mut made = configuration(&Settings::default(), &Options::default());
-    let patch = authority_patch(&made, "PEM").unwrap();
-    let patch: json_patch::Patch = serde_json::from_value(patch).unwrap();
-    json_patch::patch(&mut made, &patch).unwrap();
-    assert!(made["webhooks"].as_array().unwrap().iter().all(|hook| hook["clientConfig"]["caBundle"] == "UEVN"));
-    assert_eq!(authority_patch(&made, "PEM"), None);
+    let made = configuration(&Settings::default(), &Options::default());
+    let ours = with_authority(&made, "PEM").unwrap();
+    assert_eq!(ours["metadata"], json!({"name": "istio-sidecar-injector"}));
+    assert_eq!(
+        ours["webhooks"][2],
+        json!({"name": "namespace.sidecar-injector.istio.io", "clientConfig": {"caBundle": "UEVN"}})
+    );
+    let has = configuration(&Settings::default(), &Options { ca: "PEM".into(), ..Options::default() });
+    assert_eq!(with_authority(&has, "PEM"), None);
+    assert!(with_authority(&has, "OTHER").is_some());
 }
 
 /// Whether some webhook of the configuration selects a pod.

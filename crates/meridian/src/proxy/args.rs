@@ -93,6 +93,10 @@ pub(crate) struct ProxyArgs {
     #[arg(long, value_name = "ADDR:PORT")]
     pub(super) metrics: Option<SocketAddr>,
 
+    /// Answer the kubelet's probes of the workload on this port, and serve its metrics with one's own; 0: no
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(super) status_port: u16,
+
     /// Write access logs to FILE instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(super) access_log: Option<PathBuf>,
@@ -170,6 +174,11 @@ impl ProxyArgs {
 
     pub(super) fn metrics(&self) -> SocketAddr {
         self.metrics.unwrap_or(SocketAddr::new(self.everywhere(), 15090))
+    }
+
+    /// Where probes of the workload and merged metrics are answered, if they are.
+    pub(super) fn status(&self) -> Option<SocketAddr> {
+        (self.status_port != 0).then(|| SocketAddr::new(self.everywhere(), self.status_port))
     }
 
     fn everywhere(&self) -> IpAddr {

@@ -1,6 +1,7 @@
 //! `meridian gateway` and `meridian sidecar`: proxies that are processes of their own and get their configurations from
 //! a control plane.
 
+mod agent;
 mod args;
 mod credentials;
 mod shell;
@@ -70,7 +71,14 @@ fn run(args: ProxyArgs, node_type: NodeType) -> anyhow::Result<()> {
         let options = credentials.start(options)?;
         let following = tokio::spawn(client::run(options, shell::apply(handle.clone()), stopped));
         let mut signals = Signals::new()?;
-        let signal = signals.next().await;
+        let quit = match agent_place(&args) {
+            Some(place) => agent::start(place).await?,
+            None => Arc::default(),
+        };
+        let signal = tokio::select! {
+            signal = signals.next() => signal,
+            () = quit.notified() => "/quitquitquit",
+        };
         if !args.drain_delay.is_zero() {
             tracing::info!(signal, delay = ?args.drain_delay, "will stop: not ready any more, and still accepting");
             handle.announce_stop();
@@ -98,6 +106,12 @@ fn end_with(parent: u32) -> anyhow::Result<()> {
     let is_alive = rustix::process::getppid().is_some_and(|pid| pid.as_raw_nonzero().get().cast_unsigned() == parent);
     anyhow::ensure!(is_alive, "the process {parent} that started this one has ended");
     Ok(())
+}
+
+/// Where the agent is, if there is to be one.
+fn agent_place(args: &ProxyArgs) -> Option<agent::Place> {
+    let workload = args.ip.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    Some(agent::Place { listen: args.status()?, workload, readiness: args.readiness(), metrics: args.metrics() })
 }
 
 fn node(args: &ProxyArgs, node_type: NodeType, labels: BTreeMap<String, String>) -> Node {

@@ -42,6 +42,10 @@ pub(crate) struct ControlArgs {
     #[arg(long, value_name = "ADDR:PORT")]
     pub xds_tls: Option<SocketAddr>,
 
+    /// Where the webhook listens that puts sidecars into pods, such as 0.0.0.0:15017 [default: nowhere]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub injection: Option<SocketAddr>,
+
     /// Level of the log on standard error: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log_level: String,

@@ -114,7 +114,7 @@ async fn secure(
 }
 
 /// A certificate for the names and addresses by which proxies reach the control plane.
-fn issue(authority: &MeshAuthority, address: SocketAddr) -> Option<WorkloadCertificate> {
+pub(crate) fn issue(authority: &MeshAuthority, address: SocketAddr) -> Option<WorkloadCertificate> {
     let authority = authority.current().authority?;
     let own = address.ip().to_string();
     let mut names = CONTROL_PLANE_NAMES.to_vec();

@@ -3,6 +3,7 @@
 use super::args::{ControlArgs, ControlPlaneArgs, KubernetesArgs};
 use super::{debug, discovery, loopback, start_control_plane, wait_for_signal};
 use crate::proxy_status::Fleet;
+use crate::webhook;
 use anyhow::Context;
 use meridian_control::mesh::{MeshFile, MeshSources};
 use meridian_control::{Cluster, KubernetesTokens, Registry, standalone};
@@ -82,6 +83,9 @@ pub(super) async fn serve(args: ControlPlaneArgs, target: Target) -> anyhow::Res
     discovery.installation = args.pods.installation();
     let mesh_file = control.mesh_config.as_deref().map(MeshFile::open).transpose().context("--mesh-config")?;
     discovery.mesh = MeshSources::new(mesh_file, control.settings.clone());
+    if let Some(listen) = control.injection {
+        webhook::start(listen, &mut discovery, Some(cluster.clone())).await?;
+    }
     let health = debug::Health {
         in_step: discovery.in_step.subscribe(),
         leads: Some(leadership.leads()),

@@ -12,9 +12,11 @@ mod local;
 mod pods;
 
 pub(crate) use args::{ControlPlaneArgs, UpArgs, seconds};
+pub(crate) use discovery::issue;
 
 use crate::logging;
 use crate::proxy_status::Fleet;
+use crate::webhook;
 use anyhow::Context;
 use args::GatewayPlan;
 use gateway::Gateway;
@@ -128,6 +130,9 @@ async fn serve(
     discovery.mesh = MeshSources::new(mesh_file, control.settings.clone());
     let health = debug::Health { in_step: discovery.in_step.subscribe(), leads: None, requests: None };
     let local = local::options(&args, &plans, xds[0], debug)?.map(LocalGateways::new);
+    if let Some(listen) = control.injection {
+        webhook::start(listen, &mut discovery, None).await?;
+    }
     let fleet = Fleet { local: gateways.iter().map(Gateway::progress).collect(), registry };
     let debug = debug::start(debug, fleet, health).await?;
 
