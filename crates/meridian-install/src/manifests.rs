@@ -18,6 +18,7 @@ pub fn manifests(values: &Values) -> Vec<Value> {
     all.extend(rbac::objects(values));
     all.push(mesh_config(values));
     all.extend(control_plane::objects(values));
+    all.extend(values.injector.enabled.then(|| webhook(values)));
     all.extend(values.gateways.iter().flat_map(|(name, gateway)| gateway::objects(values, name, gateway)));
     all.extend(values.gateway_class.as_deref().map(gateway_class));
     for object in &mut all {
@@ -47,6 +48,12 @@ fn mesh_config(values: &Values) -> Value {
         "metadata": {"name": "istio", "namespace": values.namespace},
         "data": {"mesh": mesh},
     })
+}
+
+/// By which the API server has pods injected; the control plane adds the authority of its certificate.
+fn webhook(values: &Values) -> Value {
+    let settings = meridian_inject::Settings { namespace: values.namespace.clone(), ..Default::default() };
+    meridian_inject::webhook::configuration(&settings, &meridian_inject::webhook::Options::default())
 }
 
 fn gateway_class(name: &str) -> Value {

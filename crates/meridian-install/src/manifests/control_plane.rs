@@ -113,6 +113,9 @@ fn arguments(values: &Values) -> Vec<String> {
         format!("--gateway-image-pull-policy={}", values.image.pull_policy),
         format!("--gateway-log-level={}", values.log_level),
     ];
+    if values.injector.enabled {
+        all.push(format!("--injection=0.0.0.0:{}", meridian_inject::webhook::PORT));
+    }
     if !values.gateway_addresses.is_empty() {
         all.push(format!("--gateway-addresses={}", values.gateway_addresses.join(",")));
     }

@@ -39,6 +39,18 @@ fn the_minimal_profile_is_the_control_plane_alone() {
 }
 
 #[test]
+fn pods_are_injected_where_that_is_wanted() {
+    let all = all(Profile::Default, &[]);
+    let webhook = find(&all, "MutatingWebhookConfiguration", "istio-sidecar-injector");
+    let service = &webhook["webhooks"][0]["clientConfig"]["service"];
+    let ports = find(&all, "Service", service["name"].as_str().unwrap())["spec"]["ports"].as_array().unwrap();
+    let port = ports.iter().find(|port| port["port"] == service["port"]).unwrap();
+    let container = &find(&all, "Deployment", "istiod")["spec"]["template"]["spec"]["containers"][0];
+    let listens = format!("--injection=0.0.0.0:{}", port["targetPort"]);
+    assert!(container["args"].as_array().unwrap().contains(&listens.into()), "{container}");
+}
+
+#[test]
 fn the_mesh_configuration_is_yaml_in_a_config_map() {
     let all = all(Profile::Minimal, &["meshConfig.outboundTrafficPolicy.mode=REGISTRY_ONLY"]);
     let mesh = find(&all, "ConfigMap", "istio")["data"]["mesh"].as_str().unwrap();

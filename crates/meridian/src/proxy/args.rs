@@ -4,7 +4,7 @@ use crate::up::seconds;
 use anyhow::Context;
 use meridian_grpc::Target;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -182,7 +182,12 @@ impl ProxyArgs {
     }
 
     fn everywhere(&self) -> IpAddr {
-        self.bind().unwrap_or(Ipv4Addr::UNSPECIFIED.into())
+        // The wildcard of IPv6 takes IPv4 too.
+        let all = match self.ip.first() {
+            Some(IpAddr::V6(_)) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        };
+        self.bind().unwrap_or(all)
     }
 }
 
@@ -267,6 +272,7 @@ mod tests {
         let args = parse(&["--ip", "10.0.0.1"]).unwrap();
         assert_eq!((args.bind(), args.admin()), (None, "127.0.0.1:15000".parse().unwrap()));
         assert_eq!(args.readiness(), "0.0.0.0:15021".parse().unwrap());
+        assert_eq!(parse(&["--ip", "fd00::1"]).unwrap().readiness(), "[::]:15021".parse().unwrap());
         assert!(parse(&["--admin", "0.0.0.0:15000"]).unwrap_err().contains("loopback"));
     }
 

@@ -59,7 +59,7 @@ fn defaults(installation: &Installation) -> Settings {
     let mut settings = Settings::default();
     settings.images.proxy.clone_from(&installation.image);
     settings.images.init.clone_from(&installation.image);
-    settings.images.pull_policy.clone_from(&installation.image_pull_policy);
+    settings.images.pull_policy = installation.image_pull_policy.clone().unwrap_or_default();
     settings.discovery_address.clone_from(&installation.discovery);
     settings.log_level.clone_from(&installation.log_level);
     settings
