@@ -7,6 +7,7 @@ mod attach;
 pub(crate) mod backend;
 mod class;
 mod condition;
+mod conflict;
 mod extension;
 mod features;
 mod hostname;

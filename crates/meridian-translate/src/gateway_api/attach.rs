@@ -46,13 +46,17 @@ fn attach(
     reference: &ParentReference,
     set: Option<&Key>,
 ) -> Result<Vec<(usize, Vec<Name>)>, Problem> {
-    if let Some(set) = set
-        && !state.sets.iter().any(|known| known.key == *set && known.allowed)
-    {
-        let message = format!("the Gateway does not allow ListenerSet {set}; see its spec.allowedListeners");
-        return Err(Problem::new("NotAllowedByListeners", message));
-    }
-    let of_parent = || state.listeners.iter().enumerate().filter(|(_, listener)| listener.set.as_ref() == set);
+    let known = match set {
+        None => 0..state.own,
+        Some(set) => match state.set_at.get(set).map(|at| &state.sets[*at]).filter(|known| known.allowed) {
+            Some(known) => known.listeners.clone(),
+            None => {
+                let message = format!("the Gateway does not allow ListenerSet {set}; see its spec.allowedListeners");
+                return Err(Problem::new("NotAllowedByListeners", message));
+            }
+        },
+    };
+    let of_parent = || known.clone().map(|at| (at, &state.listeners[at]));
     let named = |listener: &Effective| {
         reference.section_name.as_deref().is_none_or(|name| *name == *listener.name)
             && reference.port.is_none_or(|port| port == i32::from(listener.port))

@@ -109,7 +109,7 @@ impl GatewayApi {
         let routes = self.routes.iter().filter(|(id, state)| {
             concerned.iter().any(|one| {
                 one.is_about_route(id.kind, state.route.meta())
-                    || state.gateways.iter().any(|gateway| one.is_about_gateway(self, gateway))
+                    || state.gateways.keys().any(|gateway| one.is_about_gateway(self, gateway))
             })
         });
         let routes: Vec<RouteId> = routes.map(|(id, _)| id.clone()).collect();
@@ -123,9 +123,14 @@ impl GatewayApi {
 
     /// Whether requests that a route takes are answered with an error, because a policy protects it that is not
     /// supported.
-    pub(crate) fn is_closed(&self, kind: RouteKind, meta: &Meta, gateways: &BTreeSet<Key>) -> bool {
+    pub(crate) fn is_closed<'k>(
+        &self,
+        kind: RouteKind,
+        meta: &Meta,
+        gateways: impl Iterator<Item = &'k Key> + Clone,
+    ) -> bool {
         self.extensions.values().filter(|one| one.closes()).any(|one| {
-            one.is_about_route(kind, meta) || gateways.iter().any(|gateway| one.is_about_gateway(self, gateway))
+            one.is_about_route(kind, meta) || gateways.clone().any(|gateway| one.is_about_gateway(self, gateway))
         })
     }
 
@@ -150,7 +155,7 @@ impl GatewayApi {
     /// The Gateways of ours that a policy is about, by itself or by routes.
     fn gateways_of_extension(&self, extension: &Extension) -> BTreeSet<Key> {
         let of_routes = self.routes.iter().filter(|(id, state)| extension.is_about_route(id.kind, state.route.meta()));
-        let of_routes = of_routes.flat_map(|(_, state)| state.gateways.iter().cloned());
+        let of_routes = of_routes.flat_map(|(_, state)| state.gateways.keys().cloned());
         let own = self.states.keys().filter(|key| extension.is_about_gateway(self, key)).cloned();
         own.chain(of_routes).collect()
     }

@@ -37,6 +37,7 @@ fn distinct(hosts: impl Iterator<Item = Name>) -> Vec<Name> {
 }
 
 /// Whether there is a host that both listeners serve; `None` is all hosts.
+#[cfg(test)]
 pub(crate) fn overlap(a: Option<&Name>, b: Option<&Name>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => a == b || covers(a, b) || covers(b, a),

@@ -1,7 +1,7 @@
 //! The listeners of a Gateway: its own and those of ListenerSets, merged; which of them can be served, and what stands
 //! in the way of the others.
 
-use super::hostname;
+use super::conflict::{self, Standing};
 use super::model::{ClientValidation, ListenerProtocol, ListenerTls, Transport};
 use super::reference::{Credentials, Problem, Referrer, key_of, not_permitted, secret};
 use super::route::RouteKind;
@@ -88,16 +88,21 @@ impl Maker<'_> {
         for (index, listener) in gateway.spec.listeners.iter().enumerate() {
             all.push(self.listener(gateway, own, None, index, listener));
         }
-        conflicts_within(&mut all);
+        conflict::within(&mut all);
+        let mut standing = Standing::default();
+        all.iter().enumerate().for_each(|(at, listener)| standing.add(at, listener));
         for set in sets {
             let own = Referrer { kind: "ListenerSet", namespace: &set.meta.namespace };
             for (index, listener) in set.spec.listeners.iter().enumerate() {
                 let mut made = self.listener(gateway, own, Some(Key::of(&set.meta)), index, listener);
-                made.conflict = conflict_with(&made, &all);
+                made.conflict = standing.conflict(&made, &all);
+                if made.conflict.is_none() {
+                    standing.add(all.len(), &made);
+                }
                 all.push(made);
             }
         }
-        overlaps(&mut all);
+        conflict::overlaps(&mut all);
         all
     }
 
@@ -287,97 +292,6 @@ impl Maker<'_> {
 
 fn lowercase(text: &str) -> Name {
     text.to_ascii_lowercase().into()
-}
-
-/// Protocols that share ports with each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
-    Http,
-    Tls,
-    Tcp,
-    Udp,
-}
-
-fn family(protocol: ListenerProtocol) -> Family {
-    match protocol {
-        ListenerProtocol::Http => Family::Http,
-        ListenerProtocol::Https | ListenerProtocol::Tls => Family::Tls,
-        ListenerProtocol::Tcp => Family::Tcp,
-        ListenerProtocol::Udp => Family::Udp,
-    }
-}
-
-/// Why two listeners cannot both be served.
-fn clash(one: &Effective, other: &Effective) -> Option<Problem> {
-    let (a, b) = (family(one.protocol?), family(other.protocol?));
-    if one.port != other.port || (a == Family::Udp) != (b == Family::Udp) {
-        return None;
-    }
-    let who = match &other.set {
-        Some(set) => format!("listener {} of ListenerSet {set}", other.name),
-        None => format!("listener {} of the Gateway", other.name),
-    };
-    if a != b {
-        let message = format!("{who} speaks another protocol on port {}", one.port);
-        return Some(Problem::new("ProtocolConflict", message));
-    }
-    match a {
-        Family::Http | Family::Tls if one.hostname != other.hostname => None,
-        Family::Http | Family::Tls => {
-            let message = format!("{who} has the same port and the same hostname");
-            Some(Problem::new("HostnameConflict", message))
-        }
-        Family::Tcp | Family::Udp => {
-            Some(Problem::new("ProtocolConflict", format!("{who} has the same port, and nothing tells them apart")))
-        }
-    }
-}
-
-/// Of a Gateway's own listeners, all that are not to be told apart lose.
-fn conflicts_within(listeners: &mut [Effective]) {
-    let found: Vec<Option<Problem>> = (0..listeners.len())
-        .map(|at| {
-            let others = listeners.iter().enumerate().filter(|(other, _)| *other != at);
-            others.filter_map(|(_, other)| clash(&listeners[at], other)).next()
-        })
-        .collect();
-    for (listener, conflict) in listeners.iter_mut().zip(found) {
-        listener.conflict = conflict;
-    }
-}
-
-/// A listener of a ListenerSet loses to those that come before it, unless they have lost themselves.
-fn conflict_with(one: &Effective, before: &[Effective]) -> Option<Problem> {
-    let standing = before.iter().filter(|other| other.set.is_none() || other.conflict.is_none());
-    standing.filter_map(|other| clash(one, other)).next()
-}
-
-/// Notes which listeners of one port answer the same server names.
-fn overlaps(listeners: &mut [Effective]) {
-    let is_tls = |one: &Effective| one.conflict.is_none() && one.protocol.is_some_and(|p| family(p) == Family::Tls);
-    let found: Vec<Option<String>> = (0..listeners.len())
-        .map(|at| {
-            let one = &listeners[at];
-            let other = |(index, other): &(usize, &Effective)| {
-                *index != at
-                    && is_tls(other)
-                    && other.port == one.port
-                    && hostname::overlap(one.hostname.as_ref(), other.hostname.as_ref())
-            };
-            if !is_tls(one) {
-                return None;
-            }
-            let (_, other) = listeners.iter().enumerate().find(other)?;
-            Some(format!(
-                "server names of listener {} are also its; requests that come over a connection for another listener \
-                 are answered with 421",
-                other.name
-            ))
-        })
-        .collect();
-    for (listener, overlapping) in listeners.iter_mut().zip(found) {
-        listener.overlapping = overlapping;
-    }
 }
 
 impl Effective {

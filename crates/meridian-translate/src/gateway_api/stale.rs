@@ -11,7 +11,7 @@ use meridian_resources::gateway_api::common::{ObjectReference, SecretObjectRefer
 use meridian_resources::gateway_api::gateway::Listener;
 use meridian_resources::gateway_api::{BackendTlsPolicy, Gateway};
 use meridian_resources::{Meta, Object};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What must be looked at again.
@@ -20,8 +20,10 @@ pub(super) struct Stale {
     pub(super) classes: BTreeSet<Name>,
     /// Gateways whose listeners may be others.
     pub(super) gateways: BTreeSet<Key>,
-    /// Gateways of which something else may be to be said.
+    /// Gateways of which something else may be to be said, and of all their ListenerSets.
     pub(super) touched: BTreeSet<Key>,
+    /// Gateways some of whose listeners have other routes, and these listeners.
+    pub(super) counted: BTreeMap<Key, BTreeSet<usize>>,
     pub(super) routes: BTreeSet<RouteId>,
     /// Routes that lead to something which is not the same any more.
     pub(super) led_elsewhere: BTreeSet<RouteId>,

@@ -7,7 +7,8 @@ use super::route::Rank;
 use crate::key::Key;
 use meridian_resources::Object;
 use meridian_resources::gateway_api::Gateway;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A Gateway of ours.
@@ -17,10 +18,14 @@ pub(crate) struct GatewayState {
     pub(crate) object: Arc<Object<Gateway>>,
     /// Its listeners and those of ListenerSets.
     pub(crate) listeners: Vec<Effective>,
+    /// How many of them are its own; they come first.
+    pub(crate) own: usize,
     /// The routes of each listener, oldest first.
     pub(crate) routes: Vec<BTreeMap<Rank, Placed>>,
     /// The ListenerSets that name it, in the order of precedence.
     pub(crate) sets: Vec<SetState>,
+    /// Where each of them is.
+    pub(crate) set_at: HashMap<Key, usize>,
     /// The Secret that is shown to backends.
     pub(crate) client_certificate: Option<Key>,
     /// Why there is none although one is asked for.
@@ -43,6 +48,8 @@ pub(crate) struct SetState {
     pub(crate) key: Key,
     /// Whether the Gateway lets it in.
     pub(crate) allowed: bool,
+    /// Where its listeners are in [`GatewayState::listeners`].
+    pub(crate) listeners: Range<usize>,
 }
 
 /// Where one reference of a route leads to, and how TLS is spoken there.
@@ -59,8 +66,8 @@ pub(crate) struct RouteState {
     pub(crate) resolved: Vec<Resolved>,
     /// See [`AttachedRoute::revision`].
     pub(crate) revision: u64,
-    /// The Gateways that it is attached to.
-    pub(crate) gateways: BTreeSet<Key>,
+    /// The Gateways that it is attached to, and their listeners.
+    pub(crate) gateways: BTreeMap<Key, BTreeSet<usize>>,
 }
 
 impl GatewayState {
@@ -85,10 +92,12 @@ impl GatewayState {
         }
     }
 
-    /// Takes a route away from all listeners.
-    pub(crate) fn detach(&mut self, rank: &Rank) {
-        for routes in &mut self.routes {
-            routes.remove(rank);
+    /// Takes a route away from these listeners, as far as there still are as many.
+    pub(crate) fn detach(&mut self, rank: &Rank, listeners: &BTreeSet<usize>) {
+        for at in listeners {
+            if let Some(routes) = self.routes.get_mut(*at) {
+                routes.remove(rank);
+            }
         }
     }
 }

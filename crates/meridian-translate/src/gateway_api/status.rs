@@ -151,8 +151,7 @@ fn unsupported_address(gateway: &Object<Gateway>) -> Option<Problem> {
 }
 
 fn no_listener(state: &GatewayState) -> Option<Problem> {
-    let mut own = state.listeners.iter().filter(|listener| listener.set.is_none());
-    if own.any(Effective::is_accepted) {
+    if state.listeners[..state.own].iter().any(Effective::is_accepted) {
         return None;
     }
     Some(Problem::new("ListenersNotValid", "no listener is accepted; see the conditions of each"))
@@ -175,7 +174,7 @@ impl Judged {
     /// The status of the Gateway.
     pub(crate) fn status(&self, state: &GatewayState) -> Value {
         let generation = state.object.meta.generation;
-        let own = || state.listeners.iter().enumerate().filter(|(_, listener)| listener.set.is_none());
+        let own = || state.listeners[..state.own].iter().enumerate();
         let accepted = match &self.refused {
             Some(refused) => Said::no("Accepted", refused.clone()),
             None if own().all(|(_, listener)| listener.is_accepted()) => Said::yes("Accepted", "Accepted"),
@@ -209,7 +208,7 @@ impl Judged {
         }
         let allowed = state.object.spec.allowed_listeners.as_ref().map(|allowed| allowed.namespaces.from);
         if allowed.is_some_and(|from| from != FromListenerNamespaces::None) {
-            let attached = state.sets.iter().filter(|set| set.allowed && set_is_valid(state, &set.key)).count();
+            let attached = state.sets.iter().filter(|set| set.allowed && set_is_valid(state, set)).count();
             status["attachedListenerSets"] = json!(attached);
         }
         status
@@ -267,10 +266,10 @@ impl Judged {
             bad("NotAllowed", message)
         } else if let Some(refused) = &self.refused {
             bad("ParentNotAccepted", format!("the Gateway is not accepted: {}", refused.message))
-        } else if !set_is_valid(state, &set.key) {
+        } else if !set_is_valid(state, set) {
             bad("ListenersNotValid", "no listener can be served; see the conditions of each".to_owned())
         } else {
-            let all_valid = of_set(state, &set.key).all(is_valid);
+            let all_valid = state.listeners[set.listeners.clone()].iter().all(Effective::is_served);
             let reason = if all_valid { "Accepted" } else { "ListenersNotValid" };
             let programmed = match &self.not_programmed {
                 None => Said::yes("Programmed", "Programmed"),
@@ -281,8 +280,8 @@ impl Judged {
             };
             (Said::yes("Accepted", reason), programmed)
         };
-        let own = state.listeners.iter().enumerate().filter(|(_, listener)| listener.set.as_ref() == Some(&set.key));
-        let listeners: Vec<Value> = own.map(|(at, one)| self.listener(state, at, one, generation)).collect();
+        let own = set.listeners.clone();
+        let listeners: Vec<Value> = own.map(|at| self.listener(state, at, &state.listeners[at], generation)).collect();
         json!({"conditions": conditions(&[accepted, programmed], generation), "listeners": listeners})
     }
 
@@ -319,18 +318,9 @@ impl Judged {
     }
 }
 
-fn of_set<'s>(state: &'s GatewayState, set: &Key) -> impl Iterator<Item = &'s Effective> {
-    let set = set.clone();
-    state.listeners.iter().filter(move |listener| listener.set.as_ref() == Some(&set))
-}
-
-fn is_valid(listener: &Effective) -> bool {
-    listener.is_served()
-}
-
 /// Whether a ListenerSet has a listener that can be served.
-fn set_is_valid(state: &GatewayState, set: &Key) -> bool {
-    of_set(state, set).any(is_valid)
+fn set_is_valid(state: &GatewayState, set: &SetState) -> bool {
+    state.listeners[set.listeners.clone()].iter().any(Effective::is_served)
 }
 
 fn allows_insecure(gateway: &Gateway) -> bool {

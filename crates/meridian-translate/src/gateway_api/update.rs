@@ -20,7 +20,7 @@ use meridian_ir::Name;
 use meridian_resources::gateway_api::{backend_tls_policy, gateway, gateway_class, listener_set};
 use meridian_resources::{Kind, ObjectRef};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is different after an update.
@@ -53,12 +53,15 @@ impl GatewayApi {
             self.update_route(&id, registry, pool, &mut stale, &mut news);
         }
         for key in &stale.touched {
-            self.tell_of_gateway(key, registry, resources, &mut news);
+            self.tell_of_gateway(key, None, registry, resources, &mut news);
+        }
+        for (key, listeners) in stale.counted.iter().filter(|(key, _)| !stale.touched.contains(key)) {
+            self.tell_of_gateway(key, Some(listeners), registry, resources, &mut news);
         }
         for key in &stale.policies {
             self.tell_of_policy(key, resources, &mut news);
         }
-        if !self.extensions.is_empty() && (stale.extensions || !stale.touched.is_empty()) {
+        if !self.extensions.is_empty() && (stale.extensions || !stale.touched.is_empty() || !stale.counted.is_empty()) {
             for (kind, key, status) in self.extension_statuses() {
                 if let Some(kind) = extension::kind_of(kind) {
                     self.say(reference(kind, &key), status, &mut news);
@@ -102,10 +105,13 @@ impl GatewayApi {
             rank(&a.meta).cmp(&rank(&b.meta))
         });
         let allowed = object.spec.allowed_listeners.clone().unwrap_or_default().namespaces;
+        let mut end = object.spec.listeners.len();
         let set_states: Vec<SetState> = (sets.iter())
-            .map(|set| SetState {
-                key: Key::of(&set.meta),
-                allowed: namespace::sets_allowed(self, &allowed, &key.namespace, &set.meta.namespace),
+            .map(|set| {
+                let allowed = namespace::sets_allowed(self, &allowed, &key.namespace, &set.meta.namespace);
+                let start = end;
+                end += if allowed { set.spec.listeners.len() } else { 0 };
+                SetState { key: Key::of(&set.meta), allowed, listeners: start..end }
             })
             .collect();
         let served = sets.iter().zip(&set_states).filter(|(_, state)| state.allowed).map(|(set, _)| &***set);
@@ -135,7 +141,17 @@ impl GatewayApi {
             }
         };
         stale.orphans.retain(|orphan| !set_states.iter().any(|set| set.key == *orphan));
-        let state = GatewayState { object, listeners, routes, sets: set_states, client_certificate, client_problem };
+        let set_at = set_states.iter().enumerate().map(|(at, set)| (set.key.clone(), at)).collect();
+        let state = GatewayState {
+            set_at,
+            own: object.spec.listeners.len(),
+            object,
+            listeners,
+            routes,
+            sets: set_states,
+            client_certificate,
+            client_problem,
+        };
         self.states.insert(key.clone(), state);
     }
 
@@ -162,11 +178,11 @@ impl GatewayApi {
     fn update_route(&mut self, id: &RouteId, registry: &Registry, pool: &mut Pool, stale: &mut Stale, news: &mut News) {
         let before = self.routes.remove(id);
         if let Some(before) = &before {
-            for gateway in &before.gateways {
+            for (gateway, listeners) in &before.gateways {
                 if let Some(state) = self.states.get_mut(gateway) {
-                    state.detach(&before.rank);
+                    state.detach(&before.rank, listeners);
+                    stale.counted.entry(gateway.clone()).or_default().extend(listeners);
                 }
-                stale.touched.insert(gateway.clone());
             }
         }
         let Some(route) = self.route(id) else {
@@ -177,12 +193,13 @@ impl GatewayApi {
         let verdicts: Vec<Option<Verdict>> = (route.parents().iter()).map(|one| judge(self, &route, one)).collect();
         let resolved = self.resolve_all(&route, registry);
         let unserved = unserved(&route, pool);
-        let gateways: BTreeSet<Key> = (verdicts.iter().flatten())
-            .filter(|verdict| !verdict.attached.is_empty())
-            .map(|verdict| verdict.gateway.clone())
-            .collect();
+        let mut gateways: BTreeMap<Key, BTreeSet<usize>> = BTreeMap::new();
+        for verdict in verdicts.iter().flatten().filter(|verdict| !verdict.attached.is_empty()) {
+            let listeners = verdict.attached.iter().map(|(at, _)| *at);
+            gateways.entry(verdict.gateway.clone()).or_default().extend(listeners);
+        }
         let was_closed = self.closed.remove(id);
-        let is_closed = self.is_closed(id.kind, route.meta(), &gateways);
+        let is_closed = self.is_closed(id.kind, route.meta(), gateways.keys());
         if is_closed {
             self.closed.insert(id.clone());
         }
@@ -201,9 +218,9 @@ impl GatewayApi {
                 let hostnames = hostnames.clone();
                 let attached = Arc::new(AttachedRoute { route: route.clone(), hostnames, revision });
                 state.routes[*at].insert(rank.clone(), Placed { attached, accepted: !unserved.all });
+                stale.counted.entry(verdict.gateway.clone()).or_default().insert(*at);
             }
         }
-        stale.touched.extend(gateways.iter().cloned());
         self.tell_of_route(id, &route, status::of_route(&route, &verdicts, &resolved, &unserved), news);
         let before_gateways = before.as_ref().map(|before| &before.gateways);
         let object_is_new = before.as_ref().is_none_or(|before| !before.route.is_same(&route));
@@ -246,8 +263,16 @@ impl GatewayApi {
         }
     }
 
-    /// Makes the model of a Gateway again, and says what became of it, of its ListenerSets, and of what it needs.
-    fn tell_of_gateway(&mut self, key: &Key, registry: &Registry, resources: &Resources, news: &mut News) {
+    /// Makes the model of a Gateway again, and says what became of it, of its ListenerSets (those of some listeners, or
+    /// all), and of what it needs.
+    fn tell_of_gateway(
+        &mut self,
+        key: &Key,
+        listeners: Option<&BTreeSet<usize>>,
+        registry: &Registry,
+        resources: &Resources,
+        news: &mut News,
+    ) {
         let Some(state) = self.states.get(key) else {
             self.models.remove(key);
             if self.managed.remove(key).is_some() {
@@ -266,7 +291,9 @@ impl GatewayApi {
         let judged = status::judge_gateway(self, state, registry, resources);
         let managed = judged.managed(self, state);
         let of_gateway = judged.status(state);
-        let of_sets: Vec<(Key, Value)> = (state.sets.iter())
+        let is_concerned =
+            |set: &&SetState| listeners.is_none_or(|listeners| listeners.range(set.listeners.clone()).next().is_some());
+        let of_sets: Vec<(Key, Value)> = (state.sets.iter().filter(is_concerned))
             .filter_map(|set| Some((set.key.clone(), judged.set_status(state, set, self.listener_sets.get(&set.key)?))))
             .collect();
         self.say(reference(&gateway::KIND, key), of_gateway, news);
@@ -298,7 +325,7 @@ impl GatewayApi {
         let services: Vec<Key> = index::targets_of(&object).map(|(service, _)| service).collect();
         let routes = services.iter().flat_map(|service| self.index.routes_to(service));
         let gateways: BTreeSet<Key> =
-            routes.filter_map(|id| self.routes.get(id)).flat_map(|route| route.gateways.iter().cloned()).collect();
+            routes.filter_map(|id| self.routes.get(id)).flat_map(|route| route.gateways.keys().cloned()).collect();
         let read = policy::read(&object, &mut self.credentials, resources);
         let status = policy::status(&object, &read, &gateways, &self.index);
         let reference = reference(&backend_tls_policy::KIND, key);
