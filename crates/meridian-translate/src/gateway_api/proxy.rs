@@ -3,6 +3,7 @@
 pub(crate) mod backend_tls;
 mod backends;
 mod compiled;
+mod difference;
 pub(crate) mod external;
 mod filters;
 mod grpc;

@@ -58,16 +58,17 @@ pub(crate) fn shares_port(a: &ListenerModel, b: &ListenerModel) -> bool {
     a.port == b.port && of_tls(a).is_some() && of_tls(a) == of_tls(b)
 }
 
-/// Whether `listener` is the one that serves `domain`, which its host covers: the listener of its port whose host is
-/// the narrowest around it.
-pub(crate) fn owns(model: &GatewayModel, listener: &ListenerModel, domain: &str) -> bool {
-    let own = listener.hostname.as_deref().unwrap_or("*").len();
-    let narrower = |other: &&ListenerModel| {
-        let host = other.hostname.as_deref().unwrap_or("*");
-        let is_narrower = host.len() > own || (host.len() == own && !host.starts_with('*') && host == domain);
-        is_narrower && shares_port(listener, other) && host::is_subset(domain, host)
-    };
-    !model.listeners.iter().filter(|other| !std::ptr::eq(*other, listener)).any(|other| narrower(&other))
+/// The hosts of other listeners that share the port of `listener` and serve a part of its hosts: a request belongs to
+/// the listener whose host is the narrowest around its own.
+pub(crate) fn narrower(model: &GatewayModel, listener: &ListenerModel) -> Vec<Name> {
+    let own = host_of(listener);
+    let others = model.listeners.iter().filter(|other| !std::ptr::eq(*other, listener) && shares_port(listener, other));
+    others.map(host_of).filter(|host| *host != own && host::is_subset(host, &own)).collect()
+}
+
+/// Whether `domain` is in none of `narrower`.
+pub(crate) fn is_outside(domain: &str, narrower: &[Name]) -> bool {
+    !narrower.iter().any(|host| host::is_subset(domain, host))
 }
 
 /// The route configuration of a listener that speaks HTTP. All plaintext listeners of a port have one together.
@@ -183,10 +184,11 @@ impl Builder<'_, '_, '_> {
         let tls = (settings.mode == TlsMode::Terminate).then(|| self.terminate(settings, &[]));
         let speech = if tls.is_some() { Speech::Plain } else { Speech::Raw };
         let mut taken: BTreeSet<Name> = BTreeSet::new();
+        let narrower = narrower(self.plan.model, listener);
         for AttachedRoute { route, hostnames, .. } in listener.routes.iter().map(|route| &**route) {
             let own = [host_of(listener)];
             let hosts = if hostnames.is_empty() { &own[..] } else { hostnames };
-            let owned = hosts.iter().filter(|host| owns(self.plan.model, listener, host));
+            let owned = hosts.iter().filter(|host| is_outside(host, &narrower));
             let names: BTreeSet<Name> = owned.filter(|host| taken.insert((*host).clone())).cloned().collect();
             if names.is_empty() || !matches!(route, Route::Tls(_)) {
                 continue;

@@ -3,6 +3,7 @@
 use super::backend_tls::BackendPolicies;
 use super::backends::Dependencies;
 use super::compiled::{self, Compiled, Server};
+use super::difference::Difference;
 use super::listeners::{self, Plan};
 use super::settings::Settings;
 use super::table::Table;
@@ -133,9 +134,13 @@ impl GatewayState {
         let surroundings_changed = self.read_surroundings(inputs, changes, fresh, stale);
         let api = inputs.gateway_api;
         let model = api.models.get(&self.key).cloned();
-        let model_changed = fresh || self.model.as_ref().map(Arc::as_ptr) != model.as_ref().map(Arc::as_ptr);
+        let is_same = !fresh && self.model.as_ref().map(Arc::as_ptr) == model.as_ref().map(Arc::as_ptr);
+        let difference = match is_same {
+            true => Difference::default(),
+            false => Difference::between(self.model.as_deref(), model.as_deref()),
+        };
         let certificate = |model: &Option<Arc<GatewayModel>>| model.as_ref().and_then(|m| m.client_certificate.clone());
-        if model_changed && certificate(&self.model) != certificate(&model) {
+        if !is_same && certificate(&self.model) != certificate(&model) {
             self.clusters.touch_all();
         }
         self.model = model;
@@ -146,11 +151,12 @@ impl GatewayState {
             self.clusters.touch_all();
         }
         let recompile = self.outdated(changes);
-        if model_changed || !recompile.is_empty() {
-            self.place_routes(inputs, &recompile);
+        if difference.listeners || !difference.routes.is_empty() || !recompile.is_empty() {
+            self.place_routes(inputs, &difference, &recompile);
         }
         let refers_to =
             |dependencies: &Dependencies| changes.hosts.iter().any(|host| dependencies.hosts.contains(host));
+        let model_changed = difference.listeners || difference.l4;
         let listeners_changed =
             model_changed || surroundings_changed || settings_changed || self.dependencies.iter().any(refers_to);
         if listeners_changed {
@@ -199,12 +205,14 @@ impl GatewayState {
         changes.hosts.iter().flat_map(of_host).collect()
     }
 
-    /// Puts all routes in the places where the model has them; those of `recompile`, and others that are new or
-    /// different, are compiled.
-    fn place_routes(&mut self, inputs: &mut Inputs<'_>, recompile: &BTreeSet<RouteId>) {
+    /// Puts routes in the places where the model has them: all, or those that are different while the listeners are as
+    /// they were. Those of `recompile`, and others that are new or different, are compiled.
+    fn place_routes(&mut self, inputs: &mut Inputs<'_>, difference: &Difference, recompile: &BTreeSet<RouteId>) {
         let model = self.model.clone();
-        let wanted = self.lay_out(model.as_deref());
-        let gone: Vec<RouteId> = self.routes.keys().filter(|id| !wanted.contains_key(*id)).cloned().collect();
+        let concerned = |id: &RouteId| difference.listeners || difference.routes.contains(id) || recompile.contains(id);
+        let wanted = self.lay_out(model.as_deref(), &concerned);
+        let is_gone = |id: &&RouteId| concerned(id) && !wanted.contains_key(*id);
+        let gone: Vec<RouteId> = self.routes.keys().filter(is_gone).cloned().collect();
         gone.iter().for_each(|id| self.replace(id, None));
         for (id, (route, places)) in wanted {
             let recompiled = recompile.contains(&id);
@@ -220,24 +228,33 @@ impl GatewayState {
         }
     }
 
-    /// Makes the tables of the model's listeners, and finds the places of all routes.
-    fn lay_out<'m>(&mut self, model: Option<&'m GatewayModel>) -> HashMap<RouteId, (&'m AttachedRoute, Vec<Place>)> {
+    /// Makes the tables of the model's listeners, and finds the places of the routes that are `concerned`.
+    fn lay_out<'m>(
+        &mut self,
+        model: Option<&'m GatewayModel>,
+        concerned: &dyn Fn(&RouteId) -> bool,
+    ) -> HashMap<RouteId, (&'m AttachedRoute, Vec<Place>)> {
         let mut own: BTreeMap<Name, (&ListenerModel, BTreeSet<Name>)> = BTreeMap::new();
-        let mut wanted: HashMap<RouteId, (&'m AttachedRoute, Vec<Place>)> = HashMap::with_capacity(self.routes.len());
+        let mut wanted: HashMap<RouteId, (&'m AttachedRoute, Vec<Place>)> = HashMap::new();
         for listener in model.iter().flat_map(|model| &model.listeners) {
             let Some(table) = listeners::table_of(&self.key, listener) else { continue };
             let host = listeners::host_of(listener);
             own.entry(table.clone()).or_insert_with(|| (listener, BTreeSet::new())).1.insert(host.clone());
             let server = Server { port: listener.port, is_tls: listener.protocol == ListenerProtocol::Https };
+            let narrower = model.map_or(Vec::new(), |model| listeners::narrower(model, listener));
             for attached in listener.routes.iter().map(|route| &**route) {
+                let id = attached.route.id();
+                if !concerned(&id) {
+                    continue;
+                }
                 let listener_host = std::slice::from_ref(&host);
                 let hosts = if attached.hostnames.is_empty() { listener_host } else { &attached.hostnames };
-                let owned = |host: &&Name| model.is_some_and(|model| listeners::owns(model, listener, host));
-                let hosts: Vec<Name> = hosts.iter().filter(owned).cloned().collect();
+                let owned = hosts.iter().filter(|host| listeners::is_outside(host, &narrower));
+                let hosts: Vec<Name> = owned.cloned().collect();
                 if hosts.is_empty() || !matches!(attached.route, Route::Http(_) | Route::Grpc(_)) {
                     continue;
                 }
-                let entry = wanted.entry(attached.route.id()).or_insert_with(|| (attached, Vec::new()));
+                let entry = wanted.entry(id).or_insert_with(|| (attached, Vec::new()));
                 entry.1.push(Place { table: table.clone(), server, hosts });
             }
         }
