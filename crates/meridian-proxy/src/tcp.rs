@@ -252,8 +252,8 @@ async fn too_old(longest: Option<Duration>) {
 /// Relays until the end. A reset of one side is passed on to the other as a reset.
 async fn exchange(io: Downstream, upstream: &mut UpstreamStream, idle: Duration, traffic: &Traffic) -> RelayEnd {
     match (io, upstream) {
-        (Downstream::Plain(client), UpstreamStream::Plain(upstream)) => {
-            let end = relay::splice(&client, upstream, idle, traffic).await;
+        (Downstream::Plain(mut client), UpstreamStream::Plain(upstream)) => {
+            let end = relay::splice(&mut client, upstream, idle, traffic).await;
             if end == RelayEnd::UpstreamReset {
                 reset(&client);
             }

@@ -2,16 +2,30 @@
 
 use super::pipe::Pipe;
 use rustix::io::Errno;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep_until};
 
 /// Bytes of one read where bytes are copied.
 const COPY_BYTES: usize = 32 * 1024;
+
+/// Bytes of a direction that are copied before it is spliced: handshakes, short requests and their answers.
+const COPIED_FIRST: usize = 64 * 1024;
+
+/// Bytes of one read of these: a TLS record.
+const SCRATCH_BYTES: usize = 16 * 1024;
+
+thread_local! {
+    /// Where the first bytes of connections pass, one read after another.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
+}
 
 /// What has passed, and when something last did.
 #[derive(Debug)]
@@ -77,12 +91,30 @@ enum Failure {
     CannotSplice,
 }
 
-/// Relays between two plain connections inside the kernel, with `splice(2)`. The end of one direction is passed on as
-/// such (half-close) while the other goes on. Where the receiver is slow, the pipe between stays full and the sender's
-/// window closes: nothing is buffered here.
-pub async fn splice(client: &TcpStream, upstream: &TcpStream, idle: Duration, traffic: &Traffic) -> RelayEnd {
-    let outward = pump(client, upstream, Side::Client, Side::Upstream, |bytes| traffic.moved(&traffic.received, bytes));
-    let inward = pump(upstream, client, Side::Upstream, Side::Client, |bytes| traffic.moved(&traffic.sent, bytes));
+/// Relays between two plain connections inside the kernel, with `splice(2)`, once a direction has carried more than a
+/// handshake: below that, copying costs less. The end of one direction is passed on as such (half-close) while the other
+/// goes on. Where the receiver is slow, the pipe between stays full and the sender's window closes: nothing is buffered
+/// here but what one read has taken.
+pub async fn splice(client: &mut TcpStream, upstream: &mut TcpStream, idle: Duration, traffic: &Traffic) -> RelayEnd {
+    let has_ended = Cell::new(false);
+    let (client_read, client_write) = client.split();
+    let (upstream_read, upstream_write) = upstream.split();
+    let outward = Direction {
+        from: client_read,
+        to: upstream_write,
+        from_side: Side::Client,
+        to_side: Side::Upstream,
+        other_has_ended: &has_ended,
+    };
+    let inward = Direction {
+        from: upstream_read,
+        to: client_write,
+        from_side: Side::Upstream,
+        to_side: Side::Client,
+        other_has_ended: &has_ended,
+    };
+    let outward = outward.pump(|bytes| traffic.moved(&traffic.received, bytes));
+    let inward = inward.pump(|bytes| traffic.moved(&traffic.sent, bytes));
     finish(async { tokio::try_join!(outward, inward) }, idle, traffic).await
 }
 
@@ -141,28 +173,82 @@ async fn copy_one_way(
     to.shutdown().await.map_err(|_| to_side)
 }
 
-/// One direction. Holds a pipe only while there are bytes on the way, so that a quiet connection costs none. Where there
-/// is no pipe to be had, or the kernel cannot splice these, the direction is copied from then on.
-async fn pump(
-    from: &TcpStream,
-    to: &TcpStream,
+/// One direction between two plain connections.
+struct Direction<'s> {
+    from: ReadHalf<'s>,
+    to: WriteHalf<'s>,
     from_side: Side,
     to_side: Side,
-    moved: impl Fn(usize),
-) -> Result<(), Side> {
-    loop {
-        from.readable().await.map_err(|_| from_side)?;
-        let Ok(mut pipe) = Pipe::take() else { break };
-        let ended = burst(&mut pipe, from, to, from_side, to_side, &moved).await;
-        pipe.give_back();
-        match ended {
-            Ok(false) => {}
-            Ok(true) => return shutdown(to).map_err(|_| to_side),
-            Err(Failure::Of(side)) => return Err(side),
-            Err(Failure::CannotSplice) => break,
+    /// Set by the direction that ends first: the second needs to tell nobody, because both connections are closed then.
+    other_has_ended: &'s Cell<bool>,
+}
+
+impl Direction<'_> {
+    /// Moves everything to the end. Holds a pipe only while there are bytes on the way, so that a quiet connection costs
+    /// none. Where there is no pipe to be had, or the kernel cannot splice these, the direction is copied from then on.
+    async fn pump(mut self, moved: impl Fn(usize)) -> Result<(), Side> {
+        if self.copy_beginning(&moved).await? {
+            return self.end();
         }
+        let Self { from_side, to_side, .. } = self;
+        let (from, to) = (self.from.as_ref(), self.to.as_ref());
+        loop {
+            from.readable().await.map_err(|_| from_side)?;
+            let Ok(mut pipe) = Pipe::take() else { break };
+            let ended = burst(&mut pipe, from, to, from_side, to_side, &moved).await;
+            pipe.give_back();
+            match ended {
+                Ok(false) => {}
+                Ok(true) => return self.end(),
+                Err(Failure::Of(side)) => return Err(side),
+                Err(Failure::CannotSplice) => break,
+            }
+        }
+        copy_one_way(&mut Shared(from), &mut Shared(to), from_side, to_side, moved).await
     }
-    copy_one_way(&mut Shared(from), &mut Shared(to), from_side, to_side, moved).await
+
+    /// Copies the first bytes; whether they were all.
+    async fn copy_beginning(&mut self, moved: &impl Fn(usize)) -> Result<bool, Side> {
+        let mut copied = 0;
+        while copied < COPIED_FIRST {
+            let (bytes, mut rest) = std::future::poll_fn(|cx| self.poll_copy(cx)).await?;
+            if bytes == 0 {
+                return Ok(true);
+            }
+            while !rest.is_empty() {
+                let written = std::future::poll_fn(|cx| Pin::new(&mut self.to).poll_write(cx, &rest)).await;
+                rest.drain(..written.map_err(|_| self.to_side)?);
+            }
+            moved(bytes);
+            copied += bytes;
+        }
+        Ok(false)
+    }
+
+    /// Reads once and writes that at once. How much was read, and what of it could not be written yet.
+    fn poll_copy(&mut self, cx: &mut Context<'_>) -> Poll<Result<(usize, Vec<u8>), Side>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut room = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.from).poll_read(cx, &mut room)).map_err(|_| self.from_side)?;
+            let read = room.filled();
+            if read.is_empty() {
+                return Poll::Ready(Ok((0, Vec::new())));
+            }
+            let written = match Pin::new(&mut self.to).poll_write(cx, read) {
+                Poll::Ready(written) => written.map_err(|_| self.to_side)?,
+                Poll::Pending => 0,
+            };
+            Poll::Ready(Ok((read.len(), read[written..].to_vec())))
+        })
+    }
+
+    /// Everything has come: the receiver is told, unless its connection is closed in the same moment anyway.
+    fn end(&self) -> Result<(), Side> {
+        if self.other_has_ended.replace(true) {
+            return Ok(());
+        }
+        shutdown(self.to.as_ref()).map_err(|_| self.to_side)
+    }
 }
 
 /// Ends one direction. The other side may be gone already; then there is nobody left to tell.

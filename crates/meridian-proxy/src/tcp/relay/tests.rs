@@ -23,9 +23,10 @@ fn bytes(length: usize) -> Vec<u8> {
 }
 
 /// Relays, by `splice` or by copying.
-async fn relay(how: &str, (client, upstream): (TcpStream, TcpStream), idle: Duration, traffic: &Traffic) -> RelayEnd {
+async fn relay(how: &str, sides: (TcpStream, TcpStream), idle: Duration, traffic: &Traffic) -> RelayEnd {
+    let (mut client, mut upstream) = sides;
     match how {
-        "splice" => splice(&client, &upstream, idle, traffic).await,
+        "splice" => splice(&mut client, &mut upstream, idle, traffic).await,
         _ => {
             // What `copy_tls` does, without the TLS.
             let moved = |direction| move |bytes| traffic.moved(direction, bytes);
@@ -127,9 +128,9 @@ async fn silence_ends_it_and_bytes_put_that_off() {
 
 #[tokio::test]
 async fn a_slow_receiver_holds_the_sender_back() {
-    let (client, sides, mut endpoint) = chain().await;
+    let (client, mut sides, mut endpoint) = chain().await;
     let traffic = Traffic::default();
-    let mut relay = pin!(splice(&sides.0, &sides.1, PATIENCE, &traffic));
+    let mut relay = pin!(splice(&mut sides.0, &mut sides.1, PATIENCE, &traffic));
     let chunk = bytes(64 * 1024);
     // Nobody reads at the endpoint: all buffers on the way fill, and then the client's too.
     let fill = async {
@@ -173,15 +174,18 @@ async fn pipes_are_used_again_and_a_quiet_connection_has_none() {
     let tasks = tokio::task::LocalSet::new();
     for _ in 0..50 {
         let (client, sides, endpoint) = chain().await;
-        relays.push(tasks.spawn_local(async move { splice(&sides.0, &sides.1, PATIENCE, &Traffic::default()).await }));
+        relays.push(tasks.spawn_local(async move { relay("splice", sides, PATIENCE, &Traffic::default()).await }));
         ends.push((client, endpoint));
     }
     let before = open();
     tasks
         .run_until(async {
             for (client, endpoint) in &mut ends {
-                client.write_all(b"ping").await.unwrap();
-                endpoint.read_exact(&mut [0; 4]).await.unwrap();
+                // More than is copied.
+                let (sent, mut got) = (bytes(COPIED_FIRST * 2), vec![0; COPIED_FIRST * 2]);
+                let (written, read) = tokio::join!(client.write_all(&sent), endpoint.read_exact(&mut got));
+                written.and(read.map(drop)).unwrap();
+                assert!(sent == got);
             }
             // Other tests of this process have pipes too, but not fifty.
             assert!(open() < before + 50, "{} pipes before, {} after", before, open());

@@ -118,3 +118,29 @@ async fn client_certificates_are_told() {
     assert!(["X25519", "X25519MLKEM768", "P-256"].contains(&line(true)["group"].as_str().expect("a group")));
     assert_eq!(line(false)["own"], SERVER);
 }
+
+/// Whoever has no good certificate is served, also when a session is resumed, and nobody behind hears of it.
+#[tokio::test]
+async fn where_bad_certificates_are_no_reason_to_refuse_they_are_not_told() {
+    let (lab, ca, other) = (Lab::new(), Ca::new("ca"), Ca::new("ca"));
+    ca.issue(&["c.test", CLIENT], 1, |_| {}).write(lab.path(), "good");
+    other.issue(&["c.test", CLIENT], 2, |_| {}).write(lab.path(), "foreign");
+    ca.issue(&["c.test", CLIENT], 3, super::pki::expired).write(lab.path(), "late");
+    let lenient = meridian_ir::tls::PeerValidation { accept_untrusted: true, ..signed_by_ca() };
+    let told = chain_with(ClientCertHeader::SanitizeSet, json_log(&lab));
+    let chain = FilterChain { tls: Some(Arc::new(settings(ClientAuth::Optional(lenient)))), ..told };
+    let mut config = telling(lab.config(vec![chain]));
+    add_secret(&mut config, "s", &ca.good(&[HOST, SERVER]));
+    add_authority(&mut config, "ca", &ca, "");
+    let at = lab.apply(&config).await;
+    for (name, is_told) in [("good", true), ("foreign", false), ("late", false), ("", false)] {
+        let shown = if name.is_empty() { String::new() } else { format!("--cert {name}.crt --key {name}.key") };
+        for version in ["--tlsv1.3", "--tls-max 1.2"] {
+            let answer =
+                curl(lab.path(), HOST, at, &format!("-i --http1.1 {version} {shown}")).await.expect("an answer");
+            let seen = answer.lines().find_map(|line| line.strip_prefix("x-seen:")).expect("the header").trim();
+            assert_eq!(seen.contains(CLIENT), is_told, "{name} {version}: {seen}");
+            assert_eq!(seen.is_empty(), !is_told, "{name} {version}: {seen}");
+        }
+    }
+}
