@@ -8,6 +8,7 @@ pub(crate) mod backend;
 mod class;
 mod condition;
 mod conflict;
+mod experimental;
 mod extension;
 mod features;
 mod hostname;
@@ -135,14 +136,18 @@ impl GatewayApi {
             }
             Resource::BackendTlsPolicy(object) => self.put_policy(&object),
             Resource::XBackend(object) => {
-                if replace(&mut self.backends, &object).is_ok() {
+                if let Ok(before) = replace(&mut self.backends, &object) {
+                    self.forget_if_new(before.map(|before| before.meta.uid.clone()), &object);
                     self.backend_changed(&Key::of(&object.meta));
+                    self.stale.backends.insert(Key::of(&object.meta));
                 }
             }
             Resource::XBackendTrafficPolicy(object) => {
                 if let Ok(before) = replace(&mut self.traffic_policies, &object) {
                     before.iter().for_each(|before| self.traffic_policy_changed(before));
                     self.traffic_policy_changed(&object);
+                    self.forget_if_new(before.map(|before| before.meta.uid.clone()), &object);
+                    self.stale.traffic_policies.insert(Key::of(&object.meta));
                 }
             }
             Resource::XMesh(object) => {

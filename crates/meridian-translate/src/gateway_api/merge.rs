@@ -25,8 +25,8 @@ const OWN_TYPES: [&str; 7] = [
 /// The whole status that an object of Gateway API gets: `wanted`, as [`Output::gateway_api`](crate::Output) has it, put
 /// into the status `before`. `None`: nothing is different.
 ///
-/// - Routes, XBackends and policies: the entries of `controller` in `parents` and `ancestors` become those that are wanted; those
-///   of other controllers stay as they are and where they are.
+/// - Routes, XBackends and policies: the entries of `controller` in `parents` and `ancestors` become those that are
+///   wanted; those of other controllers stay as they are and where they are.
 /// - GatewayClasses, Gateways and ListenerSets: all fields become those that are wanted; conditions of types that are
 ///   not this controller's stay.
 /// - A condition that had the same `status` before keeps its `lastTransitionTime`; others get `now` (RFC 3339).

@@ -8,9 +8,9 @@ use super::reference::{Credentials, Problem};
 use super::update::listed;
 use crate::key::Key;
 use crate::resources::Resources;
-use meridian_resources::Object;
-use meridian_resources::gateway_api::backend_tls_policy::SubjectAltNameType;
+use meridian_resources::gateway_api::backend_tls_policy::{BackendTlsPolicyValidation, SubjectAltNameType};
 use meridian_resources::gateway_api::{BackendTlsPolicy, GROUP};
+use meridian_resources::{Meta, Object};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -20,25 +20,41 @@ pub(crate) struct Read {
     /// TLS as it asks for.
     pub(crate) tls: BackendTls,
     /// Why it cannot be accepted.
-    refused: Option<Problem>,
+    pub(crate) refused: Option<Problem>,
     /// A reference that does not lead to authorities.
-    unresolved: Option<Problem>,
+    pub(crate) unresolved: Option<Problem>,
 }
 
 /// Reads a policy.
 pub(crate) fn read(policy: &Object<BackendTlsPolicy>, credentials: &mut Credentials, resources: &Resources) -> Read {
-    let validation = &policy.spec.validation;
+    let mut read = read_validation(&policy.meta, &policy.spec.validation, "spec.validation", credentials, resources);
+    if let Some(option) = policy.spec.options.keys().next() {
+        let message = format!("spec.options: {option:?} is not supported; none is");
+        read.refused = Some(Problem::new("Invalid", message));
+        read.tls.usable = false;
+    }
+    read
+}
+
+/// Reads how an object of this metadata has certificates verified.
+pub(crate) fn read_validation(
+    meta: &Meta,
+    validation: &BackendTlsPolicyValidation,
+    field: &str,
+    credentials: &mut Credentials,
+    resources: &Resources,
+) -> Read {
     let mut authorities = Vec::new();
     let (mut refused, mut unresolved) = (None, None);
     for (index, reference) in validation.ca_certificate_refs.iter().enumerate() {
-        let path = format!("spec.validation.caCertificateRefs[{index}]");
+        let path = format!("{field}.caCertificateRefs[{index}]");
         if !(reference.group.is_empty() || reference.group == "core") || reference.kind != "ConfigMap" {
             let found = format!("{:?} of group {:?}", reference.kind, reference.group);
             let message = format!("{path}: {found} is not supported; name a ConfigMap (group \"\")");
             unresolved = Some(Problem::new("InvalidKind", message));
             continue;
         }
-        let key = Key { namespace: policy.meta.namespace.clone(), name: reference.name.as_str().into() };
+        let key = Key { namespace: meta.namespace.clone(), name: reference.name.as_str().into() };
         match credentials.authority(resources, &key) {
             Ok(()) => authorities.push(key),
             Err(message) => unresolved = Some(Problem::new("InvalidCACertificateRef", format!("{path}: {message}"))),
@@ -48,18 +64,15 @@ pub(crate) fn read(policy: &Object<BackendTlsPolicy>, credentials: &mut Credenti
         None | Some("") => false,
         Some("System") => true,
         Some(other) => {
-            let message = format!("spec.validation.wellKnownCACertificates: {other:?} is not supported; System is");
+            let message = format!("{field}.wellKnownCACertificates: {other:?} is not supported; System is");
             refused = Some(Problem::new("Invalid", message));
             false
         }
     };
-    if let Some(option) = policy.spec.options.keys().next() {
-        refused = Some(Problem::new("Invalid", format!("spec.options: {option:?} is not supported; none is")));
-    }
     if refused.is_none() && authorities.is_empty() && !system {
         let message = match &unresolved {
             Some(problem) => problem.message.clone(),
-            None => "spec.validation: neither caCertificateRefs nor wellKnownCACertificates".to_owned(),
+            None => format!("{field}: neither caCertificateRefs nor wellKnownCACertificates"),
         };
         refused = Some(Problem::new("NoValidCACertificate", message));
     }
@@ -72,7 +85,7 @@ pub(crate) fn read(policy: &Object<BackendTlsPolicy>, credentials: &mut Credenti
         text.map(Into::into).collect()
     };
     let tls = BackendTls {
-        policy: Key::of(&policy.meta),
+        policy: Key::of(meta),
         usable: refused.is_none(),
         hostname: validation.hostname.as_str().into(),
         authorities,

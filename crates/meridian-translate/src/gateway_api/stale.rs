@@ -29,6 +29,10 @@ pub(super) struct Stale {
     pub(super) led_elsewhere: BTreeSet<RouteId>,
     /// BackendTLSPolicies that may ask for something else.
     pub(super) policies: BTreeSet<Key>,
+    /// XBackends of which something else may be to be said.
+    pub(super) backends: BTreeSet<Key>,
+    /// XBackendTrafficPolicies of which something else may be to be said.
+    pub(super) traffic_policies: BTreeSet<Key>,
     /// ListenerSets that may have lost their Gateway.
     pub(super) orphans: BTreeSet<Key>,
     /// Whether something else may be to be said of policies of Envoy Gateway.
@@ -110,9 +114,16 @@ impl GatewayApi {
         self.stale.gateways.extend(sets.filter_map(|set| index::gateway_of(set)));
     }
 
+    /// What is said of the XBackends of a namespace may be different.
+    fn backends_in(&mut self, namespace: &Name) {
+        let own = self.backends.keys().filter(|key| key.namespace == *namespace);
+        self.stale.backends.extend(own.cloned());
+    }
+
     /// Notes that a Secret is another one now.
     pub(crate) fn secret_changed(&mut self, key: &Key) {
         self.credentials.secret_changed(key);
+        self.backends_in(&key.namespace);
         let is_named = |reference: &SecretObjectReference| *reference.name == *key.name;
         let gateways = self.gateways.iter().filter(|(_, gateway)| secrets(&gateway.spec).any(is_named));
         self.stale.gateways.extend(gateways.map(|(key, _)| key.clone()));
@@ -124,6 +135,7 @@ impl GatewayApi {
     pub(crate) fn config_map_changed(&mut self, meta: &Meta) {
         let key = Key::of(meta);
         self.credentials.config_map_changed(&key);
+        self.backends_in(&key.namespace);
         self.parameters_changed("ConfigMap", meta);
         let is_named = |reference: &ObjectReference| *reference.name == *key.name;
         let gateways = self.gateways.iter().filter(|(_, gateway)| authorities(&gateway.spec).any(is_named));

@@ -11,13 +11,15 @@ use super::route::RouteId;
 use super::stale::Stale;
 use super::state::{GatewayState, Placed, Resolved, RouteState, SetState, is_same};
 use super::status::Unserved;
-use super::{GatewayApi, extension, index, namespace, policy, status};
+use super::{GatewayApi, experimental, extension, index, namespace, policy, status};
 use crate::key::Key;
 use crate::pool::Pool;
 use crate::registry::Registry;
 use crate::resources::Resources;
 use meridian_ir::Name;
-use meridian_resources::gateway_api::{backend_tls_policy, gateway, gateway_class, listener_set};
+use meridian_resources::gateway_api::{
+    backend_tls_policy, gateway, gateway_class, listener_set, x_backend, x_backend_traffic_policy,
+};
 use meridian_resources::{Kind, ObjectRef};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +62,17 @@ impl GatewayApi {
         }
         for key in &stale.policies {
             self.tell_of_policy(key, resources, &mut news);
+        }
+        for key in &stale.backends {
+            let mut credentials = std::mem::take(&mut self.credentials);
+            let status = self.backend_status(key, &mut credentials, resources);
+            self.credentials = credentials;
+            status.into_iter().for_each(|status| self.say(reference(&x_backend::KIND, key), status, &mut news));
+        }
+        for key in &stale.traffic_policies {
+            let status = self.traffic_policy_status(key);
+            let object = || reference(&x_backend_traffic_policy::KIND, key);
+            status.into_iter().for_each(|status| self.say(object(), status, &mut news));
         }
         if !self.extensions.is_empty() && (stale.extensions || !stale.touched.is_empty() || !stale.counted.is_empty()) {
             for (kind, key, status) in self.extension_statuses() {
@@ -250,6 +263,11 @@ impl GatewayApi {
         for backend in index::backends_of(route) {
             let policies = self.index.policies_of(&backend).into_iter().flat_map(index::Targeting::all);
             stale.policies.extend(policies.cloned());
+            let about_it = self.traffic_policies.iter().filter(|(_, policy)| {
+                policy.meta.namespace == backend.namespace && experimental::targets_of(policy).contains(&backend)
+            });
+            stale.traffic_policies.extend(about_it.map(|(key, _)| key.clone()));
+            stale.backends.extend(self.backends.contains_key(&backend).then_some(backend));
         }
     }
 

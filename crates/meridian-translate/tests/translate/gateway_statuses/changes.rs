@@ -282,3 +282,58 @@ fn classes_of_others_are_left_alone() {
     cluster.settle();
     assert_eq!(reason(cluster.status("GatewayClass", "", "meridian"), "SupportedVersion"), "False/UnsupportedVersion");
 }
+
+#[test]
+fn backends_outside_say_through_which_gateways_they_are_used() {
+    let mut cluster = Cluster::new();
+    cluster.apply(GATEWAY);
+    cluster.apply(
+        "
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackend
+metadata: {name: outside, namespace: default}
+spec:
+  type: ExternalHostname
+  port: {port: 443}
+  externalHostname: {hostname: example.com}
+  tls:
+    mode: ServerOnly
+    validation: {hostname: example.com, caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]}
+---
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackendTrafficPolicy
+metadata: {name: budget, namespace: default}
+spec:
+  targetRefs: [{group: '', kind: Service, name: httpbin}]
+  retryConstraint: {}
+",
+    );
+    cluster.settle();
+    assert_eq!(cluster.status("XBackend", "default", "outside"), &Value::Null);
+    cluster.apply(&route("plain", "gateway"));
+    cluster.apply(&route("route", "gateway"));
+    cluster.change("HTTPRoute", "default", "route", |route| {
+        let reference = json!({"group": "gateway.networking.x-k8s.io", "kind": "XBackend", "name": "outside"});
+        route["spec"]["rules"] = json!([{"backendRefs": [reference]}]);
+    });
+    cluster.settle();
+    let said = |cluster: &Cluster| {
+        let parent = cluster.status("XBackend", "default", "outside")["parents"][0].clone();
+        assert_eq!(parent["parentRef"]["name"], "gateway");
+        (reason(&parent, "Accepted"), reason(&parent, "ResolvedRefs"))
+    };
+    let bad = ("False/NoValidCACertificate".to_owned(), "False/InvalidCACertificateRef".to_owned());
+    assert_eq!(said(&cluster), bad);
+    let (authority, _) = certificate();
+    cluster.apply_object(json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca", "namespace": "default"},
+        "data": {"ca.crt": authority},
+    }));
+    cluster.settle();
+    assert_eq!(said(&cluster), ("True/Accepted".to_owned(), "True/ResolvedRefs".to_owned()));
+    let policy = cluster.status("XBackendTrafficPolicy", "default", "budget")["ancestors"][0].clone();
+    assert_eq!(reason(&policy, "Accepted"), "False/Invalid");
+    cluster.delete("HTTPRoute", "default", "route");
+    cluster.settle();
+    assert_eq!(cluster.status("XBackend", "default", "outside")["parents"], json!([]));
+}
