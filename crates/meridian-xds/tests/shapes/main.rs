@@ -1,5 +1,6 @@
 //! Holds our JSON against Istio's and against the real Envoy.
 
+mod gateway_api;
 mod istio;
 mod mesh;
 mod policies;

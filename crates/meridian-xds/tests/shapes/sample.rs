@@ -1,6 +1,6 @@
 //! Parts of configurations as Istio's defaults have them, and a configuration with something of everything.
 
-use crate::{mesh, policies};
+use crate::{gateway_api, mesh, policies};
 use meridian_ir::access_log::LogFormat;
 use meridian_ir::cluster::{CircuitBreakers, Discovery, LbPolicy, ServiceName};
 use meridian_ir::endpoint::{Address, Health};
@@ -441,7 +441,8 @@ pub(crate) fn everything() -> ProxyConfig {
         certificate_chain: include_bytes!("data/example.crt").to_vec(),
         private_key: include_bytes!("data/example.key").to_vec(),
     };
-    let listeners = [http_listener(), tls_listener(), policies::listener()].into_iter().chain(mesh::listeners());
+    let listeners = [http_listener(), tls_listener(), policies::listener()].into_iter();
+    let listeners = listeners.chain(mesh::listeners()).chain(gateway_api::listeners());
     ProxyConfig {
         version: 7,
         listeners: listeners.map(|one| (one.name.clone(), Arc::new(one))).collect(),
