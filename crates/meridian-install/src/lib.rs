@@ -24,6 +24,10 @@ pub use values::{Gateway, Image, Injector, Profile, Values, ValuesError};
 
 use serde_json::Value;
 
+/// The namespace of an installation: the control plane keeps its authority, its lease and the configuration of the mesh
+/// there, as Istio does.
+pub const NAMESPACE: &str = "istio-system";
+
 /// The label of every object of an installation; its value is the namespace of the installation.
 pub const OWNER: &str = "install.meridian.dev/owner";
 
@@ -38,8 +42,7 @@ pub enum Error {
     Connection(String),
     /// Objects of these names are there, and somebody else's.
     #[error(
-        "{} is there and was not installed by this command; install into another namespace with --namespace, or take \
-         over what is there with --take-over",
+        "{} is there and was not installed by this command; take away what is there, or take it over with --take-over",
         .0.join(", ")
     )]
     Taken(Vec<String>),

@@ -3,12 +3,12 @@
 use crate::client::output;
 use crate::input;
 use anyhow::{anyhow, bail};
-use meridian_install::{Change, Profile, Setting, Values};
+use meridian_install::{Change, NAMESPACE, Profile, Setting, Values};
 use meridian_resources::yaml;
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// Where the API server is, and the installation on it
+/// Where the API server is
 #[derive(clap::Args, Debug)]
 pub(crate) struct Target {
     /// The kubeconfig [default: as kubectl: $KUBECONFIG, ~/.kube/config, or the pod's own]
@@ -18,10 +18,6 @@ pub(crate) struct Target {
     /// The context of the kubeconfig [default: its current one]
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
-
-    /// The namespace of the installation
-    #[arg(short, long, value_name = "NAME", default_value = "istio-system")]
-    namespace: String,
 }
 
 /// What to do
@@ -87,15 +83,14 @@ pub(crate) struct UninstallArgs {
 /// A value is wrong, somebody else's object is in the way, or the API server does not do what it is asked for.
 pub(crate) async fn install(args: InstallArgs) -> anyhow::Result<()> {
     let files = values_files(&args.files)?;
-    let values = Values::new(args.profile, &args.target.namespace, &files, &args.settings)?;
+    let values = Values::new(args.profile, NAMESPACE, &files, &args.settings)?;
     let objects = meridian_install::manifests(&values);
     if args.dry_run {
         let documents: Vec<_> = objects.iter().map(yaml::emit).collect();
         return output::print(&documents.join("---\n"));
     }
     let client = args.target.client().await?;
-    let namespace = &args.target.namespace;
-    meridian_install::apply(&client, namespace, &objects, args.take_over, &mut tell).await?;
+    meridian_install::apply(&client, NAMESPACE, &objects, args.take_over, &mut tell).await?;
     Ok(())
 }
 
@@ -110,11 +105,11 @@ pub(crate) async fn uninstall(args: UninstallArgs) -> anyhow::Result<()> {
         found = true;
         tell(change);
     };
-    meridian_install::uninstall(&client, &args.target.namespace, args.purge, &mut tell_and_note).await?;
+    meridian_install::uninstall(&client, NAMESPACE, args.purge, &mut tell_and_note).await?;
     if found {
         return Ok(());
     }
-    output::print(&format!("nothing in {} was installed by `meridian install`\n", args.target.namespace))
+    output::print("nothing here was installed by `meridian install`\n")
 }
 
 /// Says what became of an object. That nobody can hear it is no reason to stop halfway.

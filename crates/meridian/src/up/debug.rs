@@ -6,6 +6,9 @@
 //! | `/debug/config_dump?proxyID=NAME.NAMESPACE` | what is wanted of one proxy, as its own `/config_dump` would show it |
 //! | `/ready` | 200 as soon as everything that exists has been read once, 503 before |
 //! | `/metrics` | counters in Prometheus' text format |
+//!
+//! The first two are for clients of the same machine or pod alone, wherever it listens: in a cluster everybody reaches
+//! the port, and what proxies are to do is not for everybody. `kubectl port-forward` comes from within the pod.
 
 use crate::proxy_status::Fleet;
 use anyhow::Context;
@@ -87,14 +90,15 @@ async fn serve(listener: TcpListener, fleet: Fleet, health: Health) {
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next(), if !connections.is_empty() => continue,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let (fleet, health) = (fleet.clone(), health.clone());
+        let is_local = peer.ip().to_canonical().is_loopback();
         connections.spawn(async move {
             let service = service_fn(|request| {
-                let response = respond(&fleet, &health, &request);
+                let response = respond(&fleet, &health, is_local, &request);
                 async move { Ok::<_, Infallible>(response) }
             });
             let served = http1::Builder::new()
@@ -109,7 +113,12 @@ async fn serve(listener: TcpListener, fleet: Fleet, health: Health) {
     }
 }
 
-fn respond(fleet: &Fleet, health: &Health, request: &hyper::Request<Incoming>) -> Response<Full<Bytes>> {
+fn respond(
+    fleet: &Fleet,
+    health: &Health,
+    is_local: bool,
+    request: &hyper::Request<Incoming>,
+) -> Response<Full<Bytes>> {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/ready") => {
             let in_step = *health.in_step.borrow();
@@ -120,6 +129,9 @@ fn respond(fleet: &Fleet, health: &Health, request: &hyper::Request<Incoming>) -
         _ => {}
     }
     let (status, body) = match request.method() {
+        _ if !is_local => {
+            (StatusCode::FORBIDDEN, error("only for clients of this machine or pod: use kubectl port-forward"))
+        }
         &Method::GET => answer(fleet, request.uri().path(), request.uri().query().unwrap_or_default()),
         other => (StatusCode::METHOD_NOT_ALLOWED, error(&format!("found {other}, allowed: GET"))),
     };
