@@ -364,6 +364,7 @@ impl ControlPlane {
             self.reports.insert(key, conditions);
         }
         self.gateways.want(output.managed);
+        self.gateways.look_at(&self.nodes);
         for (object, status) in output.gateway_api {
             let key = key_of(&object);
             self.outdated.insert(key.clone());

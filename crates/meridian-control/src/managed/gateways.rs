@@ -1,11 +1,14 @@
 //! What the control plane's loop has to do with whoever makes what Gateways need.
 
+mod by_hand;
+
 use super::kubernetes::Provisioner;
 use super::{Input, Installation, LocalHandle, Provisioned};
 use crate::cluster::Cluster;
+use by_hand::ByHand;
 use meridian_ir::Name;
 use meridian_resources::{ObjectRef, Resource};
-use meridian_translate::ManagedGateway;
+use meridian_translate::{ManagedGateway, ProxyNode};
 use std::sync::Arc;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -13,8 +16,9 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 /// and their changes, which the one who hears only takes in.
 #[derive(Debug)]
 pub(crate) struct Gateways {
-    /// `None`: nobody makes anything.
+    /// `None`: nobody makes anything, and proxies are started by hand.
     inputs: Option<UnboundedSender<Input>>,
+    by_hand: Option<ByHand>,
     outputs: UnboundedReceiver<Provisioned>,
     /// Whether it was told that everything was told.
     in_step: bool,
@@ -25,15 +29,15 @@ impl Gateways {
     /// other end of `local`.
     pub(crate) fn spawn(cluster: &Cluster, installation: Installation, local: Option<LocalHandle>) -> Gateways {
         if let Some(LocalHandle { inputs, outputs }) = local {
-            return Gateways { inputs: Some(inputs), outputs, in_step: false };
+            return Gateways { inputs: Some(inputs), by_hand: None, outputs, in_step: false };
         }
         let (output, outputs) = mpsc::unbounded_channel();
-        let inputs = cluster.is_kubernetes().then(|| {
-            let (inputs, input) = mpsc::unbounded_channel();
-            tokio::spawn(Provisioner::new(cluster.clone(), installation, output).run(input));
-            inputs
-        });
-        Gateways { inputs, outputs, in_step: false }
+        if !cluster.is_kubernetes() {
+            return Gateways { inputs: None, by_hand: Some(ByHand::new(output)), outputs, in_step: false };
+        }
+        let (inputs, input) = mpsc::unbounded_channel();
+        tokio::spawn(Provisioner::new(cluster.clone(), installation, output).run(input));
+        Gateways { inputs: Some(inputs), by_hand: None, outputs, in_step: false }
     }
 
     /// Tells of an object that is there or different.
@@ -52,10 +56,20 @@ impl Gateways {
     /// been told before.
     pub(crate) fn want(&mut self, wanted: Vec<(Name, Name, Option<Arc<ManagedGateway>>)>) {
         for (namespace, name, wanted) in wanted {
+            if let Some(by_hand) = &mut self.by_hand {
+                by_hand.want((namespace.clone(), name.clone()), wanted.is_some());
+            }
             self.send(Input::Wanted(namespace, name, wanted));
         }
         if !std::mem::replace(&mut self.in_step, true) {
             self.send(Input::InStep);
+        }
+    }
+
+    /// Tells which proxies there are.
+    pub(crate) fn look_at(&mut self, proxies: &[ProxyNode]) {
+        if let Some(by_hand) = &mut self.by_hand {
+            by_hand.look_at(proxies);
         }
     }
 

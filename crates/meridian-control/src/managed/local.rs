@@ -278,6 +278,7 @@ impl Room {
 
     /// The address of a Gateway, at which nobody else is.
     fn address(&mut self, key: &Key, wanted: &ManagedGateway) -> Result<IpAddr, String> {
+        self.addresses.look_again();
         loop {
             let address = self.addresses.choose(key, wanted)?;
             let runs = |gateway: &Gateway| {

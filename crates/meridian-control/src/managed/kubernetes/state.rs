@@ -2,6 +2,7 @@
 
 use super::{FIRST_RETRY, LAST_RETRY, Outcome};
 use crate::managed::addresses::{self, Reached};
+use crate::managed::names;
 use crate::managed::objects::{MANAGED_BY, MANAGED_LABEL};
 use crate::managed::parameters::{self, Settings};
 use crate::managed::{Input, Installation, NamespacedName, Provisioned};
@@ -322,6 +323,11 @@ impl State {
     fn provision(&self, key: &Key) -> Option<Provision> {
         let gateway = self.gateways.get(key)?;
         let wanted = gateway.wanted.as_ref()?;
+        if is_too_long(wanted) {
+            let message =
+                format!("a Gateway's name becomes the value of a label: at most {} characters", names::LONGEST);
+            return Some(Provision { addresses: Vec::new(), problem: Some(addresses::problem("Invalid", message)) });
+        }
         let objects = match parameters::objects(wanted, &self.installation, &self.settings) {
             Ok(objects) => objects,
             Err(error) => {
@@ -357,11 +363,14 @@ impl Gateway {
         })
     }
 
-    /// What is to be done; `None`: its settings cannot be used, so everything stays as it is.
+    /// What is to be done; `None`: what is wanted cannot be made, so everything stays as it is.
     fn plan(&self, installation: &Installation, settings: &Settings) -> Option<Plan> {
         let Some(wanted) = &self.wanted else {
             return Some(Plan { apply: Vec::new(), delete: self.applied.keys().cloned().collect() });
         };
+        if is_too_long(wanted) {
+            return None;
+        }
         let objects: Vec<Value> = parameters::objects(wanted, installation, settings).ok()?.into_all().collect();
         let ids: BTreeSet<Id> = objects.iter().map(Id::of).collect();
         let is_open = |object: &Value| self.uncertain || self.applied.get(&Id::of(object)) != Some(object);
@@ -370,6 +379,11 @@ impl Gateway {
             delete: self.applied.keys().filter(|id| !ids.contains(id)).cloned().collect(),
         })
     }
+}
+
+/// No label can have the name as its value, so nothing could be found by it.
+fn is_too_long(gateway: &ManagedGateway) -> bool {
+    gateway.name.len() > names::LONGEST
 }
 
 fn same_meta(a: &Object<Service>, b: &Object<Service>) -> bool {

@@ -30,10 +30,15 @@ impl<K: Ord + Clone + fmt::Debug> Addresses<K> {
         self.taken.entry(address).or_insert_with(|| key.clone());
     }
 
-    /// Somebody else has an address: nobody gets it any more who does not ask for it.
+    /// Somebody else has an address, or has it still: nobody gets it who does not ask for it, until [`Self::look_again`].
     pub(super) fn avoid(&mut self, address: IpAddr) {
         self.taken.remove(&address);
         self.avoided.insert(address);
+    }
+
+    /// What somebody else had may be free.
+    pub(super) fn look_again(&mut self) {
+        self.avoided.clear();
     }
 
     /// Nobody needs the address of a Gateway any more.

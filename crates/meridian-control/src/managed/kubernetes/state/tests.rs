@@ -205,3 +205,14 @@ async fn settings_are_followed() {
     assert_eq!(work(&mut state), None, "what there is stays");
     assert_eq!(state.provisions().remove(0).provision.problem.unwrap().reason, "InvalidParameters");
 }
+
+#[tokio::test]
+async fn a_name_that_no_label_can_have_is_refused() {
+    let mut state = started();
+    let name = "x".repeat(64);
+    let gateway = ManagedGateway { name: name.as_str().into(), ..gateway() };
+    state.take(Input::Wanted("shop".into(), name.as_str().into(), Some(Arc::new(gateway))));
+    assert_eq!(work(&mut state), None);
+    let told = state.provisions().remove(0).provision.problem.unwrap();
+    assert!(told.message.contains("at most 63 characters"), "{}", told.message);
+}
