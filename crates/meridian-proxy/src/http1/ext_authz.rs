@@ -26,14 +26,21 @@ use verdict::{Denial, Passage, Verdict};
 /// Bytes that the framing of a body may take beside the body that is kept: chunks have lines around them.
 const FRAMING_ROOM: usize = 64 * 1024;
 
+/// The beginning of a body.
+#[derive(Default)]
+struct Beginning {
+    bytes: Vec<u8>,
+    /// Whether there is more of it; `None` where services are not sent bodies.
+    is_partial: Option<bool>,
+}
+
 /// A request as the service is told of it.
 pub(super) struct Asked {
     /// Request line and fields, as they would go to an endpoint.
     head: Vec<u8>,
     authority: Vec<u8>,
     scheme: &'static str,
-    /// The beginning of the body, or all of it.
-    body: Vec<u8>,
+    body: Beginning,
     /// Length of the whole body, if it is known.
     length: Option<u64>,
     id: u64,
@@ -84,11 +91,14 @@ impl Connection {
     }
 
     /// Up to `limit` bytes of the body, which is still sent from its beginning.
-    async fn first_of_body(&mut self, limit: usize) -> Result<Vec<u8>, Ending> {
+    async fn first_of_body(&mut self, limit: usize) -> Result<Beginning, Ending> {
         let framing = self.request.head.framing();
         let mut body = Vec::new();
-        if limit == 0 || framing.is_empty() || self.upgrade_is_asked() {
-            return Ok(body);
+        if limit == 0 {
+            return Ok(Beginning::default());
+        }
+        if framing.is_empty() || self.upgrade_is_asked() {
+            return Ok(Beginning { bytes: body, is_partial: Some(false) });
         }
         if self.request.head.fields().has(KnownHeader::Expect) {
             // The client waits for somebody to want its body, which the endpoint would do later.
@@ -99,6 +109,7 @@ impl Connection {
         let kept = limit.saturating_add(FRAMING_ROOM);
         self.client.input.keep(kept);
         let mut decoder = BodyDecoder::new(framing, &HeadLimits::default());
+        let mut is_cut = false;
         loop {
             while body.len() < limit {
                 let step = decoder.decode(self.client.input.unread()).map_err(Ending::BadBody)?;
@@ -107,12 +118,13 @@ impl Connection {
                 if let BodyEvent::Data(range) = step.event {
                     let room = limit - body.len();
                     let data = &self.client.input.unread()[range];
+                    is_cut = data.len() > room;
                     body.extend_from_slice(&data[..data.len().min(room)]);
                 }
                 self.client.input.consume(step.consumed);
-                if has_ended {
+                if has_ended || decoder.is_done() {
                     self.client.input.replay();
-                    return Ok(body);
+                    return Ok(Beginning { bytes: body, is_partial: Some(is_cut) });
                 }
                 if needs_more {
                     break;
@@ -120,7 +132,8 @@ impl Connection {
             }
             if body.len() >= limit || self.client.input.has_kept(kept) {
                 self.client.input.replay();
-                return Ok(body);
+                let is_whole = Some(body.len() as u64) == self.request.head.content_length();
+                return Ok(Beginning { bytes: body, is_partial: Some(is_cut || !is_whole) });
             }
             let read = std::future::poll_fn(|cx| {
                 if let Poll::Ready(read) = self.client.poll_body(cx, &self.worker.buffers) {
@@ -140,7 +153,7 @@ impl Connection {
         self.request.head.fields().has(KnownHeader::Upgrade)
     }
 
-    fn asked(&self, body: Vec<u8>) -> Asked {
+    fn asked(&self, body: Beginning) -> Asked {
         let buf = self.client.input.message();
         let mut head = Vec::new();
         self.request.write(buf, Framing::None, None, &mut head);

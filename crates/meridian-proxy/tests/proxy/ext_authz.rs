@@ -138,6 +138,8 @@ fn the_service_gets_the_beginning_of_the_body_and_the_endpoint_all_of_it() {
         let (asked, seen) = (service.seen().pop().expect("asked"), origin.seen().pop().expect("forwarded"));
         assert_eq!(asked.body, &body[..length.min(1000)]);
         assert_eq!(asked.header("content-length"), Some(length.min(1000).to_string().as_str()));
+        let is_partial = (length > 1000).to_string();
+        assert_eq!(asked.header("x-envoy-auth-partial-body"), Some(is_partial.as_str()), "{length} {is_chunked}");
         assert!(seen.body == body, "{length} bytes, {} came", seen.body.len());
     }
     // A client that waits to be told that its body is wanted.

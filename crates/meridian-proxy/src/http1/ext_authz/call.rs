@@ -22,8 +22,12 @@ const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 /// Fields that are told to services over HTTP in any case; method, path and host are in the head itself.
 const ALWAYS_TOLD: [&[u8]; 1] = [b"authorization"];
 
-/// Fields that describe the body, or the connection that a request came on.
-const NEVER_TOLD: [&[u8]; 9] = [
+/// Tells whether a service is sent all of a body.
+const PARTIAL_BODY: &[u8] = b"x-envoy-auth-partial-body";
+
+/// Fields that describe the body, or the connection that a request came on, and what clients must not say.
+const NEVER_TOLD: [&[u8]; 10] = [
+    PARTIAL_BODY,
     b"host",
     b"content-length",
     b"transfer-encoding",
@@ -77,6 +81,12 @@ impl Asked {
         (words.next().unwrap_or_default(), words.next().unwrap_or_default())
     }
 
+    /// The field that tells services to which bodies are sent whether this is all of it, as Envoy's.
+    pub(super) fn partial_body(&self) -> Option<(&[u8], &[u8])> {
+        let is_partial = self.body.is_partial?;
+        Some((PARTIAL_BODY, if is_partial { b"true" } else { b"false" }))
+    }
+
     /// The fields that `is_told` takes, by their names in lower case.
     fn told(&self, is_told: impl Fn(&[u8]) -> bool) -> impl Iterator<Item = (&[u8], &[u8])> {
         fields(&self.head).filter(move |(name, _)| !NEVER_TOLD.contains(name) && is_told(name))
@@ -96,22 +106,22 @@ impl Call {
     /// The client's request to a service that speaks HTTP.
     pub(super) fn http(authz: &ExtAuthz, http: &HttpAuthz, asked: &Asked) -> Self {
         let (method, path) = asked.line();
-        let mut message = Vec::with_capacity(512 + asked.body.len());
+        let mut message = Vec::with_capacity(512 + asked.body.bytes.len());
         for part in [method, b" ", http.path_prefix.as_bytes(), path, b" HTTP/1.1\r\nhost: ", &asked.authority] {
             message.extend_from_slice(part);
         }
-        message.extend_from_slice(format!("\r\ncontent-length: {}\r\n", asked.body.len()).as_bytes());
+        message.extend_from_slice(format!("\r\ncontent-length: {}\r\n", asked.body.bytes.len()).as_bytes());
         let is_told = |name: &[u8]| {
             ALWAYS_TOLD.contains(&name)
                 || authz.allowed_headers.iter().any(|allowed| allowed.is_match_ignoring_case(name))
         };
-        for (name, value) in asked.told(is_told) {
+        for (name, value) in asked.told(is_told).chain(asked.partial_body()) {
             for part in [name, b": ", value, b"\r\n"] {
                 message.extend_from_slice(part);
             }
         }
         message.extend_from_slice(b"\r\n");
-        message.extend_from_slice(&asked.body);
+        message.extend_from_slice(&asked.body.bytes);
         Self { message, authority: asked.authority.clone(), method: Method::from_bytes(method), is_grpc: false }
     }
 

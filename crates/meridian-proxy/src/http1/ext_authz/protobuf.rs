@@ -90,7 +90,7 @@ fn http_request<'a>(http: &mut Writer, asked: &'a Asked, headers: impl Iterator<
         (b":authority", &asked.authority),
         (b":scheme", asked.scheme.as_bytes()),
     ];
-    for (name, value) in pseudo.into_iter().chain(headers) {
+    for (name, value) in pseudo.into_iter().chain(headers).chain(asked.partial_body()) {
         http.with(3, |entry| {
             entry.bytes(1, name);
             entry.bytes(2, value);
@@ -101,7 +101,7 @@ fn http_request<'a>(http: &mut Writer, asked: &'a Asked, headers: impl Iterator<
     http.bytes(6, asked.scheme.as_bytes());
     http.number(9, asked.length.unwrap_or(u64::MAX));
     http.bytes(10, if asked.is_http2 { b"HTTP/2" } else { b"HTTP/1.1" });
-    http.bytes(12, &asked.body);
+    http.bytes(12, &asked.body.bytes);
 }
 
 /// A value in a message.
