@@ -148,8 +148,8 @@ impl Names {
         let reversed = reversed(host);
         if let Some(domain) = reversed.strip_suffix('*') {
             let from = (Bound::Excluded(domain), Bound::Unbounded);
-            let below = self.hosts.range::<str, _>(from).take_while(|(name, _)| name.starts_with(domain));
-            if let Some((_, found)) = below.filter(|(_, found)| strange(found)).next() {
+            let mut below = self.hosts.range::<str, _>(from).take_while(|(name, _)| name.starts_with(domain));
+            if let Some((_, found)) = below.find(|(_, found)| strange(found)) {
                 return Some(*found);
             }
         }

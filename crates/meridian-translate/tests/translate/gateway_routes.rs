@@ -1,4 +1,5 @@
 //! What the proxies of Gateways do with requests: the decisions that the conformance suite of Gateway API expects.
+#![allow(clippy::unwrap_used)]
 
 mod backends;
 mod changes;

@@ -151,7 +151,7 @@ pub(crate) fn check(gateways: &Gateways, case: &Value) -> Result<(), String> {
             }
         }
         // Preflights are answered, timeouts and retries are the data plane's.
-        Decision::Forward { .. } if preflight || statuses.iter().any(|status| *status == 504) => Ok(()),
+        Decision::Forward { .. } if preflight || statuses.contains(&504) => Ok(()),
         Decision::Forward { backends, path, host } => {
             if backends.iter().all(|(backend, _)| backend.parse().is_ok_and(|status: u64| statuses.contains(&status))) {
                 return Ok(());
