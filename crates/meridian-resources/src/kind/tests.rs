@@ -188,3 +188,23 @@ fn pod_cells() {
     let leaving = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}, "status": {"phase": "Running"}});
     assert_eq!(cells("v1", "Pod", leaving)[1].1, "Terminating");
 }
+
+#[test]
+fn gateway_api_cells() {
+    let conditions = json!([{"type": "Accepted", "status": "True"}, {"type": "Programmed", "status": "False"}]);
+    let addresses = json!([{"type": "IPAddress", "value": "10.0.0.1"}, {"value": "10.0.0.2"}]);
+    let gateway = json!({"spec": {"gatewayClassName": "meridian"},
+        "status": {"conditions": conditions, "addresses": addresses}});
+    assert_eq!(
+        cells("gateway.networking.k8s.io/v1", "Gateway", gateway),
+        [("Class", json!("meridian")), ("Address", json!("10.0.0.1")), ("Programmed", json!("False"))]
+    );
+    assert_eq!(
+        cells("gateway.networking.k8s.io/v1", "GatewayClass", json!({"spec": {"controllerName": "a.b/c"}})),
+        [("Controller", json!("a.b/c")), ("Accepted", Value::Null), ("Description", Value::Null)]
+    );
+    assert_eq!(
+        cells("gateway.networking.k8s.io/v1", "HTTPRoute", json!({"spec": {"hostnames": ["a", "b"]}})),
+        [("Hostnames", json!("[\"a\",\"b\"]"))]
+    );
+}
