@@ -97,7 +97,7 @@ impl Cluster {
     /// All objects of the kinds that are known, and what becomes of them.
     pub(crate) fn changes(&self) -> Changes {
         match &self.0 {
-            Backend::Embedded(embedded) => Changes::Embedded(embedded.changes()),
+            Backend::Embedded(embedded) => Changes::Embedded(Box::new(embedded.changes())),
             Backend::Kubernetes(kubernetes) => Changes::Kubernetes(kubernetes.changes()),
         }
     }

@@ -10,7 +10,7 @@ use crate::mesh::MeshSources;
 use crate::proxies::{self, Proxies, Registry};
 use crate::root_certificates::RootCertificates;
 use crate::status_writer::{Report, Said, StatusWriter};
-use crate::{identity, mesh, source};
+use crate::{mesh, source};
 use meridian_discovery::server::{self, Arrival, Subscription};
 use meridian_identity::MeshAuthority;
 use meridian_ir::{Origin, ProxyConfig};
@@ -118,7 +118,8 @@ impl ControlPlane {
             nodes.push(feed.node.clone());
             translator.add_proxy(feed.node);
         }
-        let mut identities = Identities::new(discovery.authority.clone());
+        let namespace = discovery.mesh.namespace.clone();
+        let mut identities = Identities::new(discovery.authority.clone(), namespace.clone());
         identities.set_trust_domain(&mesh::base().trust_domain, &[]);
         ControlPlane {
             statuses: StatusWriter::spawn(cluster.clone()),
@@ -146,7 +147,7 @@ impl ControlPlane {
             unreadable: HashMap::new(),
             pods: HashMap::new(),
             outdated: HashSet::new(),
-            addresses: IngressAddresses::default(),
+            addresses: IngressAddresses::new(namespace),
             auto_addresses: AutoAddresses::default(),
             allocated: HashMap::new(),
             load_balancer: Arc::new(json!({})),
@@ -283,7 +284,7 @@ impl ControlPlane {
             self.pod_changed(&pod.meta.namespace, &pod.meta.name, &pod.meta.labels);
         }
         if let Resource::Secret(secret) = &resource
-            && identity::is_authority(&secret.object_ref())
+            && self.identities.is_authority(&secret.object_ref())
         {
             self.identities.put(secret);
         }
@@ -315,14 +316,14 @@ impl ControlPlane {
         }
         let namespace = (!key.namespace.is_empty()).then(|| key.namespace.clone());
         let object = ObjectRef { kind, namespace, name: key.name.clone() };
-        if mesh::is_mesh_config_map(&object) {
+        if self.sources.is_config_map(&object) {
             self.sources.forget();
             self.read_mesh();
         }
         if is_injector_config_map(&object) {
             self.injection.forget();
         }
-        if identity::is_authority(&object) {
+        if self.identities.is_authority(&object) {
             self.identities.forget(&object.name);
         }
         self.root_certificates.forget(&object);

@@ -5,7 +5,6 @@
 //! `istio-ca-secret`, which is made at the first start.
 
 use crate::cluster::Cluster;
-use crate::mesh::NAMESPACE;
 use meridian_identity::authority::{AuthorityError, LIFETIME};
 use meridian_identity::{Authority, AuthorityPem, MeshAuthority, WorkloadCertificate};
 use meridian_ir::Name;
@@ -23,13 +22,6 @@ const PROVIDED: &str = "cacerts";
 /// The Secret of the authority that is made here.
 pub(crate) const SELF_SIGNED: &str = "istio-ca-secret";
 
-/// Whether this is a Secret that may hold the mesh's authority.
-pub(crate) fn is_authority(object: &ObjectRef) -> bool {
-    object.kind.kind == "Secret"
-        && object.namespace.as_deref() == Some(NAMESPACE)
-        && matches!(&*object.name, PROVIDED | SELF_SIGNED)
-}
-
 /// The authority in a Secret.
 fn authority_of(secret: &Object<Secret>) -> Result<Authority, String> {
     let text = |key: &str| match secret.spec.get(key).map(String::from_utf8) {
@@ -42,7 +34,7 @@ fn authority_of(secret: &Object<Secret>) -> Result<Authority, String> {
         chain: text("cert-chain.pem"),
         roots: text("root-cert.pem"),
     };
-    Authority::from_pem(&pem).map_err(|error| format!("Secret {NAMESPACE}/{}: {error}", secret.meta.name))
+    Authority::from_pem(&pem).map_err(|error| format!("Secret {}/{}: {error}", secret.meta.namespace, secret.meta.name))
 }
 
 fn in_the_model(own: WorkloadCertificate) -> WorkloadIdentity {
@@ -64,10 +56,10 @@ fn in_the_model(own: WorkloadCertificate) -> WorkloadIdentity {
 ///
 /// # Errors
 /// The system has no random numbers.
-pub(crate) fn self_signed(trust_domain: &str, now: SystemTime) -> Result<Value, AuthorityError> {
+pub(crate) fn self_signed(namespace: &str, trust_domain: &str, now: SystemTime) -> Result<Value, AuthorityError> {
     let pem = Authority::generate(trust_domain, now)?;
     Ok(json!({
-        "metadata": {"name": SELF_SIGNED, "namespace": NAMESPACE},
+        "metadata": {"name": SELF_SIGNED, "namespace": namespace},
         "type": "istio.io/ca-root",
         "stringData": {
             "ca-cert.pem": pem.certificate,
@@ -79,8 +71,9 @@ pub(crate) fn self_signed(trust_domain: &str, now: SystemTime) -> Result<Value, 
 }
 
 /// The identities of the proxies of one control plane.
-#[derive(Default)]
 pub(crate) struct Identities {
+    /// Where the Secrets are.
+    namespace: Arc<str>,
     provided: Option<Arc<Authority>>,
     self_signed: Option<Arc<Authority>>,
     /// Shared with whoever else issues certificates.
@@ -92,11 +85,18 @@ pub(crate) struct Identities {
 
 impl Identities {
     /// Identities of which `mesh` is told who signs.
-    pub(crate) fn new(mesh: MeshAuthority) -> Identities {
-        Identities { mesh, ..Identities::default() }
+    pub(crate) fn new(mesh: MeshAuthority, namespace: Arc<str>) -> Identities {
+        Identities { namespace, provided: None, self_signed: None, mesh, renewal: None, outdated: false }
     }
 
-    /// Takes a Secret in that [`is_authority`]. One that cannot be used leaves what is there in its place.
+    /// Whether this is a Secret that may hold the mesh's authority.
+    pub(crate) fn is_authority(&self, object: &ObjectRef) -> bool {
+        object.kind.kind == "Secret"
+            && object.namespace.as_ref() == Some(&self.namespace)
+            && matches!(&*object.name, PROVIDED | SELF_SIGNED)
+    }
+
+    /// Takes a Secret in that [`Self::is_authority`]. One that cannot be used leaves what is there in its place.
     pub(crate) fn put(&mut self, secret: &Object<Secret>) {
         match authority_of(secret) {
             Ok(authority) => {
@@ -107,7 +107,7 @@ impl Identities {
         }
     }
 
-    /// Forgets a Secret that [`is_authority`].
+    /// Forgets a Secret that [`Self::is_authority`].
     pub(crate) fn forget(&mut self, name: &str) {
         if self.place(name).take().is_some() {
             self.authority_changed();
@@ -149,8 +149,9 @@ impl Identities {
         if self.mesh.current().authority.is_none() {
             if self.renewal.take().is_some() {
                 tracing::error!(
-                    "neither Secret {NAMESPACE}/{PROVIDED} nor {NAMESPACE}/{SELF_SIGNED} exists: the mesh's certificates \
-                     end within {} hours; bring one back, or start again to have a new one",
+                    "neither Secret {0}/{PROVIDED} nor {0}/{SELF_SIGNED} exists: the mesh's certificates end within \
+                     {1} hours; bring one back, or start again to have a new one",
+                    self.namespace,
                     LIFETIME.as_secs() / 3600
                 );
             }
@@ -194,7 +195,7 @@ impl Manager {
         if identities.mesh.current().authority.is_some() || std::mem::replace(&mut self.asked, true) {
             return;
         }
-        let mut secret = match self_signed(trust_domain, SystemTime::now()) {
+        let mut secret = match self_signed(&identities.namespace, trust_domain, SystemTime::now()) {
             Ok(secret) => secret,
             Err(error) => return tracing::error!("the mesh has no authority: {error}"),
         };
@@ -207,12 +208,13 @@ impl Manager {
 /// Creates the Secret, and tries again while that may help.
 async fn make(cluster: Cluster, secret: Value) {
     let leads = cluster.leadership();
+    let name = format!("Secret {}/{SELF_SIGNED}", secret["metadata"]["namespace"].as_str().unwrap_or_default());
     while *leads.borrow() {
         match cluster.create(&secret).await {
-            Ok(true) => return tracing::info!("made the mesh's authority: Secret {NAMESPACE}/{SELF_SIGNED}"),
-            Ok(false) => return tracing::warn!("Secret {NAMESPACE}/{SELF_SIGNED} exists, but cannot be used"),
+            Ok(true) => return tracing::info!("made the mesh's authority: {name}"),
+            Ok(false) => return tracing::warn!("{name} exists, but cannot be used"),
             Err(error) => {
-                tracing::error!("the mesh has no authority: Secret {NAMESPACE}/{SELF_SIGNED}: {error}");
+                tracing::error!("the mesh has no authority: {name}: {error}");
                 tokio::time::sleep(Manager::PAUSE).await;
             }
         }
@@ -222,6 +224,7 @@ async fn make(cluster: Cluster, secret: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mesh;
     use std::collections::BTreeMap;
 
     fn secret(value: &Value) -> Arc<Object<Secret>> {
@@ -239,7 +242,7 @@ mod tests {
     }
 
     fn identities(secrets: &[&Value]) -> Identities {
-        let mut identities = Identities::default();
+        let mut identities = Identities::new(MeshAuthority::default(), mesh::NAMESPACE.into());
         identities.set_trust_domain("example.org", &[]);
         secrets.iter().for_each(|value| identities.put(&secret(value)));
         identities
@@ -248,7 +251,7 @@ mod tests {
     #[test]
     fn a_gateway_is_its_service_account() {
         let now = SystemTime::now();
-        let mut identities = identities(&[&self_signed("example.org", now).unwrap()]);
+        let mut identities = identities(&[&self_signed(mesh::NAMESPACE, "example.org", now).unwrap()]);
         let issued = identities.renew([node()].iter(), now);
         let [(name, identity)] = &issued[..] else { panic!("{}", issued.len()) };
         assert_eq!(name, "egressgateway");
@@ -264,7 +267,7 @@ mod tests {
     #[test]
     fn certificates_are_renewed_at_half_of_their_life() {
         let now = SystemTime::now();
-        let mut identities = identities(&[&self_signed("example.org", now).unwrap()]);
+        let mut identities = identities(&[&self_signed(mesh::NAMESPACE, "example.org", now).unwrap()]);
         assert_eq!(identities.due(now), None);
         assert_eq!(identities.renew([node()].iter(), now).len(), 1);
         assert_eq!(identities.due(now), Some(LIFETIME / 2));
@@ -278,7 +281,8 @@ mod tests {
     #[test]
     fn a_provided_authority_wins_and_a_broken_one_changes_nothing() {
         let now = SystemTime::now();
-        let (own, mut provided) = (self_signed("own", now).unwrap(), self_signed("provided", now).unwrap());
+        let (own, mut provided) =
+            (self_signed(mesh::NAMESPACE, "own", now).unwrap(), self_signed(mesh::NAMESPACE, "provided", now).unwrap());
         provided["metadata"]["name"] = PROVIDED.into();
         let mut identities = identities(&[&own, &provided]);
         let trusted = |issued: Vec<(String, WorkloadIdentity)>| {

@@ -1,6 +1,6 @@
 //! Where Ingresses are reached: `status.loadBalancer` of every Ingress that is served (Istio's `ingress/status.go`).
 
-use crate::standalone::{ADMIN_ANNOTATION, NAMESPACE};
+use crate::standalone::ADMIN_ANNOTATION;
 use meridian_resources::core::service::ServiceType;
 use meridian_resources::core::{Pod, Service};
 use meridian_resources::{Object, ObjectRef, Resource};
@@ -10,9 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The addresses of Services and of gateways in `istio-system`.
-#[derive(Debug, Default)]
+/// The addresses of Services and of gateways in the control plane's namespace.
+#[derive(Debug)]
 pub(crate) struct IngressAddresses {
+    /// Where they are.
+    namespace: Arc<str>,
     services: BTreeMap<Arc<str>, BTreeSet<String>>,
     /// Gateways of this process.
     gateways: BTreeMap<Arc<str>, Gateway>,
@@ -25,9 +27,14 @@ struct Gateway {
 }
 
 impl IngressAddresses {
+    /// Those in a namespace.
+    pub(crate) fn new(namespace: Arc<str>) -> Self {
+        Self { namespace, services: BTreeMap::new(), gateways: BTreeMap::new() }
+    }
+
     /// Takes in an object.
     pub(crate) fn put(&mut self, resource: &Resource) {
-        if *resource.meta().namespace != *NAMESPACE {
+        if resource.meta().namespace != self.namespace {
             return;
         }
         match resource {
@@ -48,7 +55,7 @@ impl IngressAddresses {
 
     /// Forgets an object.
     pub(crate) fn forget(&mut self, object: &ObjectRef) {
-        if object.namespace.as_deref() != Some(NAMESPACE) {
+        if object.namespace.as_ref() != Some(&self.namespace) {
             return;
         }
         match object.kind.kind {
@@ -128,7 +135,7 @@ status: {podIP: 127.0.0.1}
     #[test]
     fn the_service_first_then_the_gateways_of_this_process() {
         let mesh = MeshConfig::default();
-        let mut addresses = IngressAddresses::default();
+        let mut addresses = IngressAddresses::new("istio-system".into());
         assert_eq!(addresses.load_balancer(&mesh), json!({}));
         put(&mut addresses, GATEWAY);
         put(&mut addresses, &GATEWAY.replace("name: ingressgateway", "name: other").replace("meridian.dev/", "x/"));

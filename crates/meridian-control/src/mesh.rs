@@ -9,22 +9,22 @@ use meridian_resources::core::ConfigMap;
 use meridian_resources::{Object, ObjectRef, yaml};
 use meridian_translate::MeshConfig;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 pub use file::{MeshFile, MeshFileError};
 pub use setting::{Setting, SettingError};
 
-/// The namespace and name of the ConfigMap.
+/// The namespace of the control plane, unless it is told another one.
 pub(crate) const NAMESPACE: &str = "istio-system";
+
+/// The name of the ConfigMap.
 pub(crate) const NAME: &str = "istio";
 
-/// Whether this is the ConfigMap with the mesh configuration.
-pub(crate) fn is_mesh_config_map(object: &ObjectRef) -> bool {
-    object.kind.kind == "ConfigMap" && object.namespace.as_deref() == Some(NAMESPACE) && &*object.name == NAME
-}
-
 /// Where the mesh configuration comes from.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct MeshSources {
+    /// The control plane's namespace, where the ConfigMap is, and the Secrets with the authority.
+    pub namespace: Arc<str>,
     /// The lowest layer.
     pub file: Option<MeshFile>,
     /// The highest one.
@@ -35,16 +35,21 @@ pub struct MeshSources {
 impl MeshSources {
     /// Those that a process is started with.
     pub fn new(file: Option<MeshFile>, settings: Vec<Setting>) -> Self {
-        Self { file, settings, config_map: None }
+        Self { namespace: NAMESPACE.into(), file, settings, config_map: None }
+    }
+
+    /// Whether this is the ConfigMap with the mesh configuration.
+    pub(crate) fn is_config_map(&self, object: &ObjectRef) -> bool {
+        object.kind.kind == "ConfigMap" && object.namespace.as_ref() == Some(&self.namespace) && &*object.name == NAME
     }
 
     /// Takes the ConfigMap in; whether that changes anything. When its text is no YAML, the last good one stays.
     pub(crate) fn put(&mut self, map: &Object<ConfigMap>) -> bool {
-        if !is_mesh_config_map(&map.object_ref()) {
+        if !self.is_config_map(&map.object_ref()) {
             return false;
         }
         let text = map.spec.data.get("mesh").map_or("", String::as_str);
-        match yaml::values(text, "ConfigMap istio-system/istio, key mesh").into_iter().next() {
+        match yaml::values(text, &format!("ConfigMap {}/{NAME}, key mesh", self.namespace)).into_iter().next() {
             None => self.config_map = None,
             Some(Ok(value)) => self.config_map = Some(value),
             Some(Err(diagnostic)) => {
@@ -62,7 +67,8 @@ impl MeshSources {
 
     /// What all layers add up to. What of them is not understood or not supported is logged.
     pub(crate) fn read(&self) -> MeshConfig {
-        let (mesh, problems) = base().with_document(&self.document());
+        let base = MeshConfig { root_namespace: (&*self.namespace).into(), ..base() };
+        let (mesh, problems) = base.with_document(&self.document());
         for problem in problems {
             tracing::warn!("mesh configuration: {problem}");
         }
@@ -90,6 +96,12 @@ impl MeshSources {
             Some(file) => file.changed().await,
             None => std::future::pending().await,
         }
+    }
+}
+
+impl Default for MeshSources {
+    fn default() -> Self {
+        Self::new(None, Vec::new())
     }
 }
 

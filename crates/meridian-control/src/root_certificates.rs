@@ -170,3 +170,62 @@ async fn write_all(
     }
     failed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(certificates: &mut RootCertificates, text: &str) {
+        for document in meridian_resources::yaml::parse(text, "test.yaml") {
+            certificates.put(&document.object.unwrap().decode().unwrap());
+        }
+    }
+
+    fn namespace(name: &str, more: &str) -> String {
+        format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}{more}}}\n")
+    }
+
+    fn map(namespace: &str, roots: &str) -> String {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: istio-ca-root-cert, namespace: {namespace}}}\n\
+             data: {{root-cert.pem: {roots}}}\n"
+        )
+    }
+
+    /// What is queued, which is taken away.
+    fn queued(certificates: &RootCertificates) -> Vec<String> {
+        let waiting = std::mem::take(&mut *certificates.queue.waiting.lock().unwrap());
+        waiting.into_keys().map(|namespace| namespace.to_string()).collect()
+    }
+
+    #[test]
+    fn what_a_namespace_lacks_is_written_once() {
+        let queue = Arc::default();
+        let mut certificates = RootCertificates { namespaces: HashMap::new(), early: HashMap::new(), queue };
+        // The ConfigMap may be told before its namespace.
+        put(&mut certificates, &map("has", "new"));
+        put(&mut certificates, &namespace("has", ""));
+        put(&mut certificates, &namespace("lacks", ""));
+        put(&mut certificates, &namespace("goes", ", deletionTimestamp: \"2026-01-01T00:00:00Z\""));
+        put(&mut certificates, &namespace("other", ""));
+        put(&mut certificates, &map("other", "old"));
+        certificates.write("new");
+        assert_eq!(queued(&certificates), ["lacks", "other"]);
+        certificates.write("new");
+        assert!(queued(&certificates).is_empty(), "it is on its way");
+
+        // Somebody writes something else, or deletes it.
+        put(&mut certificates, &map("has", "wrong"));
+        let kind = &config_map::KIND;
+        let gone = ObjectRef { kind, namespace: Some("other".into()), name: NAME.into() };
+        certificates.forget(&gone);
+        certificates.write("new");
+        assert_eq!(queued(&certificates), ["has", "other"]);
+
+        // Who leads next does not know what was written.
+        put(&mut certificates, &map("has", "new"));
+        certificates.start_over();
+        certificates.write("new");
+        assert_eq!(queued(&certificates), ["lacks", "other"]);
+    }
+}

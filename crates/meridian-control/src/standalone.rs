@@ -71,7 +71,7 @@ impl Gateway {
 pub async fn prepare(api: &Api, gateways: &[Gateway]) -> Result<(), ApiError> {
     let mesh = json!({"metadata": {"name": mesh::NAME, "namespace": NAMESPACE}, "data": {"mesh": "accessLogFile: /dev/stdout\n"}});
     make(api, "", "ConfigMap", mesh).await?;
-    let made = identity::self_signed(&MeshConfig::default().trust_domain, std::time::SystemTime::now());
+    let made = identity::self_signed(NAMESPACE, &MeshConfig::default().trust_domain, std::time::SystemTime::now());
     match made {
         Ok(authority) => make(api, "", "Secret", authority).await?,
         Err(error) => {

@@ -126,7 +126,7 @@ fn counts_generations(kind: &Kind) -> bool {
 /// The changes of an API.
 #[derive(Debug)]
 pub(crate) enum Changes {
-    Embedded(embedded::Changes),
+    Embedded(Box<embedded::Changes>),
     Kubernetes(kubernetes::Changes),
 }
 
@@ -145,5 +145,50 @@ impl Changes {
             Self::Embedded(changes) => changes.try_next(),
             Self::Kubernetes(changes) => Ok(changes.try_next()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meridian_resources::kind;
+    use serde_json::json;
+
+    fn fingerprint(group: &str, name: &str, object: Value) -> u64 {
+        let kind = kind::by_group_kind(group, name).unwrap();
+        let key = Key::new(GroupResource::of(kind), "default", "a");
+        Observed { kind, key, object: Body::Read { object, own: false } }.fingerprint()
+    }
+
+    #[test]
+    fn only_what_is_translated_makes_a_difference() {
+        let route = |generation: i64, version: &str, label: &str| {
+            let meta =
+                json!({"uid": "u", "generation": generation, "resourceVersion": version, "labels": {"a": label}});
+            fingerprint("gateway.networking.k8s.io", "HTTPRoute", json!({"metadata": meta, "status": {"x": version}}))
+        };
+        assert_eq!(route(1, "5", "x"), route(1, "6", "x"), "a status");
+        assert_ne!(route(1, "5", "x"), route(2, "5", "x"));
+        assert_ne!(route(1, "5", "x"), route(1, "5", "y"));
+
+        let pod = |address: &str, ready: &str, since: &str| {
+            let condition = json!({"type": "Ready", "status": ready, "lastTransitionTime": since});
+            let status = json!({"podIPs": [{"ip": address}], "phase": "Running", "conditions": [condition]});
+            fingerprint("", "Pod", json!({"metadata": {"uid": "u", "generation": 1}, "status": status}))
+        };
+        assert_eq!(pod("10.0.0.1", "True", "1"), pod("10.0.0.1", "True", "2"));
+        assert_ne!(pod("10.0.0.1", "True", "1"), pod("10.0.0.1", "False", "1"));
+        assert_ne!(pod("10.0.0.1", "True", "1"), pod("10.0.0.2", "True", "1"));
+
+        let service =
+            |version: &str| fingerprint("", "Service", json!({"metadata": {"uid": "u", "resourceVersion": version}}));
+        assert_eq!(service("1"), service("1"), "a list that tells the same again");
+        assert_ne!(service("1"), service("2"));
+
+        let entry = |address: &str| {
+            let status = json!({"addresses": [{"host": "a", "value": address}]});
+            fingerprint("networking.istio.io", "ServiceEntry", json!({"metadata": {"uid": "u"}, "status": status}))
+        };
+        assert_ne!(entry("240.240.0.1"), entry("240.240.0.2"));
     }
 }

@@ -4,6 +4,7 @@ use super::changes::{Body, Change, Ended, Observed};
 use super::{ClusterError, Current};
 use crate::events;
 use meridian_kube::{Client, Error};
+use meridian_resources::networking::ingress;
 use meridian_resources::{Kind, kind};
 use meridian_store::{GroupResource, Key};
 use serde_json::{Value, json};
@@ -149,7 +150,9 @@ impl Kubernetes {
                 }
             };
             let current = Current { status: known.status.as_ref(), generation: known.generation };
-            let Some(status) = change(current) else { return Ok(known.uid.clone()) };
+            let wanted = change(current).map(|status| without_unknown(kind, status));
+            let wanted = wanted.filter(|status| known.status.as_ref() != Some(status));
+            let Some(status) = wanted else { return Ok(known.uid.clone()) };
             let status = (known.status.as_ref(), &status);
             let written = self.client.write_status(kind, &key.namespace, &key.name, &known.resource_version, status);
             match written.await {
@@ -188,6 +191,17 @@ impl Kubernetes {
             Err(error) => of_event(error),
         }
     }
+}
+
+/// A status without the fields that Kubernetes does not keep: those of an Ingress are not for us to define. To write
+/// them would be to write them again and again.
+fn without_unknown(kind: &Kind, mut status: Value) -> Value {
+    if *kind == ingress::KIND
+        && let Some(fields) = status.as_object_mut()
+    {
+        fields.retain(|field, _| field == "loadBalancer");
+    }
+    status
 }
 
 /// When the namespace goes, nobody waits for an event any more.

@@ -82,6 +82,10 @@ pub(crate) struct KubernetesArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "config", "api"])]
     pub kubeconfig: Option<Option<PathBuf>>,
 
+    /// The control plane's namespace: there are its lease, the mesh's authority and ConfigMap istio
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE", default_value = standalone::NAMESPACE)]
+    pub namespace: String,
+
     /// How long a control plane that leads, and does not renew its lease, is not replaced, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
     pub lease_duration: Duration,

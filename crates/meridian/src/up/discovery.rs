@@ -21,6 +21,8 @@ pub(super) struct Ports {
     pub(super) plain: SocketAddr,
     /// With mutual TLS.
     pub(super) tls: SocketAddr,
+    /// The control plane's namespace, by which proxies know it.
+    pub(super) namespace: String,
     /// Who answers for certificates.
     pub(super) certificates: CertificateService,
     /// Who signs the control plane's own.
@@ -64,7 +66,7 @@ async fn serve(
     let server = Server::new().with(SERVICE, service.handler());
     let plain = server.clone().serve(plain, None, stop.clone());
     let server = server.with(CERTIFICATE_SERVICE, ports.certificates.handler());
-    let tls = secure(&ports.authority, ports.tls, server, tls, stop);
+    let tls = secure(&ports.authority, (ports.tls, ports.namespace), server, tls, stop);
     tokio::join!(plain, tls);
     Ok(())
 }
@@ -72,7 +74,7 @@ async fn serve(
 /// Serves with a certificate of the mesh's authority, as soon as there is one; renews it.
 async fn secure(
     authority: &MeshAuthority,
-    address: SocketAddr,
+    (address, namespace): (SocketAddr, String),
     server: Server,
     listener: tokio::net::TcpListener,
     mut stop: watch::Receiver<bool>,
@@ -82,7 +84,7 @@ async fn secure(
     let mut waiting = Some((server, listener));
     let mut tasks = tokio::task::JoinSet::new();
     loop {
-        let own = issue(authority, address);
+        let own = issue(authority, address, &namespace);
         if let Some(own) = &own {
             let pem = Pem {
                 certificate_chain: own.chain.as_bytes(),
@@ -114,11 +116,13 @@ async fn secure(
 }
 
 /// A certificate for the names and addresses by which proxies reach the control plane.
-pub(crate) fn issue(authority: &MeshAuthority, address: SocketAddr) -> Option<WorkloadCertificate> {
+pub(crate) fn issue(authority: &MeshAuthority, address: SocketAddr, namespace: &str) -> Option<WorkloadCertificate> {
     let authority = authority.current().authority?;
     let own = address.ip().to_string();
     let mut names = CONTROL_PLANE_NAMES.to_vec();
-    names.extend(["127.0.0.1", "meridian.istio-system.svc"]);
+    let of_services = ["istiod", "meridian"].map(|service| format!("{service}.{namespace}.svc"));
+    names.push("127.0.0.1");
+    names.extend(of_services.iter().map(String::as_str).filter(|name| !CONTROL_PLANE_NAMES.contains(name)));
     if !address.ip().is_unspecified() && own != "127.0.0.1" {
         names.push(&own);
     }

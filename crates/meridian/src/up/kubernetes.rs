@@ -6,7 +6,7 @@ use crate::proxy_status::Fleet;
 use crate::webhook;
 use anyhow::Context;
 use meridian_control::mesh::{MeshFile, MeshSources};
-use meridian_control::{Cluster, KubernetesTokens, Registry, standalone};
+use meridian_control::{Cluster, KubernetesTokens, Registry};
 use meridian_identity::{CertificateService, MeshAuthority};
 use meridian_kube::{Client, Election, Leadership};
 use std::net::SocketAddr;
@@ -71,11 +71,13 @@ pub(super) async fn serve(args: ControlPlaneArgs, target: Target) -> anyhow::Res
 
     let (stop, stopped) = watch::channel(false);
     let (registry, authority) = (Registry::default(), MeshAuthority::default());
+    let namespace = args.kubernetes.namespace.clone();
     let (control, debug_address) = (&args.control, args.debug);
     let at = |given: Option<SocketAddr>, port| given.unwrap_or(SocketAddr::new(loopback(debug_address.ip()), port));
     let ports = discovery::Ports {
         plain: at(control.xds, 15010),
         tls: at(control.xds_tls, 15012),
+        namespace: namespace.clone(),
         certificates: CertificateService::new(authority.clone(), Arc::new(KubernetesTokens::new(client.clone()))),
         authority,
     };
@@ -83,6 +85,7 @@ pub(super) async fn serve(args: ControlPlaneArgs, target: Target) -> anyhow::Res
     discovery.installation = args.pods.installation();
     let mesh_file = control.mesh_config.as_deref().map(MeshFile::open).transpose().context("--mesh-config")?;
     discovery.mesh = MeshSources::new(mesh_file, control.settings.clone());
+    discovery.mesh.namespace = namespace.into();
     if let Some(listen) = control.injection {
         webhook::start(listen, &mut discovery, Some(cluster.clone())).await?;
     }
@@ -132,7 +135,7 @@ impl KubernetesArgs {
             lease: self.lease_duration,
             renew_deadline: self.lease_renew_deadline,
             retry: self.lease_retry_period,
-            ..Election::new(standalone::NAMESPACE, LEASE, identity)
+            ..Election::new(&self.namespace, LEASE, identity)
         }
     }
 

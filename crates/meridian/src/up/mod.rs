@@ -120,6 +120,7 @@ async fn serve(
     let ports = discovery::Ports {
         plain: at(control.xds, 15010),
         tls: at(control.xds_tls, 15012),
+        namespace: standalone::NAMESPACE.to_owned(),
         certificates: CertificateService::new(authority.clone(), Arc::new(Tokens::new(api.clone()))),
         authority,
     };

@@ -45,7 +45,7 @@ pub(crate) async fn start(
     })?;
     discovery.injection = InjectionSources::new(defaults(&discovery.installation));
     let settings = discovery.injection.subscribe();
-    let certificate = tls::certificates(discovery.authority.clone(), listen);
+    let certificate = tls::certificates(discovery.authority.clone(), listen, discovery.mesh.namespace.clone());
     if let Some(cluster) = cluster {
         tokio::spawn(authority::keep(cluster, discovery.authority.clone(), settings.clone()));
     }

@@ -34,13 +34,13 @@ impl Certificate {
 }
 
 /// Keeps a certificate for as long as somebody has it.
-pub(super) fn certificates(authority: MeshAuthority, address: SocketAddr) -> Certificate {
+pub(super) fn certificates(authority: MeshAuthority, address: SocketAddr, namespace: Arc<str>) -> Certificate {
     let (sender, receiver) = watch::channel(None);
     tokio::spawn(async move {
         let mut mesh = authority.subscribe();
         loop {
             mesh.mark_unchanged();
-            let own = issue(&authority, address);
+            let own = issue(&authority, address, &namespace);
             match own.as_ref().map(config).transpose() {
                 Ok(Some(config)) => drop(sender.send_replace(Some(Arc::new(config)))),
                 Ok(None) => {}

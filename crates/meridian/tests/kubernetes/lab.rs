@@ -228,6 +228,8 @@ impl ControlPlane {
             .arg(kubernetes.kubeconfig())
             .args(["--lease-duration", "3", "--lease-renew-deadline", "2", "--lease-retry-period", "0.5"])
             .args(["--debug", &debug.to_string()])
+            .env_remove("POD_NAME")
+            .env_remove("POD_NAMESPACE")
             .args(["--xds", &format!("127.0.0.1:{}", free_port())])
             .args(["--xds-tls", &format!("127.0.0.1:{}", free_port())])
             .stderr(fs::File::create(&log).unwrap())

@@ -2,6 +2,19 @@
 
 use crate::lab::{ControlPlane, GATEWAY, Kubernetes, eventually, route};
 
+/// An Ingress, and the gateway by which it is reached.
+const INGRESS: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: istio-ingressgateway, namespace: istio-system}
+spec: {ports: [{port: 80}], externalIPs: [192.0.2.1]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: default, annotations: {kubernetes.io/ingress.class: istio}}
+spec: {rules: [{host: web.example.com, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}
+";
+
 #[test]
 fn one_of_two_writes_and_the_other_follows_when_it_is_killed() {
     let Some(kubernetes) = Kubernetes::start() else { return };
@@ -49,6 +62,12 @@ fn a_status_is_written_once() {
     names.iter().for_each(|name| drop(kubernetes.wait_for_route(name)));
     assert_eq!(control_plane.requests("patch", "httproutes/status"), 20);
 
+    // Kubernetes keeps no conditions of an Ingress, so none are written.
+    kubernetes.apply(INGRESS);
+    let is_told = |ingress: &serde_json::Value| ingress["status"]["loadBalancer"]["ingress"][0]["ip"] == "192.0.2.1";
+    kubernetes.wait_for("ingress", "web", is_told);
+    assert_eq!(control_plane.requests("patch", "ingresses/status"), 1);
+
     // What changes nothing that is said of it is not written, and neither is what comes with a new process.
     kubernetes.kubectl(&["annotate", "httproute", "-n", "default", "--all", "a=b"], "");
     kubernetes.apply(&route("last"));
@@ -61,6 +80,7 @@ fn a_status_is_written_once() {
     kubernetes.wait_for_route("later");
     assert_eq!(again.requests("patch", "httproutes/status"), 1, "{}", again.log());
     assert_eq!(again.requests("patch", "gatewayclasses/status"), 0);
+    assert_eq!(again.requests("patch", "ingresses/status"), 0);
 
     // What somebody else writes over it is put right.
     let wrong = r#"{"status": {"parents": []}}"#;
