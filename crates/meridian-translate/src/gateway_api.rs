@@ -180,6 +180,7 @@ impl GatewayApi {
             }
             "Gateway" => {
                 self.gateways.remove(&key);
+                self.provisions.remove(&key);
                 self.stale.gateways.insert(key);
             }
             "ListenerSet" => {

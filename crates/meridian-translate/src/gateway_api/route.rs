@@ -4,6 +4,7 @@ use super::model::Route;
 use meridian_ir::Name;
 use meridian_resources::gateway_api::common::{BackendObjectReference, BackendRef, ParentReference, RouteStatus};
 use meridian_resources::gateway_api::filter::HttpRouteFilter;
+use meridian_resources::gateway_api::gateway::DefaultScope;
 use meridian_resources::gateway_api::{grpc_route, http_route, tcp_route, tls_route, udp_route};
 use meridian_resources::{Kind, Meta, ObjectRef};
 
@@ -136,6 +137,18 @@ impl Route {
             Self::Tcp(object) => &object.spec.parent_refs,
             Self::Udp(object) => &object.spec.parent_refs,
         }
+    }
+
+    /// Whether it asks to be attached to default Gateways as well.
+    pub(crate) fn uses_default_gateways(&self) -> bool {
+        let asked = match self {
+            Self::Http(object) => object.spec.use_default_gateways,
+            Self::Grpc(object) => object.spec.use_default_gateways,
+            Self::Tls(object) => object.spec.use_default_gateways,
+            Self::Tcp(object) => object.spec.use_default_gateways,
+            Self::Udp(object) => object.spec.use_default_gateways,
+        };
+        asked == Some(DefaultScope::All)
     }
 
     /// Its hosts; empty: all, or it is of a kind that has none.

@@ -33,9 +33,10 @@ impl Unserved {
     }
 }
 
-/// The status of a route: an entry for each parent that is a Gateway of ours, or a ListenerSet of one.
+/// The status of a route with these parents: an entry for each that is a Gateway of ours, or a ListenerSet of one.
 pub(crate) fn of_route(
     route: &Route,
+    parents: &[ParentReference],
     verdicts: &[Option<Verdict>],
     resolved: &[Resolved],
     unserved: &Unserved,
@@ -61,7 +62,7 @@ pub(crate) fn of_route(
             "conditions": conditions(&said, generation),
         }))
     };
-    listed("parents", route.parents().iter().zip(verdicts).filter_map(entry).collect())
+    listed("parents", parents.iter().zip(verdicts).filter_map(entry).collect())
 }
 
 /// A reference as it was declared.

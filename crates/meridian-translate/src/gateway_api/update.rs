@@ -17,6 +17,8 @@ use crate::pool::Pool;
 use crate::registry::Registry;
 use crate::resources::Resources;
 use meridian_ir::Name;
+use meridian_resources::gateway_api::common::ParentReference;
+use meridian_resources::gateway_api::gateway::DefaultScope;
 use meridian_resources::gateway_api::{
     backend_tls_policy, gateway, gateway_class, listener_set, x_backend, x_backend_traffic_policy,
 };
@@ -145,7 +147,13 @@ impl GatewayApi {
             Some(Err(problem)) => (None, Some(problem)),
         };
         let routes = match before {
-            Some(before) if before.listeners == listeners && before.sets == set_states => before.routes,
+            Some(before)
+                if before.listeners == listeners
+                    && before.sets == set_states
+                    && before.object.spec.default_scope == object.spec.default_scope =>
+            {
+                before.routes
+            }
             before => {
                 let sets_before = before.map(|before| before.sets).unwrap_or_default();
                 self.routes_stale(key, &sets_before, stale);
@@ -169,6 +177,8 @@ impl GatewayApi {
     }
 
     fn routes_stale(&self, key: &Key, sets: &[SetState], stale: &mut Stale) {
+        let by_default = self.routes.iter().filter(|(_, state)| state.route.uses_default_gateways());
+        stale.routes.extend(by_default.map(|(id, _)| id.clone()));
         stale.routes.extend(self.index.routes_of(&Parent::Gateway(key.clone())).cloned());
         for set in sets {
             stale.routes.extend(self.index.routes_of(&Parent::ListenerSet(set.key.clone())).cloned());
@@ -203,7 +213,8 @@ impl GatewayApi {
             before.iter().for_each(|before| self.policies_of_route(&before.route, stale));
             return;
         };
-        let verdicts: Vec<Option<Verdict>> = (route.parents().iter()).map(|one| judge(self, &route, one)).collect();
+        let parents = self.parents(&route);
+        let verdicts: Vec<Option<Verdict>> = parents.iter().map(|one| judge(self, &route, one)).collect();
         let resolved = self.resolve_all(&route, registry);
         let unserved = unserved(&route, pool);
         let mut gateways: BTreeMap<Key, BTreeSet<usize>> = BTreeMap::new();
@@ -234,7 +245,7 @@ impl GatewayApi {
                 stale.counted.entry(verdict.gateway.clone()).or_default().insert(*at);
             }
         }
-        self.tell_of_route(id, &route, status::of_route(&route, &verdicts, &resolved, &unserved), news);
+        self.tell_of_route(id, &route, status::of_route(&route, &parents, &verdicts, &resolved, &unserved), news);
         let before_gateways = before.as_ref().map(|before| &before.gateways);
         let object_is_new = before.as_ref().is_none_or(|before| !before.route.is_same(&route));
         if object_is_new || before_gateways != Some(&gateways) {
@@ -242,6 +253,30 @@ impl GatewayApi {
             self.policies_of_route(&route, stale);
         }
         self.routes.insert(id.clone(), RouteState { route, rank, resolved, revision, gateways });
+    }
+
+    /// What a route is attached to: what it names, and default Gateways if it asks for them.
+    fn parents(&self, route: &Route) -> Vec<ParentReference> {
+        let mut parents = route.parents().to_vec();
+        if route.uses_default_gateways() {
+            let named: BTreeSet<Key> = index::parents_of(route)
+                .filter_map(|parent| match parent {
+                    Parent::Gateway(key) => Some(key),
+                    Parent::ListenerSet(_) => None,
+                })
+                .collect();
+            let default = |state: &GatewayState| state.object.spec.default_scope == Some(DefaultScope::All);
+            let more: BTreeSet<&Key> = (self.states.iter())
+                .filter(|(key, state)| default(state) && !named.contains(*key))
+                .map(|(key, _)| key)
+                .collect();
+            parents.extend(more.into_iter().map(|key| ParentReference {
+                namespace: Some(key.namespace.to_string()),
+                name: key.name.to_string(),
+                ..ParentReference::default()
+            }));
+        }
+        parents
     }
 
     fn resolve_all(&self, route: &Route, registry: &Registry) -> Vec<Resolved> {

@@ -337,3 +337,23 @@ spec:
     cluster.settle();
     assert_eq!(cluster.status("XBackend", "default", "outside")["parents"], json!([]));
 }
+
+#[test]
+fn default_gateways_take_the_routes_that_ask_for_them() {
+    let mut cluster = Cluster::new();
+    cluster.apply(GATEWAY);
+    cluster.apply(&route("route", "elsewhere"));
+    cluster.change("HTTPRoute", "default", "route", |route| route["spec"]["useDefaultGateways"] = json!("All"));
+    cluster.settle();
+    assert_eq!(cluster.status("HTTPRoute", "default", "route"), &Value::Null);
+    cluster.change("Gateway", "default", "gateway", |gateway| gateway["spec"]["defaultScope"] = json!("All"));
+    cluster.settle();
+    let parents = cluster.status("HTTPRoute", "default", "route")["parents"].clone();
+    assert_eq!(parents[0]["parentRef"]["name"], "gateway");
+    assert_eq!(reason(&parents[0], "Accepted"), "True/Accepted");
+    assert_eq!(cluster.status("Gateway", "default", "gateway")["listeners"][0]["attachedRoutes"], 1);
+    cluster.change("Gateway", "default", "gateway", |gateway| gateway["spec"]["defaultScope"] = json!("None"));
+    cluster.settle();
+    assert_eq!(cluster.status("HTTPRoute", "default", "route")["parents"], json!([]));
+    assert_eq!(cluster.status("Gateway", "default", "gateway")["listeners"][0]["attachedRoutes"], 0);
+}
