@@ -22,6 +22,12 @@ fn path(name: &str) -> String {
     format!("/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways/{name}")
 }
 
+/// Waits until a Gateway is not programmed for a reason with this text.
+fn wait_for(meridian: &Meridian, gateway: &str, text: &str) {
+    let found = || meridian.condition(&path(gateway), "Programmed", "False").contains(text).then_some(());
+    eventually(&format!("{text:?} on {gateway}"), found, || meridian.log());
+}
+
 #[test]
 fn a_gateway_is_served_by_a_process_of_its_own() {
     let address = loopback();
@@ -37,8 +43,7 @@ fn a_gateway_is_served_by_a_process_of_its_own() {
     assert_eq!(pod["status"]["conditions"][0]["status"], "True", "{pod}");
 
     meridian.applied(&gateway("second", ""));
-    let message = meridian.condition(&path("second"), "Programmed", "False");
-    assert!(message.contains("--gateway-addresses"), "{message}");
+    wait_for(&meridian, "second", "--gateway-addresses");
     assert!(meridian.kubectl(["delete", "gateway", "first"]).status.success());
     meridian.condition(&path("second"), "Programmed", "True");
     let gone = || {
@@ -57,15 +62,8 @@ fn a_gateway_that_cannot_be_reached_says_why() {
     let asks = |value: &str| format!("  addresses: [{{type: IPAddress, value: {value}}}]\n");
     let all = [gateway("elsewhere", &asks("192.0.2.1")), gateway("taken", &asks(&other.to_string()))].concat();
     meridian.applied(&format!("{CLASS}{all}"));
-    let waits = |name: &str, text: &str| {
-        let found = || {
-            let message = meridian.condition(&path(name), "Programmed", "False");
-            message.contains(text).then_some(())
-        };
-        eventually(&format!("{text:?} on {name}"), found, || meridian.log());
-    };
-    waits("elsewhere", "192.0.2.1 is not an address of this machine");
-    waits("taken", "is taken by another process");
+    wait_for(&meridian, "elsewhere", "192.0.2.1 is not an address of this machine");
+    wait_for(&meridian, "taken", "is taken by another process");
     drop(taken);
     meridian.condition(&path("taken"), "Programmed", "True");
     let settings = "  infrastructure: {parametersRef: {group: '', kind: ConfigMap, name: none}}\n";
