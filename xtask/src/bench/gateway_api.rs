@@ -2,9 +2,9 @@
 //!
 //! - *live*: from before the create of an HTTPRoute to the first request that it answers, with many routes there.
 //! - *changes*: requests lost on a route that stays, while others come and go.
-//! - *leader*: requests lost while the control plane that leads is killed, and when the other one writes statuses.
 //! - *rollover*: requests lost while the Deployments of many Gateways are rolled over, all at once. Clients follow the
 //!   address of the Service, and a pod that is deleted is told to end and has its time, as a kubelet does it.
+//! - *leader*: requests lost while the control plane that leads is killed, and when the other one writes statuses.
 
 mod lab;
 mod objects;
@@ -70,8 +70,9 @@ pub(crate) fn run(args: &GatewayApiArgs) -> anyhow::Result<()> {
     let edge = lab.gateway("edge")?;
     figures["live"] = live(&lab, edge, args)?;
     figures["changes"] = changes(&lab, edge, args)?;
-    figures["leader"] = leader(&lab, edge, args)?;
     figures["rollover"] = rollover(&lab, args)?;
+    // The last of all: new pods know only the control plane that is killed here.
+    figures["leader"] = leader(&lab, edge, args)?;
     if let Some(file) = &args.json {
         std::fs::write(file, serde_json::to_string_pretty(&figures)?).with_context(|| file.display().to_string())?;
     }
