@@ -52,7 +52,9 @@ impl Lab {
                 lab.kubectl(&["apply", "--server-side", "-f", text(&file)?])?;
             }
         }
-        lab.kubectl(&["wait", "--for", "condition=established", "--timeout=60s", "crd", "--all"])?;
+        // Not all that a new API server has is found at once.
+        let established = ["wait", "--for", "condition=established", "--timeout=60s", "crd", "--all"];
+        until("the definitions of Gateway API are there", || Ok(lab.kubectl(&established).ok()))?;
         let mut install = Command::new("bash");
         install
             .arg("-c")
