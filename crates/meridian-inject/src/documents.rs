@@ -115,7 +115,7 @@ fn place(object: &Value) -> Option<&'static str> {
         ("", "ReplicationController")
         | ("apps" | "extensions", "Deployment" | "DaemonSet" | "ReplicaSet" | "StatefulSet")
         | ("batch", "Job")
-        | ("apps.openshift.io", "DeploymentConfig") => Some("/spec/template"),
+        | ("" | "apps.openshift.io", "DeploymentConfig") => Some("/spec/template"),
         ("batch", "CronJob") => Some("/spec/jobTemplate/spec/template"),
         _ => None,
     }

@@ -5,6 +5,7 @@ use crate::input;
 use anyhow::{Context, bail};
 use meridian_inject::Settings;
 use meridian_inject::documents::inject_text;
+use meridian_kube::Client;
 use meridian_resources::yaml;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,14 @@ pub(crate) struct KubeInjectArgs {
     #[arg(long = "valuesFile", alias = "values-file", value_name = "FILE")]
     values: Option<PathBuf>,
 
+    /// Take what is in no file from the ConfigMaps istio and istio-sidecar-injector of this cluster
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The control plane's namespace
+    #[arg(short = 'i', long = "istioNamespace", value_name = "NAMESPACE", default_value = "istio-system")]
+    namespace: String,
+
     /// The control plane's revision
     #[arg(short, long, value_name = "REVISION")]
     revision: Option<String>,
@@ -45,8 +54,8 @@ pub(crate) struct KubeInjectArgs {
 ///
 /// # Errors
 /// A file cannot be read or written, or something in it is wrong; then nothing is written.
-pub(crate) fn run(args: &KubeInjectArgs) -> anyhow::Result<()> {
-    let settings = settings(args)?;
+pub(crate) async fn run(args: &KubeInjectArgs) -> anyhow::Result<()> {
+    let settings = settings(args).await?;
     let (mut text, mut warnings) = (String::new(), Vec::new());
     for input in input::read(&args.files)? {
         let output = inject_text(&input.text, &input.name, &settings)?;
@@ -62,35 +71,57 @@ pub(crate) fn run(args: &KubeInjectArgs) -> anyhow::Result<()> {
     }
 }
 
-fn settings(args: &KubeInjectArgs) -> anyhow::Result<Settings> {
-    let mut settings = Settings::default();
-    let mut lay = |file: Option<&Path>, lay: Lay| -> anyhow::Result<()> {
-        let Some(file) = file else { return Ok(()) };
-        let name = file.display().to_string();
-        let (laid, remarks) = lay(settings.clone(), &document(file)?).with_context(|| name.clone())?;
+async fn settings(args: &KubeInjectArgs) -> anyhow::Result<Settings> {
+    let cluster = match &args.kubeconfig {
+        Some(file) => Some(Client::from_kubeconfig(Some(file)).await.context("--kubeconfig")?),
+        None => None,
+    };
+    let mut settings = Settings { namespace: args.namespace.clone(), ..Settings::default() };
+    let layers: [(Option<&Path>, &str, &str, Lay); 3] = [
+        (args.values.as_deref(), INJECTOR, "values", Settings::with_values),
+        (args.inject_config.as_deref(), INJECTOR, "config", Settings::with_config),
+        (args.mesh_config.as_deref(), MESH, "mesh", Settings::with_mesh),
+    ];
+    for (file, map, key, lay) in layers {
+        let (name, text) = match (file, &cluster) {
+            (Some(file), _) => {
+                let name = file.display().to_string();
+                let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+                (name, text)
+            }
+            (None, Some(cluster)) => {
+                let name = format!("ConfigMap {}/{map}, key {key}", args.namespace);
+                let found = cluster.get("v1", "ConfigMap", &args.namespace, map).await.with_context(|| name.clone())?;
+                let text = found.as_ref().and_then(|found| found["data"][key].as_str()).unwrap_or_default();
+                (name, text.to_owned())
+            }
+            (None, None) => continue,
+        };
+        let Some(document) = document(&name, &text)? else { continue };
+        let (laid, remarks) = lay(settings, &document).with_context(|| name.clone())?;
         settings = laid;
         remarks.iter().for_each(|remark| eprintln!("{name}: {remark}"));
-        Ok(())
-    };
-    lay(args.values.as_deref(), Settings::with_values)?;
-    lay(args.inject_config.as_deref(), Settings::with_config)?;
-    lay(args.mesh_config.as_deref(), Settings::with_mesh)?;
+    }
     if let Some(revision) = &args.revision {
         settings.revision = if revision == "default" { String::new() } else { revision.clone() };
     }
     Ok(settings)
 }
 
+/// The ConfigMap with the settings of injection.
+const INJECTOR: &str = "istio-sidecar-injector";
+/// The ConfigMap with the mesh configuration.
+const MESH: &str = "istio";
+
 /// Lays one document over the settings.
 type Lay = fn(Settings, &Value) -> Result<(Settings, Vec<String>), meridian_inject::settings::SettingError>;
 
-/// The one document of a file.
-fn document(file: &Path) -> anyhow::Result<Value> {
-    let name = file.display().to_string();
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
-    match yaml::values(&text, &name).into_iter().next() {
-        Some(Ok(value @ Value::Object(_))) => Ok(value),
+/// The one document of a text; nothing where it is empty.
+fn document(name: &str, text: &str) -> anyhow::Result<Option<Value>> {
+    match yaml::values(text, name).into_iter().next() {
+        None => Ok(None),
+        Some(Ok(value @ Value::Object(_))) => Ok(Some(value)),
+        Some(Ok(_)) => bail!("{name}: found no mapping of settings"),
         Some(Err(diagnostic)) => bail!("{diagnostic}"),
-        _ => bail!("{name}: found no mapping of settings"),
     }
 }

@@ -85,7 +85,7 @@ fn main() -> ExitCode {
         Command::Redirect(args) => redirect::run(&args),
         Command::EnvoyBootstrap(args) => block_on(envoy::run(*args)),
         Command::Validate(args) => validate::run(&args),
-        Command::KubeInject(args) => kube_inject::run(&args),
+        Command::KubeInject(args) => block_on(kube_inject::run(&args)),
         Command::Wait(args) => block_on(wait::run(args)),
         Command::Install(args) => block_on(install::install(*args)),
         Command::Uninstall(args) => block_on(install::uninstall(args)),

@@ -177,4 +177,15 @@ fn what_kube_inject_writes_is_what_the_api_server_takes() {
     let pod = kubernetes.pod_of("files", "shop");
     assert_eq!(names(&pod, "initContainers"), ["istio-init", "istio-proxy"]);
     assert_eq!(names(&pod, "containers"), ["app"]);
+
+    // With the settings of the cluster.
+    kubernetes.apply(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "istio-sidecar-injector", "namespace": "istio-system"},
+        "data": {"values": "global: {hub: registry.test}"},
+    }));
+    let kubeconfig = kubernetes.kubeconfig();
+    let injected =
+        kubernetes.meridian(&["kube-inject", "-f", "-", "--kubeconfig", kubeconfig.to_str().unwrap()], &written);
+    assert!(injected.contains("image: \"registry.test/meridian:"), "{injected}");
 }
