@@ -2,9 +2,10 @@
 
 use crate::{identity, mesh};
 use meridian_apiserver::{Api, ApiError};
+use meridian_resources::gateway_api::GROUP;
 use meridian_resources::{Kind, kind};
 use meridian_store::{GroupResource, Key};
-use meridian_translate::MeshConfig;
+use meridian_translate::{CONTROLLER_NAME, MeshConfig};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,6 +21,10 @@ pub const CONTROL_PLANE_ANNOTATION: &str = "meridian.dev/control-plane-address";
 
 /// The ConfigMap in `istio-system` that says where the control plane's debug endpoint is (key `debugAddress`).
 pub const CONTROL_PLANE_MAP: &str = "meridian";
+
+/// The classes of the Gateways of Gateway API that are served: that of an installation on Kubernetes, and the one that
+/// Istio's tutorials name.
+const GATEWAY_CLASSES: [&str; 2] = ["meridian", "istio"];
 
 /// Says where the control plane's debug endpoint is.
 ///
@@ -63,8 +68,8 @@ impl Gateway {
     }
 }
 
-/// Makes the objects: the mesh configuration, the mesh's authority and the gateways' Services where they do not exist, so that a user's
-/// changes stay; the gateways' EndpointSlices and Pods as they are now.
+/// Makes the objects: the mesh configuration, the mesh's authority, the GatewayClasses and the gateways' Services where
+/// they do not exist, so that a user's changes stay; the gateways' EndpointSlices and Pods as they are now.
 ///
 /// # Errors
 /// The store cannot be written.
@@ -77,6 +82,10 @@ pub async fn prepare(api: &Api, gateways: &[Gateway]) -> Result<(), ApiError> {
         Err(error) => {
             tracing::error!("the mesh has no authority: {error}; servers with mode ISTIO_MUTUAL refuse handshakes")
         }
+    }
+    for class in GATEWAY_CLASSES {
+        let spec = json!({"controllerName": CONTROLLER_NAME});
+        make(api, GROUP, "GatewayClass", json!({"metadata": {"name": class}, "spec": spec})).await?;
     }
     for gateway in gateways {
         make(api, "", "Service", service(gateway)).await?;
@@ -102,7 +111,8 @@ pub fn installed(name: &str) -> [(&'static Kind, Value); 2] {
 async fn make(api: &Api, group: &str, kind: &str, object: Value) -> Result<(), ApiError> {
     let kind = known(group, kind);
     let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    if api.store().get(&Key::new(GroupResource::of(kind), NAMESPACE, name)).is_some() {
+    let namespace = if kind.namespaced { NAMESPACE } else { "" };
+    if api.store().get(&Key::new(GroupResource::of(kind), namespace, name)).is_some() {
         return Ok(());
     }
     replace(api, group, kind.kind, object).await

@@ -188,7 +188,7 @@ fn defaults(profile: Profile) -> Value {
         "meshConfig": {},
         "pod": {},
         "gatewayClass": {"enabled": true, "name": "meridian"},
-        "sidecarInjector": {"enabled": whole},
+        "sidecarInjector": {"enabled": true},
         "gateways": if whole { json!({"istio-ingressgateway": {}}) } else { json!({}) },
         "crds": {"enabled": true},
     })

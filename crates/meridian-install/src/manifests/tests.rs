@@ -33,7 +33,10 @@ fn the_minimal_profile_is_the_control_plane_alone() {
     let all = all(Profile::Minimal, &[]);
     let deployments: Vec<_> = all.iter().filter(|object| object["kind"] == "Deployment").map(crate::called).collect();
     assert_eq!(deployments, ["Deployment istio-system/istiod"]);
-    assert!(!all.iter().any(|object| object["kind"] == "MutatingWebhookConfiguration"));
+    let injecting = |all: &[Value]| all.iter().any(|object| object["kind"] == "MutatingWebhookConfiguration");
+    assert!(injecting(&all), "Istio's minimal profile injects too");
+    let all = self::all(Profile::Minimal, &["sidecarInjector.enabled=false"]);
+    assert!(!injecting(&all));
     let ports = &find(&all, "Service", "istiod")["spec"]["ports"];
     assert!(!ports.to_string().contains("15017"), "{ports}");
 }

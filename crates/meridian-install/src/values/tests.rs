@@ -12,7 +12,7 @@ fn a_profile_is_complete() {
     assert!(default.injector.enabled);
     assert_eq!(default.discovery_address, "istiod.istio-system.svc:15012");
     let minimal = Values::new(Profile::Minimal, "edge", &[], &[]).unwrap();
-    assert!(minimal.gateways.is_empty() && !minimal.injector.enabled);
+    assert!(minimal.gateways.is_empty() && minimal.injector.enabled);
     assert_eq!(minimal.discovery_address, "istiod.edge.svc:15012");
     assert_eq!(minimal.gateway_class.as_deref(), Some("meridian"));
 }

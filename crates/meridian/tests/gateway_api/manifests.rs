@@ -2,7 +2,7 @@
 
 use meridian_resources::yaml;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The GatewayClass that the Gateways are of.
 pub(crate) const CLASS: &str = "meridian";
@@ -16,7 +16,17 @@ pub(crate) struct Manifests {
 }
 
 impl Manifests {
-    pub(crate) fn read(file: &Path) -> Manifests {
+    /// What stands in some files, in their order.
+    pub(crate) fn read_all(files: &[PathBuf]) -> Manifests {
+        let mut all = Manifests { objects: Vec::new(), deployments: Vec::new() };
+        for manifests in files.iter().map(|file| Manifests::read(file)) {
+            all.objects.extend(manifests.objects);
+            all.deployments.extend(manifests.deployments);
+        }
+        all
+    }
+
+    fn read(file: &Path) -> Manifests {
         let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let text = text.replace("{GATEWAY_CLASS_NAME}", CLASS);
         let all = yaml::values(&text, &file.display().to_string());
