@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         own("nothing gets around STRICT", &settings, nothing_gets_around_strict),
         own("nothing gets around DENY", &settings, nothing_gets_around_deny),
         own("nothing gets around REGISTRY_ONLY", &settings, nothing_gets_around_registry_only),
+        own("a gateway in front of a strict mesh", &settings, a_gateway_in_front_of_a_strict_mesh),
         own("an interrupt ends the check and leaves nothing behind", &settings, an_interrupt_ends_the_check),
     ];
     let own = trials.len();
@@ -120,6 +121,11 @@ fn nothing_gets_around_registry_only(settings: &Settings) -> Result<(), String> 
 /// More than a hundred tries to reach a workload that demands mutual TLS of the mesh.
 fn nothing_gets_around_strict(settings: &Settings) -> Result<(), String> {
     passes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/strict"), settings)
+}
+
+/// Gateways of Gateway API before STRICT: one beside a sidecar, one with an identity of its own.
+fn a_gateway_in_front_of_a_strict_mesh(settings: &Settings) -> Result<(), String> {
+    passes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/front-of-a-mesh"), settings)
 }
 
 fn two_labs_stand_at_once(settings: &Settings) -> Result<(), String> {

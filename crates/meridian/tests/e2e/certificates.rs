@@ -10,11 +10,11 @@ const SECRETS: &str = "/api/v1/namespaces/istio-system/secrets";
 const GATEWAYS: &str = "/apis/networking.istio.io/v1/namespaces/default/gateways";
 
 /// A folder with an authority and what it signs, made as Istio's and the OpenSSL cookbook's pages make it.
-struct Certificates(tempfile::TempDir);
+pub(crate) struct Certificates(tempfile::TempDir);
 
 impl Certificates {
     /// With an authority `ca`.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let made = Self(tempfile::tempdir().unwrap());
         made.openssl(
             "req -x509 -sha256 -nodes -days 365 -newkey rsa:2048 -subj /O=example/CN=ca -keyout ca.key -out ca.crt",
@@ -29,7 +29,7 @@ impl Certificates {
 
     /// A certificate `name.crt` with `name.key`, signed by the authority, with nothing but a common name in it: RSA-2048,
     /// without alternative names.
-    fn sign(&self, name: &str) {
+    pub(crate) fn sign(&self, name: &str) {
         self.openssl(&format!(
             "req -nodes -newkey rsa:2048 -subj /O=organization/CN={name} -keyout {name}.key -out {name}.csr"
         ));
@@ -46,7 +46,7 @@ impl Certificates {
         ));
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.0.path().join(file)
     }
 

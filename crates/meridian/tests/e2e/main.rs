@@ -7,6 +7,7 @@ mod certificates;
 mod churn;
 mod crash;
 mod first_light;
+mod front_of_a_mesh;
 mod managed;
 mod mesh_identity;
 mod policies;
