@@ -94,7 +94,7 @@ fn service(gateway: &ManagedGateway, installation: &Installation, style: Style) 
     let mut spec = json!({
         "type": "LoadBalancer",
         "selector": selector(gateway),
-        "ports": service_ports(gateway),
+        "ports": service_ports(gateway, style),
         "ipFamilyPolicy": "PreferDualStack",
     });
     if style == Style::EnvoyGateway {
@@ -113,15 +113,16 @@ fn service(gateway: &ManagedGateway, installation: &Installation, style: Style) 
 }
 
 /// The ports of the listeners, and the one that load balancers ask for readiness.
-pub(super) fn service_ports(gateway: &ManagedGateway) -> Vec<Value> {
-    let port = |name: String, port: u16, protocol: &str| json!({"name": name, "port": port, "targetPort": port, "protocol": protocol});
+pub(super) fn service_ports(gateway: &ManagedGateway, style: Style) -> Vec<Value> {
+    let to = |name: String, port: u16, target: u16, protocol: &str| json!({"name": name, "port": port, "targetPort": target, "protocol": protocol});
+    let port = |name: String, number: u16, protocol: &str| to(name, number, number, protocol);
     let own = gateway.ports.iter().map(|(number, transport)| match transport {
         // A name without a protocol: sidecars find out what clients in the mesh speak.
         Transport::Tcp => port(format!("port-{number}"), *number, "TCP"),
         Transport::Udp => port(format!("udp-{number}"), *number, "UDP"),
     });
     let status = (!gateway.ports.contains(&(STATUS_PORT, Transport::Tcp)))
-        .then(|| port("status-port".to_owned(), STATUS_PORT, "TCP"));
+        .then(|| to("status-port".to_owned(), STATUS_PORT, style.readiness_port(), "TCP"));
     status.into_iter().chain(own).collect()
 }
 

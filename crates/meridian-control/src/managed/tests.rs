@@ -322,6 +322,8 @@ fn an_envoy_proxy_sets_pods_and_services() {
     assert_eq!((&spec["replicas"], &spec["revisionHistoryLimit"]), (&json!(2), &json!(3)));
     let service = &objects.service["spec"];
     assert_eq!((&service["externalTrafficPolicy"], &service["loadBalancerClass"]), (&json!("Cluster"), &json!("a/b")));
+    let status_port = &service["ports"][0];
+    assert_eq!((&status_port["port"], &status_port["targetPort"]), (&json!(15021), &json!(19003)));
     assert_eq!((&service["sessionAffinity"], &service["type"]), (&json!("ClientIP"), &json!("LoadBalancer")));
     assert_eq!(objects.service_account["metadata"]["name"], "front");
 }
