@@ -8,6 +8,7 @@
 
 pub mod decide;
 pub mod documents;
+pub mod gateway_pod;
 pub mod probes;
 pub mod review;
 pub mod selector;

@@ -3,14 +3,9 @@
 
 use super::objects::{labels, metadata, selector};
 use super::{Installation, Style, names};
+use meridian_inject::gateway_pod;
 use meridian_translate::ManagedGateway;
 use serde_json::{Map, Value, json};
-
-/// Where things are mounted (Istio's paths).
-const TOKENS: &str = "/var/run/secrets/tokens";
-const ROOT_CERTIFICATE: &str = "/var/run/secrets/istio";
-const POD: &str = "/etc/istio/pod";
-const STATE: &str = "/var/lib/istio/data";
 
 /// How much longer than draining a pod may take to end, in seconds.
 const GRACE: u32 = 10;
@@ -60,15 +55,7 @@ fn pod(gateway: &ManagedGateway, installation: &Installation, style: Style) -> V
         // The API server is of no concern to a gateway: it gets a token for the control plane alone.
         "automountServiceAccountToken": false,
         "terminationGracePeriodSeconds": installation.drain_delay + installation.drain_time + GRACE,
-        "securityContext": {
-            "runAsNonRoot": true,
-            "runAsUser": style.user(),
-            "runAsGroup": style.user(),
-            "fsGroup": style.user(),
-            "seccompProfile": {"type": "RuntimeDefault"},
-            // Port 80 is 80, without root and without a capability.
-            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
-        },
+        "securityContext": gateway_pod::security_context(style.user()),
         "topologySpreadConstraints": [{
             "maxSkew": 1,
             "topologyKey": "kubernetes.io/hostname",
@@ -77,31 +64,16 @@ fn pod(gateway: &ManagedGateway, installation: &Installation, style: Style) -> V
             "matchLabelKeys": ["pod-template-hash"],
         }],
         "containers": [container(installation, style)],
-        "volumes": [
-            {"name": "istio-token", "projected": {"sources": [{
-                "serviceAccountToken": {"audience": "istio-ca", "path": "istio-token", "expirationSeconds": 43200},
-            }]}},
-            {"name": "istiod-ca-cert", "configMap": {"name": "istio-ca-root-cert"}},
-            {"name": "istio-podinfo", "downwardAPI": {"items": [
-                {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}},
-            ]}},
-            {"name": "istio-data", "emptyDir": {}},
-        ],
+        "volumes": gateway_pod::volumes(),
     })
 }
 
 fn container(installation: &Installation, style: Style) -> Value {
-    let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
     let mut container = json!({
         "name": style.container(),
         "image": installation.image,
         "args": arguments(installation, style),
-        "env": [
-            field("POD_NAME", "metadata.name"),
-            field("POD_NAMESPACE", "metadata.namespace"),
-            field("INSTANCE_IP", "status.podIP"),
-            field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
-        ],
+        "env": gateway_pod::env(),
         // Those of listeners are not among them: pods are not to be replaced when listeners change.
         "ports": [
             {"name": "status-port", "containerPort": style.readiness_port(), "protocol": "TCP"},
@@ -114,19 +86,9 @@ fn container(installation: &Installation, style: Style) -> Value {
             "failureThreshold": 2,
             "timeoutSeconds": 1,
         },
-        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": false,
-            "privileged": false,
-            "readOnlyRootFilesystem": true,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "istio-token", "mountPath": TOKENS, "readOnly": true},
-            {"name": "istiod-ca-cert", "mountPath": ROOT_CERTIFICATE, "readOnly": true},
-            {"name": "istio-podinfo", "mountPath": POD, "readOnly": true},
-            {"name": "istio-data", "mountPath": STATE},
-        ],
+        "resources": gateway_pod::resources(),
+        "securityContext": gateway_pod::container_security_context(),
+        "volumeMounts": gateway_pod::volume_mounts(),
     });
     if let Some(policy) = &installation.image_pull_policy {
         container["imagePullPolicy"] = policy.as_str().into();
@@ -159,13 +121,13 @@ fn arguments(installation: &Installation, style: Style) -> Vec<String> {
         "--discovery",
         &installation.discovery,
         "--token-file",
-        &format!("{TOKENS}/istio-token"),
+        gateway_pod::TOKEN,
         "--root-cert",
-        &format!("{ROOT_CERTIFICATE}/root-cert.pem"),
+        gateway_pod::ROOT_CERTIFICATE,
         "--labels-file",
-        &format!("{POD}/labels"),
+        gateway_pod::LABELS,
         "--state",
-        STATE,
+        gateway_pod::STATE,
         "--drain-delay",
         &installation.drain_delay.to_string(),
         "--drain-time",

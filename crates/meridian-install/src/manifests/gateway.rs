@@ -2,6 +2,7 @@
 
 use super::control_plane::USER;
 use crate::values::{Gateway, Values};
+use meridian_inject::gateway_pod;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -91,26 +92,9 @@ impl Of<'_> {
                 // The API server is of no concern to a gateway: it gets a token for the control plane alone.
                 "automountServiceAccountToken": false,
                 "terminationGracePeriodSeconds": DRAIN_DELAY + DRAIN + 10,
-                "securityContext": {
-                    "runAsNonRoot": true,
-                    "runAsUser": USER,
-                    "runAsGroup": USER,
-                    "fsGroup": USER,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                    // A server on port 80 without a Service that says otherwise is one, without root.
-                    "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
-                },
+                "securityContext": gateway_pod::security_context(USER),
                 "containers": [self.container()],
-                "volumes": [
-                    {"name": "istio-token", "projected": {"sources": [{
-                        "serviceAccountToken": {"audience": "istio-ca", "path": "istio-token", "expirationSeconds": 43200},
-                    }]}},
-                    {"name": "istiod-ca-cert", "configMap": {"name": "istio-ca-root-cert"}},
-                    {"name": "istio-podinfo", "downwardAPI": {"items": [
-                        {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}},
-                    ]}},
-                    {"name": "istio-data", "emptyDir": {}},
-                ],
+                "volumes": gateway_pod::volumes(),
             },
         });
         super::lay_over_pod(&mut template, &self.gateway.pod);
@@ -130,15 +114,12 @@ impl Of<'_> {
     }
 
     fn container(&self) -> Value {
-        let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
         let probe = |failures: u32, period: u32| {
             json!({
                 "httpGet": {"path": "/healthz/ready", "port": 15021},
                 "periodSeconds": period, "failureThreshold": failures, "timeoutSeconds": 1,
             })
         };
-        let resources =
-            json!({"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}});
         json!({
             "name": "istio-proxy",
             "image": self.values.image(),
@@ -147,37 +128,23 @@ impl Of<'_> {
                 "gateway",
                 format!("--discovery={}", self.values.discovery_address),
                 format!("--log-level={}", self.values.log_level),
-                "--token-file=/var/run/secrets/tokens/istio-token",
-                "--root-cert=/var/run/secrets/istio/root-cert.pem",
-                "--labels-file=/etc/istio/pod/labels",
-                "--state=/var/lib/istio/data",
+                format!("--token-file={}", gateway_pod::TOKEN),
+                format!("--root-cert={}", gateway_pod::ROOT_CERTIFICATE),
+                format!("--labels-file={}", gateway_pod::LABELS),
+                format!("--state={}", gateway_pod::STATE),
                 format!("--drain-delay={DRAIN_DELAY}"),
                 format!("--drain-time={DRAIN}"),
             ],
-            "env": [
-                field("POD_NAME", "metadata.name"),
-                field("POD_NAMESPACE", "metadata.namespace"),
-                field("INSTANCE_IP", "status.podIP"),
-                field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
-            ],
+            "env": gateway_pod::env(),
             "ports": [
                 {"name": "http-envoy-prom", "containerPort": 15090, "protocol": "TCP"},
                 {"name": "status-port", "containerPort": 15021, "protocol": "TCP"},
             ],
             "readinessProbe": probe(2, 5),
             "startupProbe": probe(600, 1),
-            "resources": self.gateway.resources.clone().unwrap_or(resources),
-            "securityContext": {
-                "allowPrivilegeEscalation": false,
-                "readOnlyRootFilesystem": true,
-                "capabilities": {"drop": ["ALL"]},
-            },
-            "volumeMounts": [
-                {"name": "istio-token", "mountPath": "/var/run/secrets/tokens", "readOnly": true},
-                {"name": "istiod-ca-cert", "mountPath": "/var/run/secrets/istio", "readOnly": true},
-                {"name": "istio-podinfo", "mountPath": "/etc/istio/pod", "readOnly": true},
-                {"name": "istio-data", "mountPath": "/var/lib/istio/data"},
-            ],
+            "resources": self.gateway.resources.clone().unwrap_or_else(gateway_pod::resources),
+            "securityContext": gateway_pod::container_security_context(),
+            "volumeMounts": gateway_pod::volume_mounts(),
         })
     }
 
