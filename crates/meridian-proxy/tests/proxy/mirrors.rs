@@ -33,6 +33,20 @@ fn post(client: &mut Client, framing: &str, body: &str) {
     client.send(format!("POST /in?q HTTP/1.1\r\nHost: h.test\r\nX-Forwarded-For: 1.1.1.1\r\n{framing}\r\n\r\n{body}"));
 }
 
+/// Waits until a gauge is zero.
+fn await_idle(gateway: &Gateway, gauge: &str) {
+    let begun = Instant::now();
+    let is_zero = || {
+        let samples = gateway.proxy.shared().stats.collect();
+        let sample = samples.iter().find(|sample| sample.name == gauge).expect("the gauge is there");
+        matches!(sample.value, meridian_proxy::stats::Value::Gauge(0))
+    };
+    while !is_zero() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{gauge} is not zero");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn a_mirror_gets_the_rewritten_request_with_its_body() {
     let (origin, mirror) = (Origin::ok(), Origin::start(|_| response("500 No", "nobody reads this")));
@@ -72,6 +86,8 @@ fn a_mirror_gets_the_rewritten_request_with_its_body() {
         assert_eq!(seen.header("x-forwarded-for"), Some("1.1.1.1,127.0.0.1"));
         assert_eq!(copy.header("x-forwarded-for"), Some("1.1.1.1,127.0.0.1,127.0.0.1"));
         assert_eq!(copy.header("x-envoy-attempt-count"), Some("1"));
+        // Its connection is free for the next copy when its answer has been read.
+        await_idle(&gateway, "cluster.mirror.upstream_rq_active");
     }
     assert!(mirror.seen().iter().all(|seen| seen.connection == 0), "connections to mirrors are used again");
     assert_eq!(gateway.stop().len(), 3, "copies are not logged");

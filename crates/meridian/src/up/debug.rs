@@ -7,8 +7,9 @@
 //! | `/ready` | 200 as soon as everything that exists has been read once, 503 before |
 //! | `/metrics` | counters in Prometheus' text format |
 //!
-//! The first two are for clients of the same machine or pod alone, wherever it listens: in a cluster everybody reaches
-//! the port, and what proxies are to do is not for everybody. `kubectl port-forward` comes from within the pod.
+//! On Kubernetes the first two are for clients of the same pod alone, wherever it listens: in a cluster everybody reaches
+//! the port, and what proxies are to do is not for everybody. `kubectl port-forward` comes from within the pod. A control
+//! plane with an API of its own answers everybody who reaches it, as that API does.
 
 use crate::proxy_status::Fleet;
 use anyhow::Context;
@@ -47,6 +48,10 @@ pub(super) struct Health {
 }
 
 impl Health {
+    fn is_on_kubernetes(&self) -> bool {
+        self.requests.is_some()
+    }
+
     /// The counters in Prometheus' text format.
     fn metrics(&self) -> String {
         let mut text = String::new();
@@ -95,10 +100,10 @@ async fn serve(listener: TcpListener, fleet: Fleet, health: Health) {
             continue;
         };
         let (fleet, health) = (fleet.clone(), health.clone());
-        let is_local = peer.ip().to_canonical().is_loopback();
+        let may_read = !health.is_on_kubernetes() || peer.ip().to_canonical().is_loopback();
         connections.spawn(async move {
             let service = service_fn(|request| {
-                let response = respond(&fleet, &health, is_local, &request);
+                let response = respond(&fleet, &health, may_read, &request);
                 async move { Ok::<_, Infallible>(response) }
             });
             let served = http1::Builder::new()
@@ -116,7 +121,7 @@ async fn serve(listener: TcpListener, fleet: Fleet, health: Health) {
 fn respond(
     fleet: &Fleet,
     health: &Health,
-    is_local: bool,
+    may_read: bool,
     request: &hyper::Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     match (request.method(), request.uri().path()) {
@@ -129,9 +134,7 @@ fn respond(
         _ => {}
     }
     let (status, body) = match request.method() {
-        _ if !is_local => {
-            (StatusCode::FORBIDDEN, error("only for clients of this machine or pod: use kubectl port-forward"))
-        }
+        _ if !may_read => (StatusCode::FORBIDDEN, error("only for clients of this pod: use kubectl port-forward")),
         &Method::GET => answer(fleet, request.uri().path(), request.uri().query().unwrap_or_default()),
         other => (StatusCode::METHOD_NOT_ALLOWED, error(&format!("found {other}, allowed: GET"))),
     };

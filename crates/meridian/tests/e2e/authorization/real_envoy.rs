@@ -2,7 +2,7 @@
 
 use super::ways::{ALLOWED, DENIED, Way, way};
 use super::{ALLOW, DENY, send, start};
-use crate::support::{Answer, Meridian, connect};
+use crate::support::{Answer, Meridian, connect, eventually};
 use meridian_envoy::Envoy;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -24,12 +24,8 @@ fn bootstrap(manager: &Value) -> Value {
 /// The connection manager of the gateway as its `/config_dump` shows it, with a route that answers 200 to everything
 /// that gets so far.
 fn manager(meridian: &Meridian) -> Value {
-    let mut admin = connect(SocketAddr::new(meridian.address, 15000));
-    write!(admin, "GET /config_dump HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n").unwrap();
-    let dump: Value = serde_json::from_slice(&Answer::read(&mut admin).body).unwrap();
-    let mut managers = Vec::new();
-    find(&dump, &mut managers);
-    let mut manager = managers.into_iter().next().expect("the gateway speaks HTTP").clone();
+    // A policy may be programmed before the Gateway that was applied after it is.
+    let mut manager = eventually("the gateway speaks HTTP", || first_manager(meridian), || meridian.log());
     let fields = manager.as_object_mut().unwrap();
     fields.remove("rds");
     fields.remove("access_log");
@@ -40,6 +36,15 @@ fn manager(meridian: &Meridian) -> Value {
     assert!(manager.to_string().contains(&port.to_string()), "a policy about the port, which is another here");
     let anywhere = manager.to_string().replace(&port.to_string(), &json!({"any": true}).to_string());
     serde_json::from_str(&anywhere).unwrap()
+}
+
+fn first_manager(meridian: &Meridian) -> Option<Value> {
+    let mut admin = connect(SocketAddr::new(meridian.address, 15000));
+    write!(admin, "GET /config_dump HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n").unwrap();
+    let dump: Value = serde_json::from_slice(&Answer::read(&mut admin).body).unwrap();
+    let mut managers = Vec::new();
+    find(&dump, &mut managers);
+    managers.into_iter().next().cloned()
 }
 
 fn find<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
