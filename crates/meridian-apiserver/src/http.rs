@@ -1,16 +1,18 @@
 //! From a request to an answer.
 
+use std::fmt::Display;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, WARNING};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::api::{Api, DeleteOptions, Deleted, Written};
 use crate::body::Answer;
+use crate::caller::Caller;
 use crate::error::{ApiError, deleted_status};
 use crate::media::{self, Form};
 use crate::patch::Patch;
@@ -32,11 +34,20 @@ const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 const AGGREGATED_DISCOVERY: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
-/// Answers one request.
-pub(crate) async fn answer(api: &Api, settings: &WatchSettings, request: Request<Incoming>) -> Response<Answer> {
+/// Answers one request of somebody who is known.
+pub(crate) async fn answer<B>(
+    api: &Api,
+    settings: &WatchSettings,
+    caller: Caller,
+    request: Request<B>,
+) -> Response<Answer>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
     let started = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let response = match route(api, settings, request).await {
+    let response = match route(api, settings, caller, request).await {
         Ok(response) => response,
         Err(error) => json_response(error.reason.code(), &error.status()),
     };
@@ -49,13 +60,23 @@ pub(crate) async fn answer(api: &Api, settings: &WatchSettings, request: Request
 struct Context<'a> {
     api: &'a Api,
     settings: &'a WatchSettings,
+    caller: Caller,
     method: Method,
     query: Query,
     accept: Option<String>,
     content_type: Option<String>,
 }
 
-async fn route(api: &Api, settings: &WatchSettings, request: Request<Incoming>) -> Result<Response<Answer>, ApiError> {
+async fn route<B>(
+    api: &Api,
+    settings: &WatchSettings,
+    caller: Caller,
+    request: Request<B>,
+) -> Result<Response<Answer>, ApiError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
     let (head, body) = request.into_parts();
     let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let Some(target) = target::parse(head.uri.path()) else {
@@ -63,7 +84,8 @@ async fn route(api: &Api, settings: &WatchSettings, request: Request<Incoming>) 
     };
     let query = Query::parse(head.uri.query())?;
     let (accept, content_type) = (header(ACCEPT), header(CONTENT_TYPE));
-    let context = Context { api, settings, method: head.method, query, accept, content_type };
+    let caller = caller.with_agent(&head.headers);
+    let context = Context { api, settings, caller, method: head.method, query, accept, content_type };
     match target {
         Target::Objects(objects) => {
             let body = read_body(body).await?;
@@ -80,7 +102,11 @@ async fn route(api: &Api, settings: &WatchSettings, request: Request<Incoming>) 
 
 /// Reads a body. One that is too large is read on for a while and thrown away, so that the client, which is still sending,
 /// gets to read the answer.
-async fn read_body(mut body: Incoming) -> Result<Bytes, ApiError> {
+async fn read_body<B>(mut body: B) -> Result<Bytes, ApiError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
     let mut kept = Vec::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
@@ -248,7 +274,7 @@ impl Context<'_> {
         review_object["status"] = match review {
             Review::SelfSubjectAccess => json!({"allowed": true}),
             Review::Token => self.api.token_review(&review_object["spec"]).await?,
-            Review::SelfSubject => json!({"userInfo": {"username": "meridian", "groups": ["system:masters"]}}),
+            Review::SelfSubject => json!({"userInfo": self.caller.user_info()}),
         };
         Ok(json_response(201, &review_object))
     }

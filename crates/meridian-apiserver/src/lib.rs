@@ -9,6 +9,7 @@
 mod admission;
 mod api;
 mod body;
+mod caller;
 mod discovery;
 mod duration;
 mod error;
@@ -31,6 +32,7 @@ mod version;
 mod watch;
 
 pub use api::Api;
+pub use caller::Caller;
 pub use error::{ApiError, Reason};
 pub use kubeconfig::kubeconfig;
 pub use server::{Options, Server};

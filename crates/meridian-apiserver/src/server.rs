@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::api::Api;
+use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::http;
 use crate::stop;
@@ -97,7 +98,7 @@ async fn serve_connection(api: Api, settings: WatchSettings, stream: TcpStream) 
     let mut stopping = settings.stopping.clone();
     let service = service_fn(|request| {
         let (api, settings) = (&api, &settings);
-        async move { Ok::<_, std::convert::Infallible>(http::answer(api, settings, request).await) }
+        async move { Ok::<_, std::convert::Infallible>(http::answer(api, settings, Caller::meridian(), request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
