@@ -2,79 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use meridian_install::{Change, Client, Error, Profile, Values, apply, connect, manifests, uninstall};
+use meridian_kubernetes::Kubernetes;
 use serde_json::Value;
-use std::io::Write;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-/// A real API server with etcd, stopped when dropped.
-struct Kubernetes {
-    scripts: PathBuf,
-    programs: PathBuf,
-    folder: tempfile::TempDir,
-}
-
-impl Kubernetes {
-    /// `None`, said loudly, where its programs are not built: `cargo xtask setup` builds them.
-    fn start() -> Option<Kubernetes> {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let shared = std::env::var_os("MERIDIAN_SHARED").map_or_else(|| workspace.join("../shared"), PathBuf::from);
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-        let programs = std::env::var_os("KUBE_BIN").map(PathBuf::from);
-        let programs = programs.or_else(|| Some(cache?.join("meridian/kube-bin")))?;
-        let scripts = shared.join("kubernetes");
-        if !scripts.join("run-kube.sh").is_file() || !programs.join("kube-apiserver").is_file() {
-            assert!(std::env::var_os("CI").is_none(), "there is no kube-apiserver; run `cargo xtask setup`");
-            eprintln!("SKIPPED: there is no kube-apiserver; run `cargo xtask setup`");
-            return None;
-        }
-        let this = Kubernetes { scripts, programs, folder: tempfile::tempdir().unwrap() };
-        let mut start = this.script("start");
-        for port in ["APISERVER_PORT", "ETCD_PORT", "ETCD_PEER", "KCM_PORT"] {
-            start.env(port, TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string());
-        }
-        assert!(start.stdout(Stdio::null()).status().unwrap().success());
-        Some(this)
-    }
-
-    fn script(&self, word: &str) -> Command {
-        let mut command = Command::new(self.scripts.join("run-kube.sh"));
-        command.arg(word).arg(self.folder.path()).env("KUBE_BIN", &self.programs);
-        command
-    }
-
-    fn kubectl(&self, words: &[&str], input: &str) -> String {
-        let mut kubectl = Command::new("kubectl");
-        kubectl.args(words).env("KUBECONFIG", self.folder.path().join("kubeconfig"));
-        let mut child = kubectl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "kubectl {words:?}: {error}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn gateway_api(&self) {
-        let crds = self.scripts.join("../oracles/gateway-api-v1.6.1/crds");
-        let files = std::fs::read_dir(crds).unwrap().map(|entry| entry.unwrap().path());
-        for file in files.filter(|file| !file.ends_with("kustomization.yaml")) {
-            self.kubectl(&["apply", "--server-side", "-f", file.to_str().unwrap()], "");
-        }
-        self.kubectl(&["wait", "--for", "condition=established", "--timeout=60s", "crd", "--all"], "");
-    }
-
-    async fn client(&self) -> Client {
-        connect(Some(&self.folder.path().join("kubeconfig")), None).await.unwrap()
-    }
-}
-
-impl Drop for Kubernetes {
-    fn drop(&mut self) {
-        let stopped = self.script("stop").status();
-        assert!(stopped.is_ok_and(|status| status.success()) || std::thread::panicking());
-    }
+async fn client(kubernetes: &Kubernetes) -> Client {
+    connect(Some(&kubernetes.kubeconfig()), None).await.unwrap()
 }
 
 fn objects(profile: Profile) -> Vec<Value> {
@@ -104,13 +36,13 @@ fn deleted(changes: &[Change]) -> Vec<&str> {
 #[tokio::test]
 async fn an_installation_comes_changes_and_goes() {
     let Some(kubernetes) = Kubernetes::start() else { return };
-    let client = kubernetes.client().await;
+    let client = client(&kubernetes).await;
 
     // Without the kinds of Gateway API everything but the GatewayClass is there, and why is said.
     let changes = applied(&client, &objects(Profile::Default)).await;
     let left: Vec<_> = changes.iter().filter(|change| !matches!(change, Change::Created(_))).collect();
     assert!(matches!(left[..], [Change::Left { object, .. }] if object == "GatewayClass meridian"), "{left:?}");
-    kubernetes.gateway_api();
+    kubernetes.gateway_api(&[]);
     let changes = applied(&client, &objects(Profile::Default)).await;
     let class = Change::Created("GatewayClass meridian".into());
     assert!(changes.contains(&class), "{changes:?}");
@@ -154,7 +86,7 @@ async fn an_installation_comes_changes_and_goes() {
 #[tokio::test]
 async fn what_is_somebody_elses_is_neither_changed_nor_deleted() {
     let Some(kubernetes) = Kubernetes::start() else { return };
-    let client = kubernetes.client().await;
+    let client = client(&kubernetes).await;
     kubernetes.kubectl(&["create", "namespace", "istio-system"], "");
     kubernetes.kubectl(&["create", "configmap", "istio", "-n", "istio-system", "--from-literal=mesh=mine"], "");
 

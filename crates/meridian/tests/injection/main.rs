@@ -3,8 +3,9 @@
 
 mod kubernetes;
 
-use kubernetes::{Kubernetes, eventually};
+use kubernetes::Mesh;
 use meridian_inject::webhook::{Options, Place, configuration};
+use meridian_kubernetes::{Kubernetes, eventually};
 use serde_json::{Value, json};
 
 /// A pod's `spec`, with the account that the admission plugin for accounts would set.
@@ -37,27 +38,28 @@ fn names(pod: &Value, field: &str) -> Vec<String> {
 }
 
 /// A control plane whose webhook the API server asks, and namespaces `shop` (in the mesh) and `plain`.
-fn mesh() -> Option<Kubernetes> {
-    let mut kubernetes = Kubernetes::start()?;
+fn mesh() -> Option<Mesh> {
+    let kubernetes = Kubernetes::start()?;
     for namespace in ["istio-system", "shop", "plain"] {
         kubernetes.kubectl(&["create", "namespace", namespace], "");
     }
     kubernetes.kubectl(&["label", "namespace", "shop", "istio-injection=enabled"], "");
-    let webhook = kubernetes.control_plane();
-    let options = Options { place: Place::Url(format!("https://{webhook}")), ..Options::default() };
-    kubernetes.apply(&configuration(&Default::default(), &options));
+    let mesh = Mesh::start(kubernetes);
+    let options = Options { place: Place::Url(format!("https://{}", mesh.webhook)), ..Options::default() };
+    mesh.apply(&configuration(&Default::default(), &options));
     // The control plane puts the authority of its certificate there.
-    eventually("the authority in the configuration", || {
-        let found = kubernetes.get("mutatingwebhookconfiguration", "istio-sidecar-injector", "");
+    eventually(|| {
+        let found = mesh.get("mutatingwebhookconfiguration", "istio-sidecar-injector", "");
         let hooks = found["webhooks"].as_array().unwrap().clone();
-        hooks.iter().all(|hook| hook["clientConfig"]["caBundle"].is_string()).then_some(())
+        let are_signed = hooks.iter().all(|hook| hook["clientConfig"]["caBundle"].is_string());
+        are_signed.then_some(()).ok_or_else(|| format!("there is no authority in {found:#}"))
     });
-    Some(kubernetes)
+    Some(mesh)
 }
 
 #[test]
 fn pods_are_injected_as_their_namespaces_and_they_themselves_ask() {
-    let Some(kubernetes) = mesh() else { return };
+    let Some(mesh) = mesh() else { return };
     let yes = json!({"sidecar.istio.io/inject": "true"});
     let mut host = pod("shop", "host", yes.clone(), json!({}));
     host["spec"]["hostNetwork"] = true.into();
@@ -70,14 +72,14 @@ fn pods_are_injected_as_their_namespaces_and_they_themselves_ask() {
         (pod("kube-system", "system", yes.clone(), json!({})), false),
         (host, false),
     ] {
-        kubernetes.apply(&pod);
+        mesh.apply(&pod);
         let (namespace, name) =
             (pod["metadata"]["namespace"].as_str().unwrap(), pod["metadata"]["name"].as_str().unwrap());
-        let made = kubernetes.get("pod", name, namespace);
+        let made = mesh.get("pod", name, namespace);
         assert_eq!(names(&made, "initContainers").contains(&"istio-proxy".to_owned()), expected, "{namespace}/{name}");
     }
     // A pod that comes again, as one that was written with kube-inject, is not injected a second time.
-    let made = kubernetes.get("pod", "in", "shop");
+    let made = mesh.get("pod", "in", "shop");
     let mut again = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "shop", "name": "again"}});
     again["metadata"]["annotations"] = made["metadata"]["annotations"].clone();
     again["metadata"]["annotations"]
@@ -85,24 +87,24 @@ fn pods_are_injected_as_their_namespaces_and_they_themselves_ask() {
         .unwrap()
         .remove("kubectl.kubernetes.io/last-applied-configuration");
     again["spec"] = made["spec"].clone();
-    kubernetes.apply(&again);
-    let again = kubernetes.get("pod", "again", "shop");
+    mesh.apply(&again);
+    let again = mesh.get("pod", "again", "shop");
     assert_eq!(again["spec"]["initContainers"], made["spec"]["initContainers"]);
     // A dry run shows the same.
     let text = pod("shop", "dry", json!({}), json!({})).to_string();
-    let shown = kubernetes.kubectl(&["apply", "--dry-run=server", "-o", "json", "-f", "-"], &text);
+    let shown = mesh.kubectl(&["apply", "--dry-run=server", "-o", "json", "-f", "-"], &text);
     assert_eq!(names(&serde_json::from_str(&shown).unwrap(), "initContainers"), ["istio-init", "istio-proxy"]);
 }
 
 #[test]
 fn deployments_get_what_their_annotations_say() {
-    let Some(kubernetes) = mesh() else { return };
+    let Some(mesh) = mesh() else { return };
     let probes = json!([{
         "name": "app", "image": "app", "ports": [{"name": "http", "containerPort": 8080}],
         "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}}, "livenessProbe": {"grpc": {"port": 9000}},
     }]);
-    kubernetes.apply(&deployment("web", json!({}), probes));
-    let web = kubernetes.pod_of("web", "shop");
+    mesh.apply(&deployment("web", json!({}), probes));
+    let web = mesh.pod_of("web", "shop");
     assert_eq!(names(&web, "initContainers"), ["istio-init", "istio-proxy"]);
     let proxy = &web["spec"]["initContainers"][1];
     assert_eq!((&proxy["restartPolicy"], &proxy["securityContext"]["runAsUser"]), (&"Always".into(), &1337.into()));
@@ -123,8 +125,8 @@ fn deployments_get_what_their_annotations_say() {
     let annotations =
         json!({"traffic.sidecar.istio.io/includeInboundPorts": "", "sidecar.istio.io/nativeSidecar": "false"});
     let containers = json!([{"name": "envoy", "image": "envoy"}, {"name": "shutdown-manager", "image": "manager"}]);
-    kubernetes.apply(&deployment("edge", annotations, containers));
-    let edge = kubernetes.pod_of("edge", "shop");
+    mesh.apply(&deployment("edge", annotations, containers));
+    let edge = mesh.pod_of("edge", "shop");
     assert_eq!(names(&edge, "initContainers"), ["istio-init"]);
     assert_eq!(names(&edge, "containers"), ["envoy", "shutdown-manager", "istio-proxy"]);
     let arguments = edge["spec"]["initContainers"][0]["args"].as_array().unwrap();
@@ -133,21 +135,21 @@ fn deployments_get_what_their_annotations_say() {
 
     // A container of the proxy's name with the image `auto` makes a gateway of the pod.
     let annotations = json!({"inject.istio.io/templates": "gateway"});
-    kubernetes.apply(&deployment("own", annotations, json!([{"name": "istio-proxy", "image": "auto"}])));
-    let own = kubernetes.pod_of("own", "shop");
+    mesh.apply(&deployment("own", annotations, json!([{"name": "istio-proxy", "image": "auto"}])));
+    let own = mesh.pod_of("own", "shop");
     assert_eq!(own["spec"]["containers"][0]["args"][0], "gateway");
     assert!(!own["spec"]["containers"][0]["image"].as_str().unwrap().contains("auto"));
 }
 
 #[test]
 fn what_is_wrong_is_refused_and_what_is_in_vain_is_told() {
-    let Some(kubernetes) = mesh() else { return };
+    let Some(mesh) = mesh() else { return };
     let wrong = pod("shop", "wrong", json!({}), json!({"sidecar.istio.io/proxyCPU": "lots"}));
-    let error = kubernetes.try_kubectl(&["apply", "-f", "-"], &wrong.to_string()).unwrap_err();
+    let error = mesh.try_apply(&wrong).unwrap_err();
     let told = "annotation sidecar.istio.io/proxyCPU: found \"lots\", allowed: a quantity such as 100m or 128Mi";
     assert!(error.contains(told), "{error}");
     let vain = pod("shop", "vain", json!({}), json!({"sidecar.istio.io/statsInclusionPrefixes": "x"}));
-    let (_, warnings) = kubernetes.try_kubectl(&["apply", "-f", "-"], &vain.to_string()).unwrap();
+    let warnings = mesh.try_apply(&vain).unwrap();
     assert!(
         warnings.contains("Warning: annotation sidecar.istio.io/statsInclusionPrefixes has no effect"),
         "{warnings}"
@@ -155,37 +157,37 @@ fn what_is_wrong_is_refused_and_what_is_in_vain_is_told() {
 
     // Settings of the ConfigMap count from the next pod on.
     let values = json!({"global": {"hub": "registry.test", "tag": "7", "proxy": {"image": "meridian"}}}).to_string();
-    kubernetes.apply(&json!({
+    mesh.apply(&json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "istio-sidecar-injector", "namespace": "istio-system"},
         "data": {"values": values, "config": "policy: enabled"},
     }));
     let probe = pod("shop", "probe", json!({}), json!({})).to_string();
-    eventually("the image of the ConfigMap", || {
-        let shown = kubernetes.kubectl(&["apply", "--dry-run=server", "-o", "json", "-f", "-"], &probe);
+    eventually(|| {
+        let shown = mesh.kubectl(&["apply", "--dry-run=server", "-o", "json", "-f", "-"], &probe);
         let shown: Value = serde_json::from_str(&shown).unwrap();
-        (shown["spec"]["initContainers"][1]["image"] == "registry.test/meridian:7").then_some(())
+        let image = &shown["spec"]["initContainers"][1]["image"];
+        if image == "registry.test/meridian:7" { Ok(()) } else { Err(format!("the image is {image}")) }
     });
 }
 
 #[test]
 fn what_kube_inject_writes_is_what_the_api_server_takes() {
-    let Some(kubernetes) = mesh() else { return };
+    let Some(mesh) = mesh() else { return };
     let written = deployment("files", json!({}), json!([{"name": "app", "image": "app"}])).to_string();
-    let injected = kubernetes.meridian(&["kube-inject", "-f", "-"], &written);
-    kubernetes.kubectl(&["apply", "-f", "-"], &injected);
-    let pod = kubernetes.pod_of("files", "shop");
+    let injected = mesh.meridian(&["kube-inject", "-f", "-"], &written);
+    mesh.kubectl(&["apply", "-f", "-"], &injected);
+    let pod = mesh.pod_of("files", "shop");
     assert_eq!(names(&pod, "initContainers"), ["istio-init", "istio-proxy"]);
     assert_eq!(names(&pod, "containers"), ["app"]);
 
     // With the settings of the cluster.
-    kubernetes.apply(&json!({
+    mesh.apply(&json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "istio-sidecar-injector", "namespace": "istio-system"},
         "data": {"values": "global: {hub: registry.test}"},
     }));
-    let kubeconfig = kubernetes.kubeconfig();
-    let injected =
-        kubernetes.meridian(&["kube-inject", "-f", "-", "--kubeconfig", kubeconfig.to_str().unwrap()], &written);
+    let kubeconfig = mesh.kubeconfig();
+    let injected = mesh.meridian(&["kube-inject", "-f", "-", "--kubeconfig", kubeconfig.to_str().unwrap()], &written);
     assert!(injected.contains("image: \"registry.test/meridian:"), "{injected}");
 }

@@ -1,6 +1,7 @@
 //! Kinds that come, objects that cannot be read, an API server that goes and comes back.
 
-use crate::lab::{ControlPlane, GATEWAY, Kubernetes, eventually, route};
+use crate::lab::{ControlPlane, GATEWAY, route, start, wait_for_route};
+use meridian_kubernetes::eventually;
 use serde_json::Value;
 
 /// A definition that accepts what nobody can read.
@@ -29,24 +30,24 @@ fn virtual_service(name: &str, hosts: &str) -> String {
 
 #[test]
 fn kinds_come_and_go_and_bad_objects_hurt_no_other() {
-    let Some(kubernetes) = Kubernetes::start() else { return };
+    let Some(kubernetes) = start() else { return };
     // Without a single definition it is ready.
     let control_plane = ControlPlane::start(&kubernetes);
     kubernetes.gateway_api(&["gatewayclasses", "_gateways", "httproutes"]);
     kubernetes.apply(GATEWAY);
     kubernetes.apply(&route("a"));
-    kubernetes.wait_for_route("a");
+    wait_for_route(&kubernetes, "a");
 
     // What cannot be read is told of, and what was last read of it counts on.
     kubernetes.apply(VIRTUAL_SERVICES);
-    kubernetes.kubectl(&["wait", "--for", "condition=established", "--timeout=60s", "crd", "--all"], "");
+    kubernetes.established();
     let said = |object: &Value| object["status"]["conditions"].is_array();
     kubernetes.apply(&virtual_service("good", "[good.example.com]"));
-    let before = kubernetes.wait_for("virtualservice", "good", said);
+    let before = kubernetes.wait_for("virtualservice", "good", "default", said);
     kubernetes.apply(&virtual_service("good", "7"));
     kubernetes.apply(&virtual_service("bad", "7"));
     kubernetes.apply(&virtual_service("other", "[other.example.com]"));
-    kubernetes.wait_for("virtualservice", "other", said);
+    kubernetes.wait_for("virtualservice", "other", "default", said);
     for name in ["good", "bad"] {
         eventually(|| {
             let events = kubernetes.list("events");
@@ -58,32 +59,35 @@ fn kinds_come_and_go_and_bad_objects_hurt_no_other() {
             events.iter().find(is_meant).map(drop).ok_or_else(|| format!("{name}: {events:#?}"))
         });
     }
-    assert_eq!(kubernetes.get("virtualservice", "good")["status"]["conditions"], before["status"]["conditions"]);
+    assert_eq!(
+        kubernetes.get("virtualservice", "good", "default")["status"]["conditions"],
+        before["status"]["conditions"]
+    );
 
     // A kind that goes takes its objects along.
     let attached = |count: u64| move |gateway: &Value| gateway["status"]["listeners"][0]["attachedRoutes"] == count;
-    kubernetes.wait_for("gateway", "edge", attached(1));
+    kubernetes.wait_for("gateway", "edge", "default", attached(1));
     kubernetes.kubectl(&["delete", "crd", "httproutes.gateway.networking.k8s.io"], "");
-    kubernetes.wait_for("gateway", "edge", attached(0));
+    kubernetes.wait_for("gateway", "edge", "default", attached(0));
     kubernetes.gateway_api(&["httproutes"]);
     kubernetes.apply(&route("b"));
-    kubernetes.wait_for_route("b");
+    wait_for_route(&kubernetes, "b");
     assert!(control_plane.is_ready());
 }
 
 #[test]
 fn an_api_server_goes_and_comes_back_without_its_history() {
-    let Some(mut kubernetes) = Kubernetes::start() else { return };
+    let Some(mut kubernetes) = start() else { return };
     kubernetes.gateway_api(&[]);
     kubernetes.apply(GATEWAY);
     let control_plane = ControlPlane::start(&kubernetes);
     control_plane.wait_to_lead();
     for name in ["stays", "goes"] {
         kubernetes.apply(&route(name));
-        kubernetes.wait_for_route(name);
+        wait_for_route(&kubernetes, name);
     }
     let attached = |count: u64| move |gateway: &Value| gateway["status"]["listeners"][0]["attachedRoutes"] == count;
-    kubernetes.wait_for("gateway", "edge", attached(2));
+    kubernetes.wait_for("gateway", "edge", "default", attached(2));
 
     // While it is away, the control plane keeps what it knows; meanwhile it sees nothing of what happens.
     let stopped = kubernetes.kill_api();
@@ -101,11 +105,11 @@ fn an_api_server_goes_and_comes_back_without_its_history() {
     kubernetes.start_api(stopped);
     control_plane.signal("-CONT");
 
-    kubernetes.wait_for_route("comes");
+    wait_for_route(&kubernetes, "comes");
     control_plane.wait_to_lead();
     kubernetes.apply(&route("later"));
-    kubernetes.wait_for_route("later");
+    wait_for_route(&kubernetes, "later");
     // `goes` is not known any more, and the others still are.
-    kubernetes.wait_for("gateway", "edge", attached(3));
+    kubernetes.wait_for("gateway", "edge", "default", attached(3));
     assert!(control_plane.is_ready());
 }
