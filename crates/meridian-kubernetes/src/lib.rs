@@ -65,6 +65,16 @@ impl Kubernetes {
     /// It does not come up.
     #[must_use]
     pub fn start() -> Option<Kubernetes> {
+        Kubernetes::start_with(&[])
+    }
+
+    /// As [`Kubernetes::start`], with variables of the script that starts it, such as `CONTROLLERS`: the controllers that
+    /// run, instead of all that make and clean up objects.
+    ///
+    /// # Panics
+    /// It does not come up.
+    #[must_use]
+    pub fn start_with(variables: &[(&str, &str)]) -> Option<Kubernetes> {
         let folder = tempfile::tempdir().expect("a folder is made");
         let kubernetes = Kubernetes { programs: programs()?, folder, etcd: free_address(), apiserver: None };
         let mut start = kubernetes.script("start");
@@ -72,6 +82,7 @@ impl Kubernetes {
         for port in ["APISERVER_PORT", "ETCD_PEER", "KCM_PORT"] {
             start.env(port, free_address().port().to_string());
         }
+        start.envs(variables.iter().copied());
         let status = start.stdout(Stdio::null()).status().expect("a shell runs");
         assert!(status.success(), "kube-apiserver did not start");
         Some(kubernetes)

@@ -1,0 +1,66 @@
+//! The same session of `kubectl`, against a real kube-apiserver and against ours: both answer the same.
+//!
+//! `chapters/*.sh` is the session. Each chapter is played in a namespace of its own, in the order of the files' names.
+//! Paragraphs are its steps: a paragraph is given to a shell whose folder and `KUBECONFIG` belong to the server, and what
+//! it prints, what it says on standard error, and its exit code are compared, apart from times, identifiers and
+//! addresses ([`normal`]). A paragraph with the comment `# differs: REASON` may differ, and is reported when it does not.
+//!
+//! `MERIDIAN_SESSION=apply,get` plays these chapters only.
+#![allow(clippy::unwrap_used)]
+
+mod normal;
+mod sides;
+mod step;
+
+use sides::Side;
+use std::fs;
+use std::path::Path;
+use step::{Outcome, Step};
+
+#[test]
+fn both_servers_answer_the_same() {
+    let Some((real, ours)) = sides::start() else { return };
+    let chosen = std::env::var("MERIDIAN_SESSION").unwrap_or_default();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/session/chapters");
+    let mut chapters: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    chapters.sort();
+    let (mut steps, mut differences) = (0, Vec::new());
+    for chapter in chapters {
+        let name = chapter.file_stem().unwrap().to_str().unwrap();
+        if !chosen.is_empty() && !chosen.split(',').any(|one| one == name) {
+            continue;
+        }
+        let script = step::read(&fs::read_to_string(&chapter).unwrap());
+        steps += script.len();
+        differences.extend(play(name, &script, &real, &ours));
+    }
+    assert!(steps > 0, "there is no chapter {chosen:?}");
+    println!("{steps} steps were played");
+    assert!(differences.is_empty(), "{} of {steps} steps differ:\n{}", differences.len(), differences.join("\n"));
+}
+
+/// Plays a chapter against both servers at once. Returns what differs.
+fn play(name: &str, script: &[Step], real: &Side, ours: &Side) -> Vec<String> {
+    let play = |side: &Side| -> Vec<Outcome> {
+        side.enter(name);
+        script.iter().map(|step| side.run(step)).collect()
+    };
+    let (expected, found) = std::thread::scope(|scope| {
+        let expected = scope.spawn(|| play(real));
+        let found = play(ours);
+        (expected.join().unwrap(), found)
+    });
+    let mut differences = Vec::new();
+    for ((step, expected), found) in script.iter().zip(&expected).zip(&found) {
+        match (&step.differs, expected == found) {
+            (None, false) => {
+                differences.push(format!("=== {name}, line {}\n{}\n{}", step.line, step.text, found.diff(expected)));
+            }
+            (Some(reason), true) => {
+                println!("{name}, line {}: is the same, though the session says: differs: {reason}", step.line);
+            }
+            _ => {}
+        }
+    }
+    differences
+}

@@ -1,0 +1,40 @@
+//! What is left of an output when everything is taken away that differs from run to run.
+
+use regex::Regex;
+use std::sync::LazyLock;
+
+/// What is replaced, in this order.
+static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let rules = [
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
+        // In `kubectl describe` and in the heads of `diff`.
+        (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "TIME"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}", "TIME"),
+        (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
+        (r#"((resourceVersion|selfLink)"?: *)("\d+"|\d+)"#, "${1}VERSION"),
+        (r"(Resource Version: +)\d+", "${1}VERSION"),
+        (r"(127\.0\.0\.1|localhost):\d+", "ADDRESS"),
+        (r"10\.96\.\d+\.\d+", "CLUSTER-IP"),
+        (r"\b3[0-2]\d{3}\b", "NODE-PORT"),
+        (r"(LIVE|MERGED)-\d+", "$1"),
+        (r"kubectl-edit-[a-z0-9]+\.yaml", "EDITED"),
+        (r"\bgen-[a-z0-9]{5}\b", "gen-SUFFIX"),
+        (r"\b(\d+[dhms]){1,2}( ago)?\b", "AGE"),
+        // Columns are as wide as their widest cell.
+        (r"(\S) {2,}", "$1  "),
+        (r"(?m) +$", ""),
+    ];
+    rules.map(|(pattern, text)| (Regex::new(pattern).unwrap(), text)).to_vec()
+});
+
+/// The text without times, identifiers, revisions, addresses and widths of columns.
+pub(crate) fn normal(text: &str) -> String {
+    let lines: String = text.lines().map(|line| ordered(line) + "\n").collect();
+    RULES.iter().fold(lines, |text, (pattern, with)| pattern.replace_all(&text, *with).into_owned())
+}
+
+/// The order of fields in JSON that a server sends is not said anywhere.
+fn ordered(line: &str) -> String {
+    let object = if line.starts_with('{') { serde_json::from_str::<serde_json::Value>(line).ok() } else { None };
+    object.map_or_else(|| line.to_owned(), |object| format!("{object:#}"))
+}

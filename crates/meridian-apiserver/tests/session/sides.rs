@@ -1,0 +1,102 @@
+//! The two servers, each with a user who has a folder and a shell.
+
+use crate::step::{Outcome, Step};
+use meridian_apiserver::{Options, Server, kubeconfig};
+use meridian_kubernetes::Kubernetes;
+use meridian_resources::{all, crd};
+use meridian_store::Store;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+/// Seconds that a step may take.
+const LIMIT: &str = "60";
+
+/// What our server does itself; the rest of the controllers would make objects that nobody asked for.
+const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller";
+
+/// A server and the folder of its user.
+pub(crate) struct Side {
+    home: tempfile::TempDir,
+    _server: Running,
+}
+
+/// What runs until it is dropped.
+enum Running {
+    Kubernetes { _server: Kubernetes },
+    Meridian { _runtime: Runtime },
+}
+
+/// Both servers, the real one with the definitions of the kinds that ours has. `None`, said loudly, where there is no real
+/// one; in CI that is a failure.
+pub(crate) fn start() -> Option<(Side, Side)> {
+    let kubernetes = Kubernetes::start_with(&[("CONTROLLERS", CONTROLLERS)])?;
+    define_kinds(&kubernetes);
+    let real =
+        Side::new(&fs::read_to_string(kubernetes.kubeconfig()).unwrap(), Running::Kubernetes { _server: kubernetes });
+    let (kubeconfig, runtime) = meridian();
+    let ours = Side::new(&kubeconfig, Running::Meridian { _runtime: runtime });
+    Some((real, ours))
+}
+
+/// Istio's kinds by our own types, and those of Gateway API by its project.
+fn define_kinds(kubernetes: &Kubernetes) {
+    let documents = crd::kinds().filter_map(crd::document).map(|document| document.to_string());
+    kubernetes.kubectl(&["create", "-f", "-"], &documents.collect::<Vec<_>>().join("\n"));
+    let served =
+        all().iter().filter(|kind| kind.group.ends_with("gateway.networking.k8s.io") || kind.group.contains("x-k8s"));
+    let files: Vec<String> = served.map(|kind| format!("{}_{}.yaml", kind.group, kind.plural)).collect();
+    kubernetes.gateway_api(&files.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Our server over a store in memory, and the kubeconfig for it.
+fn meridian() -> (String, Runtime) {
+    let runtime = Runtime::new().unwrap();
+    let address = runtime.block_on(async {
+        let server = Server::new(Store::memory().unwrap(), Options::default()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(server.serve(listener, std::future::pending()));
+        address
+    });
+    (kubeconfig(&format!("http://{address}")), runtime)
+}
+
+impl Side {
+    fn new(kubeconfig: &str, server: Running) -> Side {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("kubeconfig"), kubeconfig).unwrap();
+        Side { home, _server: server }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.home.path().join("work")
+    }
+
+    /// A shell that knows nothing but the server.
+    fn shell(&self, text: &str) -> Command {
+        let mut command = Command::new("timeout");
+        command.args([LIMIT, "bash", "-c", text]).current_dir(self.folder()).stdin(Stdio::null());
+        command.env("HOME", self.home.path()).env("KUBECONFIG", self.home.path().join("kubeconfig"));
+        command.env_remove("KUBE_EDITOR").env("LC_ALL", "C").env("TZ", "UTC");
+        command
+    }
+
+    /// Begins a chapter: an empty folder, and a namespace of that name, which is the user's from now on.
+    pub(crate) fn enter(&self, chapter: &str) {
+        let _ = fs::remove_dir_all(self.folder());
+        fs::create_dir(self.folder()).unwrap();
+        let text = format!(
+            "kubectl create namespace {chapter} && kubectl config set-context --current --namespace {chapter} && \
+             until kubectl get serviceaccount default; do sleep 0.05; done"
+        );
+        let output = self.shell(&text).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    pub(crate) fn run(&self, step: &Step) -> Outcome {
+        Outcome::of(&self.shell(&step.text).output().unwrap())
+    }
+}
