@@ -11,6 +11,7 @@ use meridian_store::StoredObject;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
+use crate::managed::{self, Tracking};
 use crate::query::{FieldValidation, resource_version};
 use crate::resource::ApiResource;
 use crate::target::{Objects, Subresource};
@@ -38,10 +39,12 @@ pub(crate) fn admit_new(
     target: &Objects,
     mut object: Value,
     validation: FieldValidation,
+    tracking: Tracking<'_>,
     allocator: &Allocator,
 ) -> Result<(Admitted, service::Reservation), ApiError> {
     envelope(target, &mut object)?;
     place(target, &mut object)?;
+    let managed = managed::take(&mut object);
     let metadata = metadata_mut(&mut object)?;
     if !absent(metadata.get("resourceVersion")) {
         return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
@@ -53,6 +56,7 @@ pub(crate) fn admit_new(
     }
     defaults::new_object(target.resource, &mut object);
     check(target.resource, &mut object)?;
+    managed::track_new(target, &mut object, managed, tracking);
     version::to_stored(target.resource, &mut object);
     let reservation = allocator.admit_new(target.resource, &mut object)?;
     Ok((Admitted { object, warnings }, reservation))
@@ -64,10 +68,12 @@ pub(crate) fn admit_update(
     current: &StoredObject,
     mut object: Value,
     validation: FieldValidation,
+    tracking: Tracking<'_>,
     allocator: &Allocator,
 ) -> Result<(Admitted, service::Reservation), ApiError> {
     envelope(target, &mut object)?;
     place(target, &mut object)?;
+    let managed = managed::take(&mut object);
     let resource = target.resource;
     let (name, collection) = (&*current.key().name, &resource.collection);
     let metadata = metadata_mut(&mut object)?;
@@ -95,6 +101,7 @@ pub(crate) fn admit_update(
         Some(Subresource::Status) => {
             let status = object.get_mut("status").map(Value::take);
             object = old.clone();
+            managed::take(&mut object);
             set_or_remove(&mut object, "status", status);
         }
         None if resource.status_subresource => set_or_remove(&mut object, "status", old.get("status").cloned()),
@@ -105,6 +112,7 @@ pub(crate) fn admit_update(
     defaults::changed_object(resource, &old, &mut object);
     immutable::check(resource, &old, &object)?;
     check(resource, &mut object)?;
+    managed::track_change(target, &old, &mut object, managed, tracking);
     version::to_stored(resource, &mut object);
     let reservation = allocator.admit_update(resource, &old, &mut object)?;
     Ok((Admitted { object, warnings }, reservation))

@@ -1,5 +1,6 @@
 //! Refusals in Kubernetes' shape: the `Status` object (`meta/v1`), which clients take apart.
 
+use meridian_fields::{ApplyError, Conflict, PathText};
 use meridian_resources::FieldError;
 use meridian_store::{GroupResource, StoreError, WatchError};
 use serde_json::{Map, Value, json};
@@ -37,6 +38,8 @@ pub enum Reason {
     ServiceUnavailable,
     /// 504: did not become possible in time.
     Timeout,
+    /// 500, for what Kubernetes gives no reason.
+    Unknown,
 }
 
 impl Reason {
@@ -53,7 +56,7 @@ impl Reason {
             Reason::RequestEntityTooLarge => 413,
             Reason::UnsupportedMediaType => 415,
             Reason::Invalid => 422,
-            Reason::InternalError => 500,
+            Reason::InternalError | Reason::Unknown => 500,
             Reason::ServiceUnavailable => 503,
             Reason::Timeout => 504,
         }
@@ -150,16 +153,21 @@ impl ApiError {
 
     /// 422: the object breaks rules; every error is a cause.
     pub fn invalid(resource: &ApiResource, name: &str, errors: &[FieldError]) -> ApiError {
-        let kind = resource.qualified_kind();
+        ApiError::invalid_kind(resource.group, resource.kind, name, errors)
+    }
+
+    fn invalid_kind(group: &str, kind: &str, name: &str, errors: &[FieldError]) -> ApiError {
         let texts: Vec<String> = errors.iter().map(FieldError::to_string).collect();
         let text = if let [one] = &texts[..] { one.clone() } else { format!("[{}]", texts.join(", ")) };
         let causes: Vec<Value> = errors
             .iter()
             .map(|error| json!({"reason": error.kind.reason(), "message": error.body(), "field": error.path}))
             .collect();
-        let mut details = json!({"name": name, "group": resource.group, "kind": resource.kind, "causes": causes});
+        let mut details = json!({"name": name, "group": group, "kind": kind, "causes": causes});
         drop_empty(&mut details);
-        ApiError::plain(Reason::Invalid, format!("{kind} \"{name}\" is invalid: {text}")).with_details(details)
+        let dot = if group.is_empty() { "" } else { "." };
+        ApiError::plain(Reason::Invalid, format!("{kind}{dot}{group} \"{name}\" is invalid: {text}"))
+            .with_details(details)
     }
 
     /// 422 for a patch that cannot be applied.
@@ -172,6 +180,33 @@ impl ApiError {
         let message = message.into();
         let causes = json!({"causes": [{"message": &message}]});
         ApiError::plain(Reason::InternalError, format!("Internal error occurred: {message}")).with_details(causes)
+    }
+
+    /// 500 without a reason.
+    pub fn unknown(message: impl Into<String>) -> ApiError {
+        ApiError::plain(Reason::Unknown, message)
+    }
+
+    /// 409: others own fields that an apply would change; every field is a cause.
+    pub(crate) fn apply_conflict(error: &ApplyError) -> ApiError {
+        let conflicts = match error {
+            ApplyError::Conflicts(conflicts) => conflicts.as_slice(),
+            _ => &[],
+        };
+        let cause = |conflict: &Conflict| {
+            json!({
+                "reason": "FieldManagerConflict",
+                "message": format!("conflict with {}", conflict.manager),
+                "field": PathText(&conflict.path).to_string(),
+            })
+        };
+        let causes: Vec<Value> = conflicts.iter().map(cause).collect();
+        ApiError::plain(Reason::Conflict, error.to_string()).with_details(json!({"causes": causes}))
+    }
+
+    /// 422 for the parameters of a request: `PatchOptions.meta.k8s.io "" is invalid: ...`.
+    pub(crate) fn invalid_options(kind: &str, errors: &[FieldError]) -> ApiError {
+        ApiError::invalid_kind("meta.k8s.io", kind, "", errors)
     }
 
     /// 410.
@@ -208,6 +243,9 @@ impl ApiError {
             "reason": format!("{:?}", self.reason),
             "code": self.reason.code(),
         });
+        if self.reason == Reason::Unknown {
+            status.as_object_mut().map(|status| status.remove("reason"));
+        }
         if let Some(details) = &self.details {
             status["details"] = Value::Object((**details).clone());
         }

@@ -15,11 +15,10 @@ use crate::body::Answer;
 use crate::caller::Caller;
 use crate::error::{ApiError, deleted_status};
 use crate::media::{self, Form};
-use crate::patch::Patch;
-use crate::query::{ListOptions, Query, WriteOptions};
+use crate::query::{ListOptions, Query, WriteKind, WriteOptions};
 use crate::target::{self, Objects, Review, Subresource, Target};
 use crate::watch::{self, WatchSettings};
-use crate::{discovery, openapi, render, version};
+use crate::{discovery, openapi, patch, render, version};
 
 /// The version of Kubernetes' API that this server speaks, as `kubectl version` prints it.
 pub(crate) const KUBERNETES_VERSION: &str = concat!("v1.32.0+meridian-", env!("CARGO_PKG_VERSION"));
@@ -163,7 +162,7 @@ impl Context<'_> {
         let one = target.name.is_some();
         match (&self.method, one) {
             (&Method::POST, true) if target.subresource == Some(Subresource::Token) => {
-                let options = WriteOptions::parse(&self.query)?;
+                let options = self.write_options(WriteKind::Create)?;
                 let request = media::read_object(self.content_type.as_deref(), body)?;
                 let answer = self.api.create_token(&target, request, options.dry_run).await?;
                 Ok(json_response(201, &answer))
@@ -188,22 +187,28 @@ impl Context<'_> {
                 Err(ApiError::bad_request("an object of this kind can be created in a namespace only"))
             }
             (&Method::POST, false) => {
-                let options = WriteOptions::parse(&self.query)?;
+                let options = self.write_options(WriteKind::Create)?;
                 let object = media::read_object(self.content_type.as_deref(), body)?;
                 let written = self.api.create(&target, object, &options).await?;
                 Ok(self.written(201, &target, form, &options, &written))
             }
             (&Method::PUT, true) => {
-                let options = WriteOptions::parse(&self.query)?;
+                let options = self.write_options(WriteKind::Update)?;
                 let object = media::read_object(self.content_type.as_deref(), body)?;
                 let written = self.api.update(&target, object, &options).await?;
                 Ok(self.written(200, &target, form, &options, &written))
             }
             (&Method::PATCH, true) => {
-                let options = WriteOptions::parse(&self.query)?;
-                let patch = Patch::read(target.resource, self.content_type.as_deref(), body)?;
-                let written = self.api.patch(&target, &patch, &options).await?;
-                Ok(self.written(200, &target, form, &options, &written))
+                let content_type = self.content_type.as_deref();
+                let kind = if patch::is_apply(content_type) { WriteKind::Apply } else { WriteKind::Patch };
+                let patch = patch::Body::read(target.resource, content_type, body)?;
+                let options = self.write_options(kind)?;
+                let written = match &patch {
+                    patch::Body::Patch(patch) => self.api.patch(&target, patch, &options).await?,
+                    patch::Body::Apply(config) => self.api.apply(&target, config, &options).await?,
+                };
+                let code = if written.created { 201 } else { 200 };
+                Ok(self.written(code, &target, form, &options, &written))
             }
             (&Method::DELETE, _) if target.subresource.is_some() => Err(ApiError::method_not_allowed()),
             (&Method::DELETE, true) => {
@@ -222,6 +227,10 @@ impl Context<'_> {
             (&Method::PUT | &Method::PATCH, false) => Err(ApiError::bad_request("name must be provided")),
             _ => Err(ApiError::method_not_allowed()),
         }
+    }
+
+    fn write_options(&self, kind: WriteKind) -> Result<WriteOptions, ApiError> {
+        WriteOptions::parse(&self.query, kind, &self.caller.agent)
     }
 
     fn written(

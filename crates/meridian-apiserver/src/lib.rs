@@ -15,6 +15,7 @@ mod duration;
 mod error;
 mod http;
 mod kubeconfig;
+mod managed;
 mod media;
 mod openapi;
 mod patch;

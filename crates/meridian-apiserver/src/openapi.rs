@@ -85,6 +85,11 @@ fn schemas(group: &str, version: &str) -> Map<String, Value> {
         for (path, merge) in merge_keys::all(resource) {
             mark_list(&mut schema, path, merge);
         }
+        for path in merge_keys::atomic_maps(resource) {
+            if let Some(node) = field_mut(&mut schema, path) {
+                node["x-kubernetes-map-type"] = "atomic".into();
+            }
+        }
         if let Some(metadata) = schema.pointer_mut("/properties/metadata").map(Value::take) {
             schemas.insert(META.to_owned(), metadata);
             schema["properties"]["metadata"] =
@@ -100,29 +105,41 @@ fn schemas(group: &str, version: &str) -> Map<String, Value> {
     schemas
 }
 
+/// The name of a kind's definition, and all definitions of its group and version.
+pub(crate) fn definitions_of(resource: &ApiResource, version: &str) -> (String, Map<String, Value>) {
+    (definition(resource, version, resource.kind), schemas(resource.group, version))
+}
+
 /// Says how a list is merged, in the words of Kubernetes' extensions.
 fn mark_list(schema: &mut Value, path: &str, merge: merge_keys::ListMerge) {
+    let Some(node) = field_mut(schema, path) else { return };
+    node["x-kubernetes-patch-strategy"] = "merge".into();
+    match merge {
+        merge_keys::ListMerge::By(key) => {
+            node["x-kubernetes-patch-merge-key"] = key.into();
+            match merge_keys::applied_by(path, key) {
+                Some(keys) => {
+                    node["x-kubernetes-list-type"] = "map".into();
+                    node["x-kubernetes-list-map-keys"] = json!(keys);
+                }
+                None => node["x-kubernetes-list-type"] = "atomic".into(),
+            }
+        }
+        merge_keys::ListMerge::Set => node["x-kubernetes-list-type"] = "set".into(),
+    }
+}
+
+/// The schema of a field, if the types here know it; they may know less of an object than Kubernetes does.
+fn field_mut<'a>(schema: &'a mut Value, path: &str) -> Option<&'a mut Value> {
     let mut node = schema;
     for field in path.split('.') {
         // On the way through a list, its items.
         if node.get("items").is_some() {
             node = &mut node["items"];
         }
-        match node.pointer_mut(&format!("/properties/{field}")) {
-            Some(next) => node = next,
-            // The types here may know less of an object than Kubernetes does.
-            None => return,
-        }
+        node = node.pointer_mut(&format!("/properties/{field}"))?;
     }
-    node["x-kubernetes-patch-strategy"] = "merge".into();
-    match merge {
-        merge_keys::ListMerge::By(key) => {
-            node["x-kubernetes-patch-merge-key"] = key.into();
-            node["x-kubernetes-list-type"] = "map".into();
-            node["x-kubernetes-list-map-keys"] = json!([key]);
-        }
-        merge_keys::ListMerge::Set => node["x-kubernetes-list-type"] = "set".into(),
-    }
+    Some(node)
 }
 
 fn list_meta() -> Value {

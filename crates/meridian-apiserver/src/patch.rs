@@ -1,4 +1,5 @@
-//! Patches: JSON patch (RFC 6902), merge patch (RFC 7396), and strategic merge patch for Kubernetes' own kinds.
+//! Patches: JSON patch (RFC 6902), merge patch (RFC 7396), strategic merge patch for Kubernetes' own kinds, and
+//! server-side apply.
 
 pub(crate) mod merge_keys;
 mod strategic;
@@ -20,40 +21,68 @@ pub(crate) enum Patch {
     Strategic(Value),
 }
 
-/// The formats of patches, by the resource: only Kubernetes' own kinds have strategic merge patches.
-pub(crate) fn media_types(resource: &ApiResource) -> &'static [&'static str] {
-    const ALL: &[&str] =
-        &["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
-    if resource.built_in() { ALL } else { &ALL[..2] }
+/// The body of a `PATCH`.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    /// What changes.
+    Patch(Patch),
+    /// Server-side apply: what the object shall be, as far as this manager cares.
+    Apply(Value),
 }
 
-impl Patch {
+/// The media type of server-side apply.
+const APPLY: &str = "application/apply-patch+yaml";
+
+/// The formats of patches, by the resource: only Kubernetes' own kinds have strategic merge patches.
+pub(crate) fn media_types(resource: &ApiResource) -> &'static [&'static str] {
+    const BUILT_IN: &[&str] = &[
+        "application/json-patch+json",
+        "application/merge-patch+json",
+        "application/strategic-merge-patch+json",
+        APPLY,
+    ];
+    const CUSTOM: &[&str] = &["application/json-patch+json", "application/merge-patch+json", APPLY];
+    if resource.built_in() { BUILT_IN } else { CUSTOM }
+}
+
+/// Whether a content type means server-side apply.
+pub(crate) fn is_apply(content_type: Option<&str>) -> bool {
+    media::media_type(content_type) == APPLY
+}
+
+impl Body {
     /// Reads a patch for a resource.
     ///
     /// # Errors
     /// 415 for a format that this resource does not know, naming those that it does; 400 for a body that is no patch.
-    pub(crate) fn read(resource: &ApiResource, content_type: Option<&str>, body: &[u8]) -> Result<Patch, ApiError> {
+    pub(crate) fn read(resource: &ApiResource, content_type: Option<&str>, body: &[u8]) -> Result<Body, ApiError> {
         let media_type = media::media_type(content_type);
         let known = media_types(resource);
         if !known.contains(&media_type) {
-            let mut accepted = known.join(", ");
-            if media_type == "application/apply-patch+yaml" {
-                accepted.push_str(" (server-side apply is not supported; use kubectl apply without --server-side)");
+            return Err(ApiError::unsupported_media_type(&known.join(", ")));
+        }
+        if media_type == APPLY {
+            let value = media::read_yaml(body)?;
+            if !value.is_object() {
+                return Err(ApiError::bad_request("the body of an apply patch must be one object in YAML or JSON"));
             }
-            return Err(ApiError::unsupported_media_type(&accepted));
+            return Ok(Body::Apply(value));
         }
         let value = media::read_json(body)?;
         if media_type == "application/json-patch+json" {
             let patch = serde_json::from_value(value)
                 .map_err(|e| ApiError::bad_request(format!("the body is not a JSON patch (RFC 6902): {e}")))?;
-            return Ok(Patch::Json(patch));
+            return Ok(Body::Patch(Patch::Json(patch)));
         }
         if !value.is_object() {
             return Err(ApiError::bad_request("the body of a merge patch must be a JSON object"));
         }
-        Ok(if media_type == "application/merge-patch+json" { Patch::Merge(value) } else { Patch::Strategic(value) })
+        let is_merge = media_type == "application/merge-patch+json";
+        Ok(Body::Patch(if is_merge { Patch::Merge(value) } else { Patch::Strategic(value) }))
     }
+}
 
+impl Patch {
     /// Applies the patch.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Query parameters (`metav1.ListOptions`, `CreateOptions` and their relatives).
 
+use meridian_resources::FieldError;
 use percent_encoding::percent_decode_str;
 
 use crate::error::ApiError;
@@ -34,6 +35,11 @@ impl Query {
     pub(crate) fn flag(&self, name: &str) -> bool {
         let value = self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
         value.is_some_and(|value| !matches!(value, "0" | "false" | "False" | "FALSE"))
+    }
+
+    /// Whether a parameter is there at all.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(n, _)| n == name)
     }
 
     fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
@@ -127,17 +133,65 @@ pub(crate) enum FieldValidation {
     Strict,
 }
 
+/// The kinds of writes, each with parameters of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WriteKind {
+    /// `CreateOptions`.
+    Create,
+    /// `UpdateOptions`.
+    Update,
+    /// `PatchOptions`, of a patch that is no apply.
+    Patch,
+    /// `PatchOptions`, of server-side apply.
+    Apply,
+}
+
+impl WriteKind {
+    /// The kind of its parameters.
+    fn options(self) -> &'static str {
+        match self {
+            WriteKind::Create => "CreateOptions",
+            WriteKind::Update => "UpdateOptions",
+            WriteKind::Patch | WriteKind::Apply => "PatchOptions",
+        }
+    }
+}
+
+/// The longest name of a manager, in bytes.
+const LONGEST_MANAGER: usize = 128;
+/// The manager of what this program writes by itself.
+const MERIDIAN: &str = "meridian";
+
 /// The parameters of writes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct WriteOptions {
     /// Do everything but write.
     pub dry_run: bool,
     /// What happens to unknown fields.
     pub field_validation: FieldValidation,
+    /// Who writes: `fieldManager`, or else the program that the `User-Agent` names.
+    pub manager: String,
+    /// Whether an apply takes fields from others.
+    pub force: bool,
+}
+
+impl Default for WriteOptions {
+    fn default() -> WriteOptions {
+        WriteOptions {
+            dry_run: false,
+            field_validation: FieldValidation::default(),
+            manager: MERIDIAN.to_owned(),
+            force: false,
+        }
+    }
 }
 
 impl WriteOptions {
-    pub(crate) fn parse(query: &Query) -> Result<WriteOptions, ApiError> {
+    /// Reads the parameters of a write by the program that `agent` (a `User-Agent`) names.
+    ///
+    /// # Errors
+    /// 400 for a value that is not known, 422 for a manager or a `force` that does not fit the write.
+    pub(crate) fn parse(query: &Query, kind: WriteKind, agent: &str) -> Result<WriteOptions, ApiError> {
         let dry_run = match query.get("dryRun") {
             None => false,
             Some("All") => true,
@@ -156,6 +210,84 @@ impl WriteOptions {
                 return Err(ApiError::bad_request(message));
             }
         };
-        Ok(WriteOptions { dry_run, field_validation })
+        let manager = query.get("fieldManager");
+        let errors = manager_errors(query, kind, manager);
+        if !errors.is_empty() {
+            return Err(ApiError::invalid_options(kind.options(), &errors));
+        }
+        let manager = manager.map_or_else(|| manager_of(agent), str::to_owned);
+        Ok(WriteOptions { dry_run, field_validation, manager, force: query.flag("force") })
+    }
+}
+
+/// What is wrong with `fieldManager` and `force` (`ValidatePatchOptions`).
+fn manager_errors(query: &Query, kind: WriteKind, manager: Option<&str>) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    match (kind, manager) {
+        (WriteKind::Apply, None) => errors.push(FieldError::required("fieldManager", "is required for apply patch")),
+        (WriteKind::Patch, _) if query.has("force") => {
+            errors.push(FieldError::forbidden("force", "may not be specified for non-apply patch"));
+        }
+        _ => {}
+    }
+    let manager = manager.unwrap_or_default();
+    if manager.len() > LONGEST_MANAGER {
+        errors.push(FieldError::too_long("fieldManager", LONGEST_MANAGER));
+    }
+    for (at, character) in manager.char_indices().filter(|(_, character)| character.is_control()) {
+        let why = format!("invalid character U+{:04X} (at position {at})", u32::from(character));
+        errors.push(FieldError::invalid("fieldManager", &manager.into(), why));
+    }
+    errors
+}
+
+/// The manager that a `User-Agent` names: what stands before the first `/`.
+fn manager_of(agent: &str) -> String {
+    let name = agent.split('/').next().unwrap_or_default();
+    let mut manager = String::new();
+    for character in name.chars().filter(|character| !character.is_control()) {
+        if manager.len() + character.len_utf8() > LONGEST_MANAGER {
+            break;
+        }
+        manager.push(character);
+    }
+    manager
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Query, WriteKind, WriteOptions, manager_of};
+
+    fn parse(query: &str, kind: WriteKind) -> Result<WriteOptions, String> {
+        let query = Query::parse(Some(query)).expect("a query");
+        WriteOptions::parse(&query, kind, "client/1.0 (linux)").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_manager_is_named_or_known_by_the_program() {
+        let manager = |query, kind| parse(query, kind).map(|options| options.manager);
+        assert_eq!(manager("", WriteKind::Create).as_deref(), Ok("client"));
+        assert_eq!(manager("fieldManager=me", WriteKind::Update).as_deref(), Ok("me"));
+        assert_eq!(manager_of("kubectl-\u{7}x/v1"), "kubectl-x");
+        assert_eq!(manager_of(&"\u{e9}".repeat(100)).len(), 128);
+    }
+
+    #[test]
+    fn what_does_not_fit_the_write_is_refused() {
+        let error = |query, kind| parse(query, kind).expect_err("refused");
+        assert_eq!(
+            error("force=true", WriteKind::Apply),
+            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch"
+        );
+        assert_eq!(
+            error("force=false", WriteKind::Patch),
+            "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch"
+        );
+        let long = format!("fieldManager={}", "x".repeat(129));
+        assert_eq!(
+            error(&long, WriteKind::Create),
+            "CreateOptions.meta.k8s.io \"\" is invalid: fieldManager: Too long: may not be more than 128 bytes"
+        );
+        assert!(parse("force=true&fieldManager=a", WriteKind::Apply).expect("accepted").force);
     }
 }

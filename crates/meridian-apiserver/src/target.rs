@@ -71,6 +71,16 @@ pub(crate) enum Subresource {
     Token,
 }
 
+impl Subresource {
+    /// Its name in URLs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Subresource::Status => "status",
+            Subresource::Token => "token",
+        }
+    }
+}
+
 /// Finds the meaning of a path; `None` when it has none.
 pub(crate) fn parse(path: &str) -> Option<Target> {
     let decoded: Option<Vec<String>> = path

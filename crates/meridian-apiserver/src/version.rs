@@ -3,6 +3,8 @@
 //! All versions of a resource share one stored form, that of the preferred version. Where a version has another form,
 //! objects are converted on their way in and out.
 
+use std::borrow::Cow;
+
 use meridian_resources::Kind;
 use meridian_resources::kind::converted::{convert, is_converted};
 use meridian_store::StoredObject;
@@ -34,6 +36,18 @@ pub(crate) fn write_json(resource: &ApiResource, api_version: &str, object: &Sto
         None => object.write_json(api_version, resource.kind, out),
         Some(_) => out.extend_from_slice(to_value(resource, api_version, object).to_string().as_bytes()),
     }
+}
+
+/// An object of one version in another; itself, where they have the same form.
+pub(crate) fn between<'a>(resource: &ApiResource, object: &'a Value, from: &str, to: &str) -> Cow<'a, Value> {
+    let (Some(kind), true) = (resource.typed, from != to) else { return Cow::Borrowed(object) };
+    if converted(resource, from).is_none() && converted(resource, to).is_none() {
+        return Cow::Borrowed(object);
+    }
+    let mut object = object.clone();
+    object["apiVersion"] = from.into();
+    convert(kind, &mut object, to.rsplit('/').next().unwrap_or(to));
+    Cow::Owned(object)
 }
 
 /// Rewrites an object of any version to the stored form.

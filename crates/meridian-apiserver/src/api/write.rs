@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{Api, key};
 use crate::admission::{self, Admitted};
-use crate::error::ApiError;
+use crate::error::{ApiError, Reason};
+use crate::managed::{self, Tracking};
 use crate::patch::Patch;
 use crate::query::WriteOptions;
 use crate::target::Objects;
@@ -20,6 +21,8 @@ pub(crate) struct Written {
     pub object: Arc<StoredObject>,
     /// What the client should know.
     pub warnings: Vec<String>,
+    /// Whether there was none before.
+    pub created: bool,
 }
 
 impl Api {
@@ -33,7 +36,18 @@ impl Api {
         object: Value,
         options: &WriteOptions,
     ) -> Result<Written, ApiError> {
-        let (admitted, reservation) = admission::admit_new(target, object, options.field_validation, &self.allocator)?;
+        self.create_tracked(target, object, options, Tracking::Update(&options.manager)).await
+    }
+
+    async fn create_tracked(
+        &self,
+        target: &Objects,
+        object: Value,
+        options: &WriteOptions,
+        tracking: Tracking<'_>,
+    ) -> Result<Written, ApiError> {
+        let (admitted, reservation) =
+            admission::admit_new(target, object, options.field_validation, tracking, &self.allocator)?;
         let Admitted { mut object, warnings } = admitted;
         self.default_ingress_class(target.resource, &mut object);
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
@@ -44,14 +58,14 @@ impl Api {
                 return Err(ApiError::already_exists(&key.resource, &key.name));
             }
             let object = Arc::new(StoredObject::draft(key, object)?);
-            return Ok(Written { object, warnings });
+            return Ok(Written { object, warnings, created: true });
         }
         let object = self.store.create(key, object).await?;
         reservation.keep();
         if target.resource.is_namespaces() {
             self.make_default_service_account(&object.key().name).await?;
         }
-        Ok(Written { object, warnings })
+        Ok(Written { object, warnings, created: true })
     }
 
     /// Replaces an object or its status.
@@ -64,7 +78,7 @@ impl Api {
         object: Value,
         options: &WriteOptions,
     ) -> Result<Written, ApiError> {
-        self.change(target, options, |_| Ok(object.clone())).await
+        self.change(target, options, Tracking::Update(&options.manager), |_| Ok(object.clone())).await
     }
 
     /// Patches an object or its status. Unless the patch names a `resourceVersion`, it is applied to whatever is there.
@@ -78,10 +92,40 @@ impl Api {
         options: &WriteOptions,
     ) -> Result<Written, ApiError> {
         let api_version = target.api_version();
-        self.change(target, options, |current| {
+        self.change(target, options, Tracking::Update(&options.manager), |current| {
             patch.apply(target.resource, version::to_value(target.resource, &api_version, current))
         })
         .await
+    }
+
+    /// Applies a configuration to an object or its status (server-side apply). An object that is not there is created.
+    ///
+    /// # Errors
+    /// As [`Api::update`], 409 when others own what would change, and 404 for the status of an object that is not there.
+    pub(crate) async fn apply(
+        &self,
+        target: &Objects,
+        config: &Value,
+        options: &WriteOptions,
+    ) -> Result<Written, ApiError> {
+        let (api_version, key) = (target.api_version(), key(target)?);
+        let applied = |live| managed::apply(target, live, config, &options.manager, options.force);
+        loop {
+            if target.subresource.is_none() && self.store.get(&key).is_none() {
+                match self.create_tracked(target, applied(None)?, options, Tracking::Known).await {
+                    // Somebody else created it meanwhile.
+                    Err(error) if error.reason == Reason::AlreadyExists => {}
+                    result => return result,
+                }
+            }
+            let next =
+                |current: &StoredObject| applied(Some(version::to_value(target.resource, &api_version, current)));
+            match self.change(target, options, Tracking::Known, next).await {
+                // Somebody else removed it meanwhile.
+                Err(error) if error.reason == Reason::NotFound && target.subresource.is_none() => {}
+                result => return result,
+            }
+        }
     }
 
     /// Lets `next` make the new object out of the current one, and writes it if it is admitted; again when somebody
@@ -90,6 +134,7 @@ impl Api {
         &self,
         target: &Objects,
         options: &WriteOptions,
+        tracking: Tracking<'_>,
         next: impl Fn(&StoredObject) -> Result<Value, ApiError>,
     ) -> Result<Written, ApiError> {
         let key = key(target)?;
@@ -98,7 +143,7 @@ impl Api {
             let object = next(current)?;
             // What an attempt that came too late has reserved is given back here.
             let (admitted, reservation) =
-                admission::admit_update(target, current, object, options.field_validation, &self.allocator)?;
+                admission::admit_update(target, current, object, options.field_validation, tracking, &self.allocator)?;
             outcome = Some((admitted.warnings, reservation));
             Ok(admitted.object)
         };
@@ -106,7 +151,7 @@ impl Api {
             let current = self.store.get(&key).ok_or_else(|| StoreError::NotFound(key.clone()))?;
             let object = Arc::new(current.changed(decide(&current)?)?);
             let warnings = outcome.map(|(warnings, _)| warnings).unwrap_or_default();
-            return Ok(Written { object, warnings });
+            return Ok(Written { object, warnings, created: false });
         }
         let mut last_finalizer = false;
         let object = self
@@ -122,7 +167,7 @@ impl Api {
         if last_finalizer {
             self.after_deletion(&object).await?;
         }
-        Ok(Written { object, warnings })
+        Ok(Written { object, warnings, created: false })
     }
 
     /// Nothing new can be put into a namespace that is going away.

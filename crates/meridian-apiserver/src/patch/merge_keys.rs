@@ -23,6 +23,8 @@ const METADATA: Paths = &[("metadata.ownerReferences", By("uid")), ("metadata.fi
 
 const SERVICE: Paths = &[("spec.ports", By("port")), ("status.conditions", By("type"))];
 
+const SERVICE_ACCOUNT: Paths = &[("secrets", By("name"))];
+
 const NAMESPACE: Paths = &[("status.conditions", By("type"))];
 
 const POD: Paths = &[
@@ -51,7 +53,34 @@ fn of_resource(resource: &ApiResource) -> Paths {
     match (resource.group, resource.plural) {
         ("", "services") => SERVICE,
         ("", "namespaces") => NAMESPACE,
+        ("", "serviceaccounts") => SERVICE_ACCOUNT,
         ("", "pods") => POD,
+        _ => &[],
+    }
+}
+
+/// The fields that tell the items of a list apart when an object is applied: for some lists more than when it is patched.
+/// `None` for a list that is applied as a whole.
+pub(crate) fn applied_by(path: &str, key: &'static str) -> Option<&'static [&'static str]> {
+    match (path.rsplit('.').next().unwrap_or(path), key) {
+        ("ports", "port") => Some(&["port", "protocol"]),
+        ("ports", "containerPort") => Some(&["containerPort", "protocol"]),
+        ("topologySpreadConstraints", _) => Some(&["topologyKey", "whenUnsatisfiable"]),
+        ("hostIPs", _) => None,
+        (_, "uid") => Some(&["uid"]),
+        (_, "type") => Some(&["type"]),
+        (_, "ip") => Some(&["ip"]),
+        (_, "devicePath") => Some(&["devicePath"]),
+        (_, "mountPath") => Some(&["mountPath"]),
+        _ => Some(&["name"]),
+    }
+}
+
+/// Objects that are applied as a whole.
+pub(crate) fn atomic_maps(resource: &ApiResource) -> &'static [&'static str] {
+    match (resource.group, resource.plural) {
+        ("", "services") => &["spec.selector"],
+        ("networking.k8s.io", "ingresses") => &["spec.defaultBackend.service.port", "spec.defaultBackend.resource"],
         _ => &[],
     }
 }
