@@ -143,6 +143,10 @@ pub(crate) fn apply(
         in_request(target, manager, &empty, |request| meridian_fields::apply(request, &live, config, managed, force));
     match applied {
         Ok(Applied { mut object, managed }) => {
+            // What did not exist has no version that could be another.
+            if is_new && let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+                metadata.remove("resourceVersion");
+            }
             set(&mut object, managed.to_json());
             Ok(object)
         }

@@ -121,6 +121,10 @@ fn mark_list(schema: &mut Value, path: &str, merge: merge_keys::ListMerge) {
                 Some(keys) => {
                     node["x-kubernetes-list-type"] = "map".into();
                     node["x-kubernetes-list-map-keys"] = json!(keys);
+                    // References to objects have one owner.
+                    if matches!(path, "metadata.ownerReferences" | "secrets" | "spec.imagePullSecrets") {
+                        node["items"]["x-kubernetes-map-type"] = "atomic".into();
+                    }
                 }
                 None => node["x-kubernetes-list-type"] = "atomic".into(),
             }

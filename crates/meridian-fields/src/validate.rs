@@ -44,12 +44,12 @@ impl Walk {
             Some(Form::Map(map)) => match value {
                 Value::Object(fields) => fields.iter().for_each(|(name, value)| self.field(map, name, value)),
                 Value::Null => {}
-                other => self.error(format!("expected map, got {}", shown(other))),
+                other => self.error(format!("expected map, got &{{{}}}", shown(other))),
             },
             Some(Form::List(list)) => match value {
                 Value::Array(items) => self.items(list, items),
                 Value::Null => {}
-                other => self.error(format!("expected list, got {}", shown(other))),
+                other => self.error(format!("expected list, got &{{{}}}", shown(other))),
             },
             None => {}
         }
@@ -93,15 +93,31 @@ impl Walk {
         if !fits && !value.is_null() {
             let got = match scalar {
                 Scalar::Numeric => go_type(value).to_owned(),
-                Scalar::String => format!("&value.valueUnstructured{{Value:{}}}", shown(value)),
-                _ => shown(value),
+                Scalar::String => format!("&value.valueUnstructured{{Value:{}}}", go_syntax(value)),
+                _ => format!("&{{{}}}", shown(value)),
             };
             self.error(format!("expected {wanted}, got {got}"));
         }
     }
 }
 
-/// A value in the words of Kubernetes' messages.
+/// A value as Go's `%#v` writes it in Kubernetes' messages.
+fn go_syntax(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let fields: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name:?}:{}", go_syntax(value))).collect();
+            format!("map[string]interface {{}}{{{}}}", fields.join(", "))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(go_syntax).collect();
+            format!("[]interface {{}}{{{}}}", items.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A value as Go's `%v` writes it in Kubernetes' messages.
 fn shown(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
@@ -112,6 +128,7 @@ fn shown(value: &Value) -> String {
             let items: Vec<String> = items.iter().map(shown).collect();
             format!("[{}]", items.join(" "))
         }
+        Value::String(text) => text.clone(),
         other => other.to_string(),
     }
 }

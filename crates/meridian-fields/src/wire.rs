@@ -109,7 +109,7 @@ mod tests {
         });
         let set = Set::from_json(&text).expect("a set");
         assert_eq!(set.to_json(), text);
-        assert_eq!(set.len(), 9);
+        assert_eq!(set.len(), 8);
     }
 
     #[test]

@@ -16,6 +16,7 @@ impl Objects for Services {
         }});
         let strings = json!({"type": "object", "additionalProperties": {"type": "string"}});
         let schema = json!({"type": "object", "properties": {
+            "apiVersion": {"type": "string"},
             "metadata": {"type": "object", "properties": {"name": {"type": "string"}, "labels": strings,
                 "annotations": strings}},
             "spec": {"type": "object", "properties": {
