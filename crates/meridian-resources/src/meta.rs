@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::error::FieldError;
@@ -99,6 +100,7 @@ pub struct ObjectMeta {
     /// Values by name by which objects are selected.
     pub labels: StringMap,
     /// Who set which field; set by the server.
+    #[serde(deserialize_with = "passed_over")]
     pub managed_fields: Vec<ManagedFieldsEntry>,
     /// The name, unique within kind and namespace.
     pub name: String,
@@ -112,6 +114,11 @@ pub struct ObjectMeta {
     pub self_link: String,
     /// Identifies the object for all time; set by the server.
     pub uid: String,
+}
+
+/// Who set what matters to the API alone, and is the larger part of many objects: nobody else reads it.
+fn passed_over<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ManagedFieldsEntry>, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| Vec::new())
 }
 
 /// An object on which another depends.

@@ -1,12 +1,15 @@
 //! What is left of an output when everything is taken away that differs from run to run.
 
 use regex::Regex;
+use serde_json::Value;
 use std::sync::LazyLock;
 
 /// What is replaced, in this order.
 static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let rules = [
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
+        // What kubectl logs.
+        (r"(?m)^W\d{4} [\d:.]+ +\d+ ", "WARNING "),
         // In `kubectl describe` and in the heads of `diff`.
         (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "TIME"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}", "TIME"),
@@ -29,12 +32,32 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 
 /// The text without times, identifiers, revisions, addresses and widths of columns.
 pub(crate) fn normal(text: &str) -> String {
+    let text = by_manager(text);
     let lines: String = text.lines().map(|line| ordered(line) + "\n").collect();
     RULES.iter().fold(lines, |text, (pattern, with)| pattern.replace_all(&text, *with).into_owned())
 }
 
+/// Managers are listed by the second of their last change, which differs from run to run: in whole objects they are put
+/// in the order of their names.
+fn by_manager(text: &str) -> String {
+    let objects: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
+    let Ok(mut objects) = objects else { return text.to_owned() };
+    if objects.iter().any(|object| !object.is_object()) {
+        return text.to_owned();
+    }
+    for object in &mut objects {
+        if let Some(Value::Array(entries)) = object.pointer_mut("/metadata/managedFields") {
+            let name = |entry: &Value| {
+                ["operation", "manager", "apiVersion", "subresource"].map(|field| entry[field].to_string())
+            };
+            entries.sort_by_key(name);
+        }
+    }
+    objects.iter().map(|object| format!("{object:#}\n")).collect()
+}
+
 /// The order of fields in JSON that a server sends is not said anywhere.
 fn ordered(line: &str) -> String {
-    let object = if line.starts_with('{') { serde_json::from_str::<serde_json::Value>(line).ok() } else { None };
+    let object = if line.starts_with('{') { serde_json::from_str::<Value>(line).ok() } else { None };
     object.map_or_else(|| line.to_owned(), |object| format!("{object:#}"))
 }
