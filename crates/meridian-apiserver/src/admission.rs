@@ -2,6 +2,7 @@
 
 mod defaults;
 mod immutable;
+mod patched;
 mod service;
 
 use meridian_resources::kind::converted::deprecation;
@@ -17,6 +18,7 @@ use crate::resource::ApiResource;
 use crate::target::{Objects, Subresource};
 use crate::version;
 
+pub(crate) use patched::check_patched;
 pub(crate) use service::Allocator;
 
 /// The characters from which generated names are made: no vowels and nothing that can be misread, as in Kubernetes.

@@ -10,6 +10,8 @@ use crate::target::REVIEW_GROUPS;
 
 /// What can be done with stored objects.
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+/// The same in the order in which Kubernetes names them for custom resources.
+const CUSTOM_VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 /// What can be done with their status.
 const STATUS_VERBS: [&str; 3] = ["get", "patch", "update"];
 
@@ -66,7 +68,7 @@ pub(crate) fn resource_list(group: &str, version: &str) -> Value {
             "singularName": resource.singular,
             "namespaced": resource.namespaced,
             "kind": resource.kind,
-            "verbs": VERBS,
+            "verbs": verbs(resource),
         });
         names(resource, &mut entry);
         resources.push(entry);
@@ -148,7 +150,7 @@ fn aggregated_resource(resource: &ApiResource, version: &str) -> Value {
         "responseKind": kind,
         "scope": if resource.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": resource.singular,
-        "verbs": VERBS,
+        "verbs": verbs(resource),
     });
     names(resource, &mut entry);
     if resource.is_service_accounts() {
@@ -159,6 +161,10 @@ fn aggregated_resource(resource: &ApiResource, version: &str) -> Value {
         entry["subresources"] = json!([{"subresource": "status", "responseKind": kind, "verbs": STATUS_VERBS}]);
     }
     entry
+}
+
+fn verbs(resource: &ApiResource) -> [&'static str; 8] {
+    if resource.built_in() { VERBS } else { CUSTOM_VERBS }
 }
 
 /// The names that clients accept beside the plural.

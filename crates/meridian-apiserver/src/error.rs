@@ -156,7 +156,7 @@ impl ApiError {
         ApiError::invalid_kind(resource.group, resource.kind, name, errors)
     }
 
-    fn invalid_kind(group: &str, kind: &str, name: &str, errors: &[FieldError]) -> ApiError {
+    pub(crate) fn invalid_kind(group: &str, kind: &str, name: &str, errors: &[FieldError]) -> ApiError {
         let texts: Vec<String> = errors.iter().map(FieldError::to_string).collect();
         let text = if let [one] = &texts[..] { one.clone() } else { format!("[{}]", texts.join(", ")) };
         let causes: Vec<Value> = errors

@@ -94,6 +94,9 @@ where
             let body = read_body(body).await?;
             context.review(review, &body).await
         }
+        // As Kubernetes has it: of custom resources, it is the object that is not there.
+        Target::NoPart(resource, name) if !resource.built_in() => Err(ApiError::not_found(&resource.collection, &name)),
+        Target::NoPart(..) => Err(ApiError::no_such_resource()),
         document if context.method == Method::GET => context.document(&document),
         _ => Err(ApiError::method_not_allowed()),
     }
@@ -152,7 +155,7 @@ impl Context<'_> {
             Target::Root => json!({"paths": [
                 "/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version",
             ]}),
-            Target::Objects(_) | Target::Review(_) => return Err(ApiError::no_such_resource()),
+            Target::Objects(_) | Target::Review(_) | Target::NoPart(..) => return Err(ApiError::no_such_resource()),
         };
         Ok(json_response(200, &value))
     }

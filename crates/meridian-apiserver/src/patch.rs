@@ -70,16 +70,25 @@ impl Body {
         }
         let value = media::read_json(body)?;
         if media_type == "application/json-patch+json" {
-            let patch = serde_json::from_value(value)
-                .map_err(|e| ApiError::bad_request(format!("the body is not a JSON patch (RFC 6902): {e}")))?;
+            if !value.is_array() {
+                let message = "error decoding patch: a JSON patch (RFC 6902) is a list of operations";
+                return Err(ApiError::bad_request(message));
+            }
+            let patch = serde_json::from_value(value).map_err(|error| rejected(&error))?;
             return Ok(Body::Patch(Patch::Json(patch)));
         }
         if !value.is_object() {
-            return Err(ApiError::bad_request("the body of a merge patch must be a JSON object"));
+            return Err(ApiError::bad_request("error decoding patch: it must be a JSON object"));
         }
         let is_merge = media_type == "application/merge-patch+json";
         Ok(Body::Patch(if is_merge { Patch::Merge(value) } else { Patch::Strategic(value) }))
     }
+}
+
+/// A JSON patch that does not fit. Kubernetes does not say why; the log does.
+fn rejected(error: &dyn std::fmt::Display) -> ApiError {
+    tracing::debug!(%error, "a JSON patch was rejected");
+    ApiError::unprocessable("the server rejected our request due to an error in our request")
 }
 
 impl Patch {
@@ -90,11 +99,7 @@ impl Patch {
     pub(crate) fn apply(&self, resource: &ApiResource, mut object: Value) -> Result<Value, ApiError> {
         match self {
             Patch::Json(patch) => {
-                json_patch::patch(&mut object, patch).map_err(|e| {
-                    ApiError::unprocessable(format!(
-                        "the server rejected our request due to an error in our request: {e}"
-                    ))
-                })?;
+                json_patch::patch(&mut object, patch).map_err(|error| rejected(&error))?;
                 Ok(object)
             }
             Patch::Merge(patch) => {

@@ -42,14 +42,12 @@ impl Query {
         self.0.iter().any(|(n, _)| n == name)
     }
 
+    /// A number; what is negative counts as not given.
     fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
-        self.get(name)
-            .map(|text| {
-                text.parse().map_err(|_| {
-                    ApiError::bad_request(format!("{name}={text:?} is not a number; it must be zero or more"))
-                })
-            })
-            .transpose()
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let number: i64 =
+            text.parse().map_err(|_| ApiError::bad_request(format!("{name}={text:?} is not a whole number")))?;
+        Ok(u64::try_from(number).ok())
     }
 }
 
@@ -60,6 +58,57 @@ pub(crate) enum VersionMatch {
     Exact,
     /// As it was then or later.
     NotOlderThan,
+}
+
+const NOT_OLDER_THAN: &str = "NotOlderThan";
+
+/// What is wrong with the parameters of a list (`ValidateListOptions`).
+fn list_errors(query: &Query) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let version = query.get("resourceVersion");
+    if let Some(found) = query.get("resourceVersionMatch") {
+        let mut forbidden = |why: &str| errors.push(FieldError::forbidden("resourceVersionMatch", why));
+        if version.is_none() {
+            forbidden("resourceVersionMatch is forbidden unless resourceVersion is provided");
+        }
+        if query.get("continue").is_some() {
+            forbidden("resourceVersionMatch is forbidden when continue is provided");
+        }
+        match (found, version) {
+            ("Exact", Some("0")) => {
+                forbidden("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+            }
+            ("Exact" | NOT_OLDER_THAN, _) => {}
+            (other, _) => {
+                let supported = ["Exact", NOT_OLDER_THAN, ""];
+                errors.push(FieldError::not_supported("resourceVersionMatch", &other.into(), &supported));
+            }
+        }
+    }
+    if query.get("sendInitialEvents").is_some() {
+        errors.push(FieldError::forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+    }
+    errors
+}
+
+/// What is wrong with the parameters of a watch (`ValidateListOptions`).
+fn watch_errors(query: &Query) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let (found, initial) = (query.get("resourceVersionMatch"), query.get("sendInitialEvents"));
+    let mut forbidden = |why: &str| errors.push(FieldError::forbidden("resourceVersionMatch", why));
+    if initial.is_some() && found != Some(NOT_OLDER_THAN) {
+        forbidden("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    }
+    if found.is_some() && initial.is_none() {
+        forbidden("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+    }
+    if found.is_some() && query.get("continue").is_some() {
+        forbidden("resourceVersionMatch is forbidden when continue is provided");
+    }
+    if let Some(other) = found.filter(|found| *found != NOT_OLDER_THAN) {
+        errors.push(FieldError::not_supported("resourceVersionMatch", &other.into(), &[NOT_OLDER_THAN]));
+    }
+    errors
 }
 
 /// The parameters of lists and watches.
@@ -87,15 +136,14 @@ pub(crate) struct ListOptions {
 
 impl ListOptions {
     pub(crate) fn parse(query: &Query) -> Result<ListOptions, ApiError> {
+        let errors = if query.flag("watch") { watch_errors(query) } else { list_errors(query) };
+        if !errors.is_empty() {
+            return Err(ApiError::invalid_options("ListOptions", &errors));
+        }
         let version_match = match query.get("resourceVersionMatch") {
-            None => None,
             Some("Exact") => Some(VersionMatch::Exact),
-            Some("NotOlderThan") => Some(VersionMatch::NotOlderThan),
-            Some(other) => {
-                let message =
-                    format!("resourceVersionMatch={other:?} is not supported; use \"Exact\" or \"NotOlderThan\"");
-                return Err(ApiError::bad_request(message));
-            }
+            Some(NOT_OLDER_THAN) => Some(VersionMatch::NotOlderThan),
+            _ => None,
         };
         Ok(ListOptions {
             labels: LabelSelector::parse(query.get("labelSelector").unwrap_or_default())?,

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use meridian_resources::FieldError;
+use meridian_resources::meta::{label_key, label_value};
 use meridian_store::StoredObject;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::resource::ApiResource;
@@ -108,7 +110,11 @@ impl<'a> Parser<'a> {
             return Ok(requirements);
         }
         loop {
-            requirements.push(self.requirement()?);
+            if !is_word(self.peek()) && self.peek() != "!" {
+                return Err(format!("found '{}', expected: !, identifier, or 'end of string'", self.peek()));
+            }
+            let requirement = self.requirement().map_err(|why| format!("unable to parse requirement: {why}"))?;
+            requirements.push(requirement);
             match self.take() {
                 "" => return Ok(requirements),
                 "," if is_word(self.peek()) || self.peek() == "!" => {}
@@ -128,19 +134,19 @@ impl<'a> Parser<'a> {
             "" | "," => LabelOperator::Exists,
             "=" | "==" => {
                 self.at += 1;
-                LabelOperator::In(vec![self.value()])
+                LabelOperator::In(vec![self.label_value(&key)?])
             }
             "!=" => {
                 self.at += 1;
-                LabelOperator::NotIn(vec![self.value()])
+                LabelOperator::NotIn(vec![self.label_value(&key)?])
             }
             "in" => {
                 self.at += 1;
-                LabelOperator::In(self.values()?)
+                LabelOperator::In(self.values(&key)?)
             }
             "notin" => {
                 self.at += 1;
-                LabelOperator::NotIn(self.values()?)
+                LabelOperator::NotIn(self.values(&key)?)
             }
             ">" => {
                 self.at += 1;
@@ -157,7 +163,12 @@ impl<'a> Parser<'a> {
 
     fn key(&mut self) -> Result<String, String> {
         let key = self.take().to_owned();
-        if is_word(&key) { Ok(key) } else { Err(format!("found '{key}', expected: identifier")) }
+        if !is_word(&key) {
+            return Err(format!("found '{key}', expected: identifier"));
+        }
+        // It has no path, which Kubernetes writes like this.
+        label_key(&key).map_err(|why| FieldError::invalid("<nil>", &json!(key), why).to_string())?;
+        Ok(key)
     }
 
     /// One value; it may be empty.
@@ -165,7 +176,14 @@ impl<'a> Parser<'a> {
         if is_word(self.peek()) { self.take().to_owned() } else { String::new() }
     }
 
-    fn values(&mut self) -> Result<Vec<String>, String> {
+    /// The one value with which a label is compared.
+    fn label_value(&mut self, key: &str) -> Result<String, String> {
+        let value = self.value();
+        check_value(key, 0, &value)?;
+        Ok(value)
+    }
+
+    fn values(&mut self, key: &str) -> Result<Vec<String>, String> {
         if self.take() != "(" {
             self.at -= 1;
             return Err(format!("found '{}' expected: '('", self.peek()));
@@ -174,7 +192,10 @@ impl<'a> Parser<'a> {
         loop {
             match self.take() {
                 "," => values.push(self.value()),
-                ")" => return Ok(values),
+                ")" => {
+                    values.iter().enumerate().try_for_each(|(index, value)| check_value(key, index, value))?;
+                    return Ok(values);
+                }
                 other => return Err(format!("found '{other}', expected: ',' or ')'")),
             }
         }
@@ -182,8 +203,14 @@ impl<'a> Parser<'a> {
 
     fn bound(&mut self) -> Result<i64, String> {
         let value = self.value();
-        value.parse().map_err(|_| format!("found '{value}', expected: a whole number after '>' or '<'"))
+        let why = "for 'Gt', 'Lt' operators, the value must be an integer";
+        value.parse().map_err(|_| FieldError::invalid("values[0]", &json!(value), why).to_string())
     }
+}
+
+fn check_value(key: &str, index: usize, value: &str) -> Result<(), String> {
+    let path = format!("values[{index}][{key}]");
+    label_value(value).map_err(|why| FieldError::invalid(path, &json!(value), why).to_string())
 }
 
 fn is_word(token: &str) -> bool {
@@ -234,7 +261,15 @@ impl FieldSelector {
             matches!(path, "metadata.name" | "metadata.namespace") || extra_fields(resource).contains(&path)
         };
         match self.0.iter().find(|requirement| !supported(&requirement.path)) {
-            Some(requirement) => Err(ApiError::bad_request(format!("field label not supported: {}", requirement.path))),
+            // Kinds that can be selected by nothing else say so in other words.
+            Some(FieldRequirement { path, .. }) if resource.built_in() && extra_fields(resource).is_empty() => {
+                Err(ApiError::bad_request(format!(
+                    "\"{path}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                )))
+            }
+            Some(FieldRequirement { path, .. }) => {
+                Err(ApiError::bad_request(format!("field label not supported: {path}")))
+            }
             None => Ok(()),
         }
     }

@@ -31,6 +31,8 @@ pub(crate) enum Target {
     Review(Review),
     /// Objects.
     Objects(Objects),
+    /// A part that an object of this kind does not have, such as the scale of a Service.
+    NoPart(&'static ApiResource, String),
 }
 
 /// The reviews that `kubectl auth` asks for.
@@ -142,6 +144,7 @@ fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Target> {
         [plural, name] => (*plural, Some(*name), None),
         [plural, name, "status"] => (*plural, Some(*name), Some(Subresource::Status)),
         [plural, name, "token"] => (*plural, Some(*name), Some(Subresource::Token)),
+        [plural, name, _] => return Some(Target::NoPart(resource::by_plural(group, plural)?, (*name).to_owned())),
         _ => return None,
     };
     let resource = resource::by_plural(group, plural)?;
@@ -153,8 +156,11 @@ fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Target> {
         Some(Subresource::Token) => !resource.is_service_accounts(),
         None => false,
     };
-    if misplaced || unknown_part {
+    if misplaced {
         return None;
+    }
+    if unknown_part {
+        return Some(Target::NoPart(resource, name.unwrap_or_default().to_owned()));
     }
     Some(Target::Objects(Objects {
         resource,

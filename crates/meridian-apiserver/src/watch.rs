@@ -12,7 +12,7 @@ use tokio::time::{Instant, interval_at, sleep_until};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::media::Form;
-use crate::query::{ListOptions, VersionMatch};
+use crate::query::ListOptions;
 use crate::render;
 use crate::stop::Stopping;
 use crate::target::Objects;
@@ -54,10 +54,6 @@ pub(crate) fn start(
         options.fields = crate::selector::FieldSelector::parse(&format!("metadata.name={name}"))?;
     }
     options.fields.check(target.resource)?;
-    if options.send_initial_events && options.version_match != Some(VersionMatch::NotOlderThan) {
-        let message = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-        return Err(ApiError::bad_request(message));
-    }
     let (sender, receiver) = mpsc::channel(PENDING_PIECES);
     let feeder = Feeder::new(target, options, form, sender);
     let api = api.clone();

@@ -11,6 +11,8 @@ use crate::error::FieldError;
 use crate::kind::Kind;
 use crate::object::{ObjectRef, StringMap};
 
+pub use crate::rules::metadata::{label_key, label_value};
+
 /// The namespace of objects that name none.
 pub const DEFAULT_NAMESPACE: &str = "default";
 

@@ -23,6 +23,7 @@ pub(super) fn new_object(resource: &ApiResource, object: &mut Value) {
         }
         ("", "secrets") => secret(object),
         ("networking.k8s.io", "ingresses") => object["status"] = json!({"loadBalancer": {}}),
+        ("discovery.k8s.io", "endpointslices") => endpoint_slice(object),
         ("", "pods") => {
             // Where pods are only described, their status may come with them.
             if super::absent(object.get("status")) {
@@ -46,6 +47,7 @@ pub(super) fn changed_object(resource: &ApiResource, old: &Value, object: &mut V
             service(object);
         }
         ("", "secrets") => secret(object),
+        ("discovery.k8s.io", "endpointslices") => endpoint_slice(object),
         _ => {}
     }
 }
@@ -115,6 +117,13 @@ fn service(object: &mut Value) {
         if !number.is_null() && (target.is_null() || *target == 0 || *target == "") {
             port["targetPort"] = number;
         }
+    }
+}
+
+/// Conditions are never left out, and ports have a protocol and a name.
+fn endpoint_slice(object: &mut Value) {
+    for endpoint in object["endpoints"].as_array_mut().into_iter().flatten().filter(|endpoint| endpoint.is_object()) {
+        default(endpoint, "conditions", json!({}));
     }
 }
 

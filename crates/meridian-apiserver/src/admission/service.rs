@@ -216,7 +216,7 @@ impl Allocation<'_> {
         let address: Ipv4Addr = asked.parse().map_err(|_| "it is not an IPv4 address".to_owned())?;
         let number = u32::from(address);
         if !pool.range.contains(&number) {
-            return Err("the provided IP is not in the valid range. The range of valid IPs is 10.96.0.0/16".to_owned());
+            return Err("the provided network does not match the current range".to_owned());
         }
         if !pool.take(number) {
             return Err("provided IP is already allocated".to_owned());

@@ -82,11 +82,6 @@ impl Api {
         let exact = match (after, options.version_match, options.resource_version) {
             (Some(after), _, _) => Some(after.rv),
             (None, Some(VersionMatch::Exact), Some(revision)) => Some(revision),
-            (None, Some(_), None) => {
-                return Err(ApiError::bad_request(
-                    "resourceVersionMatch is forbidden unless resourceVersion is provided",
-                ));
-            }
             (None, _, wanted) => {
                 let current = self.store.revision();
                 if wanted.is_some_and(|wanted| wanted > current) {

@@ -93,7 +93,10 @@ impl Api {
     ) -> Result<Written, ApiError> {
         let api_version = target.api_version();
         self.change(target, options, Tracking::Update(&options.manager), |current| {
-            patch.apply(target.resource, version::to_value(target.resource, &api_version, current))
+            let old = version::to_value(target.resource, &api_version, current);
+            let object = patch.apply(target.resource, old.clone())?;
+            admission::check_patched(target, &old, &object, options.field_validation)?;
+            Ok(object)
         })
         .await
     }

@@ -40,14 +40,27 @@ fn broken_label_selectors_say_where() {
     let cases = [
         ("a==b,,c", "found ',', expected: identifier after ','"),
         ("a=b c", "found 'c', expected: ',' or 'end of string'"),
-        ("a in b", "found 'b' expected: '('"),
-        ("a in (b", "found '', expected: ',' or ')'"),
-        ("=b", "found '=', expected: identifier"),
-        ("a>b", "found 'b', expected: a whole number after '>' or '<'"),
-        ("a ! b", "found '!', expected: in, notin, =, ==, !=, gt, lt"),
+        ("a in b", "unable to parse requirement: found 'b' expected: '('"),
+        ("a in (b", "unable to parse requirement: found '', expected: ',' or ')'"),
+        ("=b", "found '=', expected: !, identifier, or 'end of string'"),
+        (
+            "a>b",
+            "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, the value must be an \
+             integer",
+        ),
+        ("a ! b", "unable to parse requirement: found '!', expected: in, notin, =, ==, !=, gt, lt"),
     ];
     for (text, message) in cases {
         assert_eq!(LabelSelector::parse(text).expect_err(text).message, message, "{text}");
+    }
+    let starts = [
+        ("-a=b", "unable to parse requirement: <nil>: Invalid value: \"-a\": name part must consist of "),
+        ("a=-b", "unable to parse requirement: values[0][a]: Invalid value: \"-b\": a valid label must be "),
+        ("a in (b,-c)", "unable to parse requirement: values[1][a]: Invalid value: \"-c\": a valid label must be "),
+    ];
+    for (text, start) in starts {
+        let message = LabelSelector::parse(text).expect_err(text).message;
+        assert!(message.starts_with(start), "{text}: {message}");
     }
 }
 

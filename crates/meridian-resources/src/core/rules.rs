@@ -8,7 +8,7 @@ use super::service::{ServicePort, ServiceType};
 use super::{ConfigMap, EndpointSlice, Endpoints, Pod, Secret, Service};
 use crate::int_or_string::IntOrString;
 use crate::object::Object;
-use crate::rules::{Findings, labels, metadata};
+use crate::rules::{Findings, metadata};
 use crate::schema::path::Path;
 
 /// The most bytes of a Secret's or ConfigMap's data.
@@ -39,8 +39,7 @@ pub(crate) fn config_map(object: &Object<ConfigMap>, findings: &mut Findings) {
         data_key(findings, &data, key);
         size += value.len();
         if object.spec.binary_data.contains_key(key) {
-            let detail = format!("duplicate of key present in binaryData: {key}");
-            findings.invalid(&data.key(key), key.as_str(), detail);
+            findings.invalid(&data.key(key), key.as_str(), "duplicate of key present in binaryData");
         }
     }
     for (key, value) in &object.spec.binary_data {
@@ -48,7 +47,8 @@ pub(crate) fn config_map(object: &Object<ConfigMap>, findings: &mut Findings) {
         size += value.len() / 4 * 3;
     }
     if size > LARGEST_DATA {
-        findings.errors.push(crate::error::FieldError::too_long("", LARGEST_DATA));
+        // The name of the object as a whole, to Kubernetes.
+        findings.errors.push(crate::error::FieldError::too_long("[]", LARGEST_DATA));
     }
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn service(object: &Object<Service>, findings: &mut Findings) {
         findings.required(&path.field("externalName"), "");
     }
     if !service.cluster_ip.is_empty() && !headless && service.cluster_ip.parse::<IpAddr>().is_err() {
-        findings.invalid(&path.field("clusterIP"), service.cluster_ip.as_str(), IP);
+        findings.invalid(&path.field("clusterIPs").index(0), service.cluster_ip.as_str(), IP);
     }
     let external = path.field("externalIPs");
     for (index, address) in service.external_ips.iter().enumerate() {
@@ -91,20 +91,8 @@ pub(crate) fn service(object: &Object<Service>, findings: &mut Findings) {
     }
     let selector = path.field("selector");
     for (key, value) in &service.selector {
-        if !labels::is_key(key) {
-            findings.invalid(
-                &selector,
-                key.as_str(),
-                "name part must consist of alphanumeric characters, '-', '_' or '.'",
-            );
-        }
-        if !labels::is_value(value) {
-            findings.invalid(
-                &selector,
-                value.as_str(),
-                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'",
-            );
-        }
+        findings.check(&selector, key, metadata::label_key(key));
+        findings.check(&selector, value, metadata::label_value(value));
     }
     let (mut names, mut numbers) = (BTreeSet::new(), BTreeSet::new());
     for (index, port) in service.ports.iter().enumerate() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Findings, labels};
-use crate::kind::Kind;
+use crate::kind::{Kind, Nulls};
 use crate::schema::path::Path;
 
 /// The longest subdomain (RFC 1123).
@@ -52,6 +52,23 @@ pub(crate) fn check(kind: &Kind, object: &Value, findings: &mut Findings) {
     }
     check_labels(findings, &path.field("labels"), metadata.get("labels"));
     check_annotations(findings, &path.field("annotations"), metadata.get("annotations"));
+    check_finalizers(findings, kind, &path.field("finalizers"), metadata.get("finalizers"));
+}
+
+/// Finalizers that Kubernetes itself knows by a single word.
+const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
+
+/// Names as those of labels; those of Kubernetes' own kinds say whose they are (`ValidateFinalizerName`).
+fn check_finalizers(findings: &mut Findings, kind: &Kind, path: &Path<'_>, names: Option<&Value>) {
+    let names = names.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    for (index, name) in names.enumerate() {
+        let path = &path.index(index);
+        findings.check(path, name, label_key(name));
+        let is_short = !name.contains('/') && !STANDARD_FINALIZERS.contains(&name);
+        if is_short && kind.nulls == Nulls::Absent {
+            findings.invalid(path, name, "name is neither a standard finalizer name nor is it fully qualified");
+        }
+    }
 }
 
 /// Services and namespaces become parts of DNS names; all else may have dots.
@@ -65,6 +82,11 @@ fn name_rule(kind: &Kind) -> fn(&str) -> Result<(), String> {
 
 fn too_long(most: usize) -> String {
     format!("must be no more than {most} characters")
+}
+
+/// Of keys and values of labels, Kubernetes counts bytes.
+fn too_many_bytes(most: usize) -> String {
+    format!("must be no more than {most} bytes")
 }
 
 fn is_lower_label(text: &str) -> bool {
@@ -99,7 +121,10 @@ pub(crate) fn label_1035(name: &str) -> Result<(), String> {
 }
 
 /// The key of a label or annotation: a name, also after a prefix and a slash.
-fn key(key: &str) -> Result<(), String> {
+///
+/// # Errors
+/// What is wrong with it, in Kubernetes' words.
+pub fn label_key(key: &str) -> Result<(), String> {
     let name = match key.split_once('/') {
         None => key,
         Some((_, name)) if name.contains('/') => {
@@ -116,20 +141,30 @@ fn key(key: &str) -> Result<(), String> {
     };
     match name.len() {
         0 => Err("name part must be non-empty".to_owned()),
-        64.. => Err(format!("name part {}", too_long(63))),
+        64.. => Err(format!("name part {}", too_many_bytes(LONGEST_LABEL))),
         _ if labels::is_qualified_name(name) => Ok(()),
         _ => Err(NAME_PART.to_owned()),
     }
 }
 
+/// The value of a label: empty, or at most 63 letters, digits, dashes, underscores and dots.
+///
+/// # Errors
+/// What is wrong with it, in Kubernetes' words.
+pub fn label_value(value: &str) -> Result<(), String> {
+    if value.len() > LONGEST_LABEL {
+        Err(too_many_bytes(LONGEST_LABEL))
+    } else if labels::is_value(value) {
+        Ok(())
+    } else {
+        Err(LABEL_VALUE.to_owned())
+    }
+}
+
 fn check_labels(findings: &mut Findings, path: &Path<'_>, values: Option<&Value>) {
     for (name, value) in entries(values) {
-        findings.check(path, name, key(name));
-        if value.len() > LONGEST_LABEL {
-            findings.invalid(path, value, too_long(LONGEST_LABEL));
-        } else if !labels::is_value(value) {
-            findings.invalid(path, value, LABEL_VALUE);
-        }
+        findings.check(path, name, label_key(name));
+        findings.check(path, value, label_value(value));
     }
 }
 
@@ -138,7 +173,7 @@ fn check_annotations(findings: &mut Findings, path: &Path<'_>, values: Option<&V
     for (name, value) in entries(values) {
         size += name.len() + value.len();
         // Kubernetes takes capitals in the keys of annotations for small letters.
-        findings.check(path, name, key(&name.to_lowercase()));
+        findings.check(path, name, label_key(&name.to_lowercase()));
     }
     if size > LARGEST_ANNOTATIONS {
         findings.errors.push(crate::error::FieldError::too_long(path, LARGEST_ANNOTATIONS));

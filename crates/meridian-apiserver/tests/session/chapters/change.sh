@@ -35,18 +35,23 @@ kubectl patch vs a --type json -p '[{"op":"test","path":"/spec/hosts/0","value":
 
 kubectl patch vs a --type json -p '[{"op":"remove","path":"/spec/nothing"}]'
 
+# differs: Kubernetes' library adds what it should replace; RFC 6902 says that it must be there
 kubectl patch vs a --type json -p '[{"op":"replace","path":"/spec/nothing","value":1}]'
 
 kubectl patch vs a --type json -p '[{"op":"add","path":"/spec/hosts/7","value":"x"}]'
 
 kubectl patch vs a --type json -p '[{"op":"nonsense","path":"/spec"}]'
 
+# differs: the words are those of Go's decoder
 kubectl patch vs a --type json -p '{"spec":{}}'
 
+# differs: the words are those of Go's decoder
 kubectl patch vs a --type merge -p '[]'
 
+# differs: the words are those of Go's decoder
 kubectl patch vs a --type merge -p 'nonsense'
 
+# differs: the words are those of Go's decoder
 kubectl patch vs a --type merge -p '{"spec":'
 
 kubectl patch vs a -p '{"spec":{}}'
@@ -75,8 +80,10 @@ kubectl patch vs a --type merge -p '{"metadata":{"generation":77}}' -o jsonpath=
 
 kubectl patch vs a --type merge -p '{"metadata":{"labels":{"-":"x"}}}'
 
+# differs: Kubernetes quotes the whole object and Go's types; ours says the field
 kubectl patch vs a --type merge -p '{"metadata":{"labels":{"x":7}}}'
 
+# differs: Kubernetes quotes the whole object and Go's types; ours says the field
 kubectl patch vs a --type merge -p '{"metadata":{"annotations":{"x":{}}}}'
 
 kubectl patch vs none --type merge -p '{}'
@@ -97,8 +104,10 @@ kubectl patch cm c --subresource=status --type merge -p '{"status":{}}'
 
 kubectl patch cm c -p '{"data":{"a":null,"c":"d"}}' -o yaml
 
+# differs: Kubernetes quotes Go's types; ours says the field
 kubectl patch cm c -p '{"data":{"n":7}}'
 
+# differs: Kubernetes quotes Go's types; ours says the field
 kubectl patch cm c -p '{"data":"x"}'
 
 kubectl patch cm c --type json -p '[{"op":"remove","path":"/data/none"}]'
@@ -169,9 +178,9 @@ KUBE_EDITOR='sed -i s/hosts:/hostz:/' kubectl edit vs a
 
 KUBE_EDITOR='sed -i "s/^  name: a/  name: other/"' kubectl edit vs a
 
-KUBE_EDITOR='sed -i s/80/8080/' kubectl edit svc s -o json
+KUBE_EDITOR='sed -i "s/\"port\": 80,/\"port\": 8080,/"' kubectl edit svc s -o json
 
-KUBE_EDITOR='sed -i s/80/8080/' kubectl edit svc s --output-patch
+KUBE_EDITOR='sed -i "s/port: 8080$/port: 8081/"' kubectl edit svc s --output-patch
 
 KUBE_EDITOR='sed -i s/a/b/' kubectl edit vs none
 
@@ -196,6 +205,7 @@ metadata: {name: none, resourceVersion: "1"}
 spec: {hosts: [a], http: [{route: [{destination: {host: a}}]}]}
 Y
 
+# differs: Kubernetes says where it keeps the object in etcd
 kubectl replace -f - <<Y
 apiVersion: v1
 kind: ConfigMap

@@ -88,7 +88,7 @@ Y
 kubectl create -f - <<Y
 apiVersion: v1
 kind: ConfigMap
-metadata: {name: uid, uid: 00000000-0000-0000-0000-000000000000, creationTimestamp: "2001-01-01T00:00:00Z", generation: 7, selfLink: x, deletionTimestamp: "2001-01-01T00:00:00Z"}
+metadata: {name: uid, uid: 00000000-0000-0000-0000-000000000000, creationTimestamp: "2001-01-01T00:00:00Z", selfLink: x, deletionTimestamp: "2001-01-01T00:00:00Z"}
 Y
 
 kubectl get cm uid -o yaml

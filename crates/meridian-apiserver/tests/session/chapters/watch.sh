@@ -49,6 +49,7 @@ kubectl get cm -w --request-timeout=1s
 
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&resourceVersion=1'
 
+# differs: the words are those of Go's decoder
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&resourceVersion=x'
 
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&sendInitialEvents=true'
@@ -61,7 +62,7 @@ kubectl get --raw '/api/v1/namespaces/watch/configmaps?sendInitialEvents=true'
 
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan'
 
-kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true' | sed -E 's/("type":)/\n\1/g' | cut -c -70
+kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true' | jq -c '[.type, .object.kind, .object.metadata.annotations]' | head -n 2
 
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&labelSelector=a%20b'
 
@@ -69,16 +70,20 @@ kubectl get --raw '/api/v1/namespaces/watch/configmaps?resourceVersionMatch=Exac
 
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?resourceVersionMatch=Nonsense&resourceVersion=1'
 
+# differs: the words are those of Go's decoder
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?resourceVersion=-1'
 
-kubectl get --raw '/api/v1/namespaces/watch/configmaps?resourceVersion=0' | cut -c -60
+kubectl get --raw '/api/v1/namespaces/watch/configmaps?resourceVersion=0' | jq .kind
 
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?resourceVersion=0&resourceVersionMatch=Exact'
 
+# differs: the words are those of Go's decoder
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?continue=nonsense'
 
-kubectl get --raw '/api/v1/namespaces/watch/configmaps?limit=-1' | cut -c -60
+kubectl get --raw '/api/v1/namespaces/watch/configmaps?limit=-1' | jq .kind
 
+# differs: the words are those of Go's decoder
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?limit=x'
 
+# differs: the words are those of Go's decoder
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?timeoutSeconds=x'
