@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measurements on this machine.
 
+mod api;
 mod client;
 mod gateway_api;
 mod h1;

@@ -12,6 +12,8 @@ pub(crate) const MASTERS: &str = "system:masters";
 pub(crate) const AUTHENTICATED: &str = "system:authenticated";
 /// The group of everybody who shows no credentials.
 pub(crate) const UNAUTHENTICATED: &str = "system:unauthenticated";
+/// The group of all service accounts; that of a namespace has its name after a colon.
+pub(crate) const SERVICE_ACCOUNTS: &str = "system:serviceaccounts";
 /// The user who shows no credentials.
 pub(crate) const ANONYMOUS: &str = "system:anonymous";
 

@@ -12,6 +12,8 @@ use crate::resource::ApiResource;
 pub enum Reason {
     /// 400: the request cannot be understood.
     BadRequest,
+    /// 401: nobody knows who asks.
+    Unauthorized,
     /// 403: understood, but never allowed.
     Forbidden,
     /// 404: no such object or resource.
@@ -47,6 +49,7 @@ impl Reason {
     pub fn code(self) -> u16 {
         match self {
             Reason::BadRequest => 400,
+            Reason::Unauthorized => 401,
             Reason::Forbidden => 403,
             Reason::NotFound => 404,
             Reason::MethodNotAllowed => 405,
@@ -90,6 +93,11 @@ impl ApiError {
     /// 400 with a message.
     pub fn bad_request(message: impl Into<String>) -> ApiError {
         ApiError::plain(Reason::BadRequest, message)
+    }
+
+    /// 401: the credentials do not count.
+    pub fn unauthorized() -> ApiError {
+        ApiError::plain(Reason::Unauthorized, "Unauthorized")
     }
 
     /// 403: `secrets "x" is forbidden: why`.

@@ -48,11 +48,16 @@ where
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let response = match route(api, settings, caller, request).await {
         Ok(response) => response,
-        Err(error) => json_response(error.reason.code(), &error.status()),
+        Err(error) => refusal(&error),
     };
     let elapsed = started.elapsed();
     tracing::debug!(%method, %uri, status = response.status().as_u16(), ?elapsed, "answered");
     response
+}
+
+/// The answer that says no.
+pub(crate) fn refusal(error: &ApiError) -> Response<Answer> {
+    json_response(error.reason.code(), &error.status())
 }
 
 /// The parts of a request that decide about its answer.

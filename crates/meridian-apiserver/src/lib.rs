@@ -8,8 +8,10 @@
 
 mod admission;
 mod api;
+mod authn;
 mod body;
 mod caller;
+mod connection;
 mod discovery;
 mod duration;
 mod error;
@@ -19,6 +21,7 @@ mod managed;
 mod media;
 mod openapi;
 mod patch;
+pub mod pki;
 mod protobuf;
 mod query;
 mod render;
@@ -28,13 +31,15 @@ mod server;
 mod stop;
 mod table;
 mod target;
+mod tls;
 mod token;
 mod version;
 mod watch;
 
 pub use api::Api;
+pub use authn::{TokenFile, TokenFileError};
 pub use caller::Caller;
 pub use error::{ApiError, Reason};
-pub use kubeconfig::kubeconfig;
-pub use server::{Options, Server};
+pub use kubeconfig::{Credentials, kubeconfig};
+pub use server::{Options, Security, Server};
 pub use token::review::Tokens;

@@ -1,29 +1,28 @@
 //! The listening side.
 
 use std::future::Future;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use meridian_store::Store;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::api::Api;
-use crate::caller::Caller;
+use crate::authn::{Authenticator, TokenFile};
+use crate::connection::{self, Door, Tls};
 use crate::error::ApiError;
-use crate::http;
+use crate::pki::{Pki, PkiError};
 use crate::stop;
+use crate::tls;
 use crate::watch::WatchSettings;
 
-/// How long a client may take to send the head of a request, and how long a connection may be idle before it; as in
-/// Kubernetes.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long answers that have begun may take after the server was asked to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long no connection is accepted after the system had no room for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often the certificate that is served is looked at. By the system's clock, which may jump, not by its end.
+const RENEWAL_PERIOD: Duration = Duration::from_secs(3600);
 
 /// What can be chosen about a server.
 #[derive(Debug, Clone)]
@@ -38,9 +37,16 @@ impl Default for Options {
     }
 }
 
+/// By what a server is known, and by what it knows its clients.
+#[derive(Debug, Clone)]
+pub struct Security {
+    /// The certificates.
+    pub pki: Pki,
+    /// Tokens that an administrator has written down.
+    pub tokens: TokenFile,
+}
+
 /// The Kubernetes API over a store, for one listener or several.
-///
-/// Whoever can reach the listener may do everything: it belongs on a loopback address.
 #[derive(Debug, Clone)]
 pub struct Server {
     api: Api,
@@ -61,8 +67,33 @@ impl Server {
         &self.api
     }
 
-    /// Serves until `shutdown` is ready; then lets answers finish for a few seconds, and ends watches at once.
+    /// Serves plain HTTP to whoever reaches the listener, who may do everything; until `shutdown` is ready. For programs
+    /// that are alone with the listener, such as tests; users get [`Server::serve_tls`].
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        self.accept(listener, shutdown, Door::Open).await;
+    }
+
+    /// Serves TLS to clients that say who they are, until `shutdown` is ready; then lets answers finish for a few
+    /// seconds, and ends watches at once. Renews the certificate that it serves with.
+    ///
+    /// # Errors
+    /// TLS cannot be set up with the certificates.
+    pub async fn serve_tls(
+        self,
+        listener: TcpListener,
+        security: Security,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), PkiError> {
+        let (verifier, config) = tls::configuration(&security.pki)?;
+        let authenticator = Authenticator::new(self.api.clone(), Arc::new(security.tokens));
+        let door = Door::Tls(Tls { acceptor: config.into(), verifier, authenticator });
+        tokio::select! {
+            () = self.accept(listener, shutdown, door) => Ok(()),
+            never = renew(security.pki) => match never {},
+        }
+    }
+
+    async fn accept(self, listener: TcpListener, shutdown: impl Future<Output = ()>, door: Door) {
         let (stop, stopping) = stop::channel();
         let settings = WatchSettings { bookmark_interval: self.options.bookmark_interval, stopping };
         let mut connections = JoinSet::new();
@@ -72,7 +103,7 @@ impl Server {
                 () = &mut shutdown => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(serve_connection(self.api.clone(), settings.clone(), stream));
+                        connections.spawn(serve_connection(self.api.clone(), settings.clone(), stream, door.clone()));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "the API could not accept a connection");
@@ -91,29 +122,22 @@ impl Server {
     }
 }
 
-async fn serve_connection(api: Api, settings: WatchSettings, stream: TcpStream) {
+async fn serve_connection(api: Api, settings: WatchSettings, stream: TcpStream, door: Door) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let mut stopping = settings.stopping.clone();
-    let service = service_fn(|request| {
-        let (api, settings) = (&api, &settings);
-        async move { Ok::<_, std::convert::Infallible>(http::answer(api, settings, Caller::meridian(), request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = stopping.wait() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
+    if let Err(error) = connection::serve(api, settings, stream, door).await {
         // Clients go away; that is their right.
-        tracing::debug!(%error, "connection");
+        tracing::debug!(error, "connection");
+    }
+}
+
+/// Renews the certificate that is served, for ever.
+async fn renew(pki: Pki) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(RENEWAL_PERIOD).await;
+        if let Err(error) = pki.renew(SystemTime::now()) {
+            tracing::warn!(%error, "the certificate of the API could not be renewed");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use meridian_apiserver::{Options, Server, kubeconfig};
+use meridian_apiserver::{Credentials, Options, Server, kubeconfig};
 use meridian_store::{GroupResource, Key, Store};
 use tokio::net::TcpListener;
 
@@ -119,7 +119,8 @@ fn serve(dir: &Path) {
         let server = Server::new(store, Options::default()).await.expect("the server starts");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
         let address = listener.local_addr().expect("an address");
-        std::fs::write(dir.join("kubeconfig"), kubeconfig(&format!("http://{address}"))).expect("written");
+        std::fs::write(dir.join("kubeconfig"), kubeconfig(&format!("http://{address}"), None, Credentials::None))
+            .expect("written");
         std::io::stdout().lock().write_all(b"ready\n").expect("the parent listens");
         server.serve(listener, std::future::pending()).await;
     });

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod connection;
 mod definitions;
 mod election;
 mod error;
@@ -15,6 +16,7 @@ mod review;
 mod watch;
 
 pub use client::{Client, FIELD_MANAGER};
+pub use connection::{Connection, connect};
 pub use election::{Election, Leadership};
 pub use error::Error;
 pub use requests::{Request, Requests};

@@ -7,9 +7,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+/// What a connection runs over: TCP, or TLS.
+pub(crate) trait Transport: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Transport for T {}
+
 /// One connection.
 pub(crate) struct Client {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Transport>>,
 }
 
 /// One answer.
@@ -37,7 +42,12 @@ impl Client {
         let stream = TcpStream::connect(address).with_context(|| address.to_string())?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(patience))?;
-        Ok(Client { stream: BufReader::new(stream) })
+        Ok(Client::over(stream))
+    }
+
+    /// A connection that stands.
+    pub(crate) fn over(transport: impl Transport + 'static) -> Client {
+        Client { stream: BufReader::new(Box::new(transport)) }
     }
 
     /// Connects as soon as something listens there.

@@ -3,6 +3,7 @@
 //! For each size it starts a release build, loads that many VirtualServices through the API, and then adds one more
 //! again and again: the time from the API's answer to the first request that the new route serves.
 
+use super::api::Api;
 use super::client::Client;
 use super::process::{Program, resident_bytes};
 use super::stats::{median, percentile};
@@ -102,9 +103,9 @@ fn measure(meridian: &std::path::Path, size: usize, changes: usize) -> anyhow::R
     )?;
     let _backend =
         Program::start(std::process::Command::new(meridian).args(["httpbin", "--listen", &BACKEND.to_string()]))?;
-    let api = SocketAddr::new(ADDRESS, 16443);
+    let api = Api::of(data.path(), PATIENCE)?;
     let gateway = SocketAddr::new(ADDRESS, 8080);
-    let mut client = Client::connect_when_open(api, PATIENCE)?;
+    let mut client = api.connect_when_open(PATIENCE)?;
     create(&mut client, "/apis/networking.istio.io/v1/namespaces/default/gateways", &gateway_object())?;
 
     for index in 0..SERVICES {
@@ -112,7 +113,7 @@ fn measure(meridian: &std::path::Path, size: usize, changes: usize) -> anyhow::R
     }
 
     let start = Instant::now();
-    load(api, size)?;
+    load(&api, size)?;
     let mut requests = None;
     wait_for(&mut requests, gateway, size - 1, 200)?;
     let load = start.elapsed();
@@ -130,13 +131,13 @@ fn measure(meridian: &std::path::Path, size: usize, changes: usize) -> anyhow::R
 }
 
 /// Creates the VirtualServices over a few connections, as a pipeline that deploys would.
-fn load(api: SocketAddr, size: usize) -> anyhow::Result<()> {
+fn load(api: &Api, size: usize) -> anyhow::Result<()> {
     const CONNECTIONS: usize = 16;
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..CONNECTIONS)
             .map(|worker| {
                 scope.spawn(move || -> anyhow::Result<()> {
-                    let mut client = Client::connect(api, PATIENCE)?;
+                    let mut client = api.connect(PATIENCE)?;
                     (worker..size)
                         .step_by(CONNECTIONS)
                         .try_for_each(|index| create(&mut client, VIRTUAL_SERVICES, &virtual_service(index)))

@@ -8,6 +8,7 @@ mod mesh;
 mod origin;
 mod relay;
 
+use super::api::Api;
 use super::client::Client;
 use super::process::{Memory, Program, memory};
 use super::stats::{median, percentile};
@@ -145,7 +146,7 @@ fn measure(meridian: &Path, case: Case, args: &SidecarArgs) -> anyhow::Result<Fi
             .args(["--api", &api.to_string(), "--debug", &format!("{ADDRESS}:15014")])
             .args(["--xds", &format!("{ADDRESS}:15010"), "--xds-tls", &format!("{ADDRESS}:15012")]),
     )?;
-    let mut client = Client::connect_when_open(api, PATIENCE)?;
+    let mut client = Api::of(&scratch.path().join("data"), PATIENCE)?.connect_when_open(PATIENCE)?;
     mesh.create(&mut client, args.services)?;
     let target = SocketAddr::new(ADDRESS, if case == Case::MutualTls { 15012 } else { 15010 });
     let relay = Relay::start(RELAY, target)?;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{malformed, token_key, uid};
 use crate::api::Api;
+use crate::caller::{AUTHENTICATED, Caller, SERVICE_ACCOUNTS};
 use crate::error::ApiError;
 
 /// Reviews tokens for others in this process, such as the mesh's certificate service.
@@ -50,6 +51,14 @@ impl Api {
         Ok(claims)
     }
 
+    /// Whose token it is.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub(crate) fn caller_of_token(&self, token: &str, audiences: &[&str]) -> Result<Caller, TokenError> {
+        self.read_token(token, audiences).map(|claims| user(&claims))
+    }
+
     /// The status of a review.
     ///
     /// # Errors
@@ -67,28 +76,26 @@ impl Api {
         Ok(match self.read_token(token, &wanted) {
             Ok(claims) => {
                 let common: Vec<&&str> = wanted.iter().filter(|audience| claims.aud.contains(**audience)).collect();
-                let subject = &claims.subject;
-                let mut extra = json!({"authentication.kubernetes.io/credential-id": [format!("JTI={}", claims.jti)]});
-                if let Some(pod) = &subject.pod {
-                    extra["authentication.kubernetes.io/pod-name"] = json!([pod.name]);
-                    extra["authentication.kubernetes.io/pod-uid"] = json!([pod.uid]);
-                }
-                json!({
-                    "authenticated": true,
-                    "audiences": common,
-                    "user": {
-                        "username": subject.user_name(),
-                        "uid": subject.serviceaccount.uid,
-                        "groups": [
-                            "system:serviceaccounts",
-                            format!("system:serviceaccounts:{}", subject.namespace),
-                            "system:authenticated",
-                        ],
-                        "extra": extra,
-                    },
-                })
+                json!({"authenticated": true, "audiences": common, "user": user(&claims).user_info()})
             }
             Err(error) => json!({"user": {}, "error": error.to_string()}),
         })
     }
+}
+
+/// The user that a token stands for.
+fn user(claims: &Claims) -> Caller {
+    let subject = &claims.subject;
+    let of_namespace = format!("{SERVICE_ACCOUNTS}:{}", subject.namespace);
+    let mut caller = Caller::named(&subject.user_name(), &[SERVICE_ACCOUNTS, &of_namespace, AUTHENTICATED]);
+    caller.uid.clone_from(&subject.serviceaccount.uid);
+    let mut note = |key: &str, value: String| {
+        caller.extra.insert(format!("authentication.kubernetes.io/{key}"), vec![value]);
+    };
+    note("credential-id", format!("JTI={}", claims.jti));
+    if let Some(pod) = &subject.pod {
+        note("pod-name", pod.name.clone());
+        note("pod-uid", pod.uid.clone());
+    }
+    caller
 }

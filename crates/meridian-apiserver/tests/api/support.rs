@@ -3,23 +3,35 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use meridian_apiserver::{Api, Options, Server, kubeconfig};
+use meridian_apiserver::pki::Pki;
+use meridian_apiserver::{Api, Credentials, Options, Security, Server, TokenFile, kubeconfig};
 use meridian_store::Store;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A running server over a store in memory, with a home folder for `kubectl`.
+/// A running server over a store in memory, with a home folder for `kubectl`, which reaches it by TLS.
 pub(crate) struct Lab {
     pub(crate) api: Api,
+    /// Where it answers in plain HTTP, and everybody may do everything.
     pub(crate) address: SocketAddr,
+    /// Where it answers by TLS.
+    pub(crate) secure: SocketAddr,
+    pub(crate) pki: Pki,
     home: tempfile::TempDir,
-    stop: Option<oneshot::Sender<()>>,
-    server: Option<JoinHandle<()>>,
+    stop: Option<watch::Sender<()>>,
+    servers: Vec<JoinHandle<()>>,
+}
+
+/// The tokens that the server was given: of somebody without rights, and of an administrator.
+const TOKENS: &str = "token-of-ann,ann,1\ntoken-of-root,root,2,\"system:masters\"\n";
+
+async fn bind() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.expect("a loopback port")
 }
 
 /// What a command has answered.
@@ -40,23 +52,43 @@ impl Lab {
     pub(crate) async fn over(store: Store) -> Lab {
         let options = Options { bookmark_interval: Duration::from_millis(200) };
         let server = Server::new(store, options).await.expect("the server starts");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port");
-        let address = listener.local_addr().expect("an address");
         let home = tempfile::tempdir().expect("a home folder");
-        let file = kubeconfig(&format!("http://{address}"));
-        std::fs::write(home.path().join("kubeconfig"), file).expect("the file is written");
+        let pki = Pki::open(&home.path().join("pki"), &[], SystemTime::now()).expect("certificates");
+        let tokens = TokenFile::parse(TOKENS, Path::new("tokens.csv")).expect("a token file");
+        let [listener, secure] = [bind().await, bind().await];
+        let addresses = [&listener, &secure].map(|listener| listener.local_addr().expect("an address"));
         let api = server.api().clone();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(server.serve(listener, async {
-            let _ = stopped.await;
-        }));
-        Lab { api, address, home, stop: Some(stop), server: Some(server) }
+        let (stop, stopped) = watch::channel(());
+        let until = |mut stopped: watch::Receiver<()>| async move { while stopped.changed().await.is_ok() {} };
+        let plain = tokio::spawn(server.clone().serve(listener, until(stopped.clone())));
+        let security = Security { pki: pki.clone(), tokens };
+        let encrypted = tokio::spawn(async move {
+            server.serve_tls(secure, security, until(stopped)).await.expect("the certificates can be used");
+        });
+        let [address, secure] = addresses;
+        let lab = Lab { api, address, secure, pki, home, stop: Some(stop), servers: vec![plain, encrypted] };
+        lab.user("kubeconfig", "meridian-admin", Some("system:masters"));
+        lab
+    }
+
+    /// A kubeconfig in the home folder for a user with a certificate, in a group.
+    pub(crate) fn user(&self, file: &str, user: &str, group: Option<&str>) -> PathBuf {
+        let pair = self.pki.issue_client(user, group, SystemTime::now()).expect("a certificate");
+        self.kubeconfig(file, Credentials::Certificate(&pair))
+    }
+
+    /// A kubeconfig in the home folder for these credentials.
+    pub(crate) fn kubeconfig(&self, file: &str, credentials: Credentials<'_>) -> PathBuf {
+        let text = kubeconfig(&format!("https://{}", self.secure), Some(self.pki.authority()), credentials);
+        self.file(file, &text)
     }
 
     /// Asks the server to stop, and waits until it has.
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
-        self.server.take().expect("it was not stopped before").await.expect("the server ends");
+        for server in std::mem::take(&mut self.servers) {
+            server.await.expect("the server ends");
+        }
     }
 
     /// A file in the home folder, which is also the working directory of commands.

@@ -1,13 +1,15 @@
 //! The two servers, each with a user who has a folder and a shell.
 
 use crate::step::{Outcome, Step};
-use meridian_apiserver::{Options, Server, kubeconfig};
+use meridian_apiserver::pki::Pki;
+use meridian_apiserver::{Credentials, Options, Security, Server, TokenFile, kubeconfig};
 use meridian_kubernetes::Kubernetes;
 use meridian_resources::{all, crd};
 use meridian_store::Store;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -51,17 +53,26 @@ fn define_kinds(kubernetes: &Kubernetes) {
     kubernetes.gateway_api(&files.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
-/// Our server over a store in memory, and the kubeconfig for it.
+/// Our server over a store in memory, and the kubeconfig of its administrator.
 fn meridian() -> (String, Runtime) {
     let runtime = Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let pki = Pki::open(folder.path(), &[], SystemTime::now()).unwrap();
+    let admin = pki.issue_client("kubernetes-admin", Some("system:masters"), SystemTime::now()).unwrap();
+    let authority = pki.authority().to_owned();
     let address = runtime.block_on(async {
         let server = Server::new(Store::memory().unwrap(), Options::default()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(server.serve(listener, std::future::pending()));
+        tokio::spawn(server.serve_tls(
+            listener,
+            Security { pki, tokens: TokenFile::default() },
+            std::future::pending(),
+        ));
         address
     });
-    (kubeconfig(&format!("http://{address}")), runtime)
+    let credentials = Credentials::Certificate(&admin);
+    (kubeconfig(&format!("https://{address}"), Some(&authority), credentials), runtime)
 }
 
 impl Side {

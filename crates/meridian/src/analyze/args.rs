@@ -46,9 +46,12 @@ pub(crate) struct AnalyzeArgs {
     /// Take no offence at documents that cannot be read
     #[arg(long)]
     pub(super) ignore_unknown: bool,
-    /// Kubeconfig of the API [default: $KUBECONFIG, or kubeconfig in the data folder]
+    /// Kubeconfig of the API [default: $KUBECONFIG, that of the data folder, or ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    pub(super) context: Option<String>,
 }
 
 /// How to print.

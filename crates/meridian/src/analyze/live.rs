@@ -1,11 +1,11 @@
 //! The objects that are applied, from the API.
 
 use super::AnalyzeArgs;
-use crate::client::{http, kubeconfig};
-use anyhow::{Context, bail};
-use hyper::StatusCode;
+use crate::client;
+use anyhow::{Context, anyhow};
 use meridian_analyze::Objects;
 use meridian_control::standalone;
+use meridian_kube::Error;
 use meridian_resources::{Kind, decode, kind};
 use serde_json::Value;
 
@@ -26,19 +26,17 @@ const KINDS: [(&str, &str, &str); 8] = [
 /// # Errors
 /// There is no kubeconfig, or the API does not answer.
 pub(super) async fn load(args: &AnalyzeArgs, objects: &mut Objects) -> anyhow::Result<()> {
-    let file = kubeconfig::of_command(args.kubeconfig.as_deref(), None)
+    let server = client::connect(args.kubeconfig.as_deref(), args.context.as_deref(), None)
+        .await
         .context("to look at files only, add --use-kube=false")?;
-    let server = kubeconfig::server(&file)?;
     for (group, version, plural) in KINDS {
         let root = if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
-        let path = format!("{}/{root}/{plural}", server.prefix);
-        let answer = http::get(&server.authority, &path).await.with_context(|| {
-            format!("cannot reach the API at http://{}: is `meridian up` running?", server.authority)
+        let list = server.get(&format!("/{root}/{plural}")).await.map_err(|error| match error {
+            Error::Unavailable(reason) => {
+                anyhow!("cannot reach the API at {}: {reason}: is `meridian up` running?", server.server())
+            }
+            error => anyhow!("the API at {} refuses to list {plural}: {error}", server.server()),
         })?;
-        if answer.status != StatusCode::OK {
-            bail!("http://{}{path} answers {}: {}", server.authority, answer.status, answer.body);
-        }
-        let list: Value = serde_json::from_str(&answer.body).with_context(|| format!("{path} is no list"))?;
         let known = kind::by_plural(group, plural).expect("these kinds are in the registry");
         for item in list["items"].as_array().into_iter().flatten() {
             put(objects, known, item.clone());

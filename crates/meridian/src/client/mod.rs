@@ -3,3 +3,5 @@
 pub(crate) mod http;
 pub(crate) mod kubeconfig;
 pub(crate) mod output;
+
+pub(crate) use kubeconfig::connect;

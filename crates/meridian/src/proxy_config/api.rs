@@ -1,11 +1,9 @@
 //! Which proxies there are: the Pods that say where their admin endpoints are.
 
 use super::json::{items, text};
-use crate::client::http::{self, Answer};
-use crate::client::kubeconfig::Server;
-use anyhow::{Context, bail};
-use hyper::StatusCode;
+use anyhow::{Context, anyhow, bail};
 use meridian_control::standalone::{ADMIN_ANNOTATION, CONTROL_PLANE_ANNOTATION, CONTROL_PLANE_MAP};
+use meridian_kube::{Connection, Error};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -37,43 +35,31 @@ impl PodName {
     }
 }
 
-/// Where control planes tell of their proxies: the one that keeps the API at `server`, and those that Pods name.
-pub(crate) async fn control_planes(server: &Server, pods: &Value) -> BTreeSet<String> {
+/// Where control planes tell of their proxies: the one that keeps the API, and those that Pods name.
+pub(crate) async fn control_planes(api: &Connection, pods: &Value) -> BTreeSet<String> {
     let mut all: BTreeSet<String> =
         annotations(pods, CONTROL_PLANE_ANNOTATION).into_iter().map(str::to_owned).collect();
-    let path = format!("{}/api/v1/namespaces/istio-system/configmaps/{CONTROL_PLANE_MAP}", server.prefix);
+    let path = format!("/api/v1/namespaces/istio-system/configmaps/{CONTROL_PLANE_MAP}");
     // An API without it, which another control plane reads, has told all with its Pods.
-    if let Ok(Answer { status: StatusCode::OK, body }) = http::get(&server.authority, &path).await
-        && let Ok(map) = serde_json::from_str::<Value>(&body)
-    {
+    if let Ok(map) = api.get(&path).await {
         all.extend(Some(text(&map, "/data/debugAddress").to_owned()).filter(|address| !address.is_empty()));
     }
     all
 }
 
-/// The Pods that the API at `server` has, which the kubeconfig `file` names.
+/// The Pods that the API has.
 ///
 /// # Errors
-/// The API does not answer.
-pub(crate) async fn pods(server: &Server, file: &str) -> anyhow::Result<Value> {
-    let path = format!("{}/api/v1/pods", server.prefix);
-    let answer = http::get(&server.authority, &path).await.with_context(|| {
-        format!(
-            "cannot reach the API at http://{} (kubeconfig {file}): is `meridian up` running? Otherwise export \
-             KUBECONFIG for one that is, or name the proxy's admin endpoint with --admin ADDR:PORT",
-            server.authority
-        )
-    })?;
-    let Answer { status: StatusCode::OK, body } = answer else {
-        bail!(
-            "the API at http://{}{path} (kubeconfig {file}) answers {}: {}",
-            server.authority,
-            answer.status,
-            answer.body
-        );
-    };
-    serde_json::from_str(&body)
-        .with_context(|| format!("http://{}{path} (kubeconfig {file}) is no Kubernetes API", server.authority))
+/// The API does not answer, or refuses.
+pub(crate) async fn pods(api: &Connection) -> anyhow::Result<Value> {
+    api.get("/api/v1/pods").await.map_err(|error| match error {
+        Error::Unavailable(reason) => anyhow!(
+            "cannot reach the API at {}: {reason}: is `meridian up` running? Otherwise export KUBECONFIG for one that is, \
+             or name the proxy's admin endpoint with --admin ADDR:PORT",
+            api.server()
+        ),
+        error => anyhow!("the API at {} refuses: {error}", api.server()),
+    })
 }
 
 /// What the annotation `key` of `pod` says.

@@ -3,7 +3,7 @@
 use super::CONFIG_DUMP;
 use super::api::{self, PodName};
 use super::dump::Dump;
-use crate::client::{http, kubeconfig};
+use crate::client::{self, http};
 use anyhow::{Context, bail};
 use hyper::StatusCode;
 use meridian_control::standalone::ADMIN_ANNOTATION;
@@ -27,9 +27,12 @@ pub(super) struct SourceArgs {
     /// Namespace of the proxy
     #[arg(short, long, value_name = "NAMESPACE", default_value = "istio-system")]
     namespace: String,
-    /// Kubeconfig of the API that knows the proxy [default: $KUBECONFIG, or kubeconfig in the data folder]
+    /// Kubeconfig of the API that knows the proxy [default: $KUBECONFIG, that of the data folder, or ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
     /// Data folder of `meridian up` [default: $XDG_DATA_HOME/meridian or ~/.local/share/meridian]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -88,10 +91,8 @@ impl SourceArgs {
             return Ok(Endpoint::admin(address.clone(), ""));
         }
         let pod = PodName::parse(self.proxy.as_deref().unwrap_or_default(), &self.namespace)?;
-        let file = kubeconfig::of_command(self.kubeconfig.as_deref(), self.data.as_deref())?;
-        let server = kubeconfig::server(&file)?;
-        let file = file.display().to_string();
-        let pods = api::pods(&server, &file).await?;
+        let server = client::connect(self.kubeconfig.as_deref(), self.context.as_deref(), self.data.as_deref()).await?;
+        let pods = api::pods(&server).await?;
         let (admin, control_planes) =
             (api::annotation(&pods, &pod, ADMIN_ANNOTATION), api::control_planes(&server, &pods).await);
         match admin {

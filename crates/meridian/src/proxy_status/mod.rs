@@ -12,7 +12,7 @@ pub(crate) use fleet::Fleet;
 pub(crate) use sync::{Acknowledged, Progress};
 
 use crate::client::output::{self, OutputFormat};
-use crate::client::{http, kubeconfig};
+use crate::client::{self, http};
 use crate::proxy_config::CONFIG_DUMP;
 use crate::proxy_config::api::{self, PodName};
 use crate::proxy_config::dump::Dump;
@@ -36,9 +36,12 @@ pub(crate) struct ProxyStatusArgs {
     /// Namespace of the proxy
     #[arg(short, long, value_name = "NAMESPACE", default_value = "istio-system")]
     namespace: String,
-    /// Kubeconfig of the API that knows the proxies [default: $KUBECONFIG, or kubeconfig in the data folder]
+    /// Kubeconfig of the API that knows the proxies [default: $KUBECONFIG, that of the data folder, or ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
     /// Data folder of `meridian up` [default: $XDG_DATA_HOME/meridian or ~/.local/share/meridian]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -56,9 +59,8 @@ pub(crate) async fn run(args: ProxyStatusArgs) -> anyhow::Result<()> {
 }
 
 async fn text(args: &ProxyStatusArgs) -> anyhow::Result<String> {
-    let file = kubeconfig::of_command(args.kubeconfig.as_deref(), args.data.as_deref())?;
-    let server = kubeconfig::server(&file)?;
-    let pods = api::pods(&server, &file.display().to_string()).await?;
+    let server = client::connect(args.kubeconfig.as_deref(), args.context.as_deref(), args.data.as_deref()).await?;
+    let pods = api::pods(&server).await?;
     let control_planes = api::control_planes(&server, &pods).await;
     match &args.proxy {
         Some(proxy) => difference(&pods, &control_planes, &PodName::parse(proxy, &args.namespace)?).await,

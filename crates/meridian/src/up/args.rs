@@ -32,6 +32,14 @@ pub(crate) struct ControlArgs {
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:16443")]
     pub api: SocketAddr,
 
+    /// Another host name or address by which clients reach the API, for its certificate; repeat for several
+    #[arg(long = "api-name", value_name = "NAME")]
+    pub api_names: Vec<String>,
+
+    /// Bearer tokens of the API: a CSV file with lines TOKEN,USER,UID,"GROUP1,GROUP2", as kube-apiserver reads it
+    #[arg(long, value_name = "FILE")]
+    pub token_auth_file: Option<PathBuf>,
+
     /// Where proxies of this machine get their configurations in plaintext; loopback only
     /// [default: 127.0.0.1:15010, or the first gateway's own loopback address]
     #[arg(long, value_name = "ADDR:PORT", value_parser = loopback)]
@@ -79,7 +87,7 @@ pub(crate) struct ControlPlaneArgs {
 pub(crate) struct KubernetesArgs {
     /// Use the Kubernetes API of a kubeconfig instead of an API of its own; without FILE that of $KUBECONFIG or
     /// ~/.kube/config [in a pod, without --data: the API of its cluster]
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "config", "api"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "config", "api", "api_names", "token_auth_file"])]
     pub kubeconfig: Option<Option<PathBuf>>,
 
     /// The control plane's namespace: there are its lease, the mesh's authority and ConfigMap istio

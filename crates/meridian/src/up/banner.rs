@@ -24,7 +24,7 @@ pub(super) fn ready(ready: &Ready<'_>) {
 impl fmt::Display for Ready<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nMeridian {} is ready\n", env!("CARGO_PKG_VERSION"))?;
-        writeln!(f, "  {:<16} http://{}   objects in {}", "API", self.api, self.data.display())?;
+        writeln!(f, "  {:<16} https://{}   objects in {}", "API", self.api, self.data.display())?;
         let [plain, tls] = self.xds;
         writeln!(f, "  {:<16} http://{plain} for this machine   https://{tls} with mutual TLS", "discovery")?;
         for plan in self.plans {
@@ -72,7 +72,7 @@ mod tests {
         .to_string();
         for expected in [
             "is ready",
-            "http://127.0.0.1:16443",
+            "https://127.0.0.1:16443",
             "export KUBECONFIG=/data/kubeconfig",
             "kubectl apply -f examples/httpbin.yaml",
             "http://127.0.0.1:8080/status/418",

@@ -1,10 +1,15 @@
 //! The data folder: where it is, and what `up` writes into it beside the store.
 
 use anyhow::Context;
-use std::io::Write;
-use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use meridian_apiserver::pki::{self, Pki, write_private};
+use meridian_apiserver::{Credentials, kubeconfig};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The user of the kubeconfig that `up` writes.
+const ADMIN: &str = "meridian-admin";
 
 /// The data folder, made (mode 0700) when it does not exist: `--data`, or `meridian` in the XDG data folder.
 ///
@@ -24,24 +29,53 @@ pub(super) fn folder(option: Option<&Path>) -> anyhow::Result<PathBuf> {
     folder.canonicalize().with_context(|| folder.display().to_string())
 }
 
-/// Writes `kubeconfig` (mode 0600) for the API at `address`, and says where it is.
+/// The API's certificates, for clients that reach it at its address, by this machine's name or by one of `names`.
+///
+/// # Errors
+/// They cannot be read or made; the message names the file.
+pub(super) fn open_pki(data: &Path, address: SocketAddr, names: &[String]) -> anyhow::Result<Pki> {
+    let mut all = names.to_vec();
+    all.extend(std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()).ok());
+    if address.ip().is_unspecified() {
+        all.extend(own_address(address.is_ipv4()).map(|own| own.to_string()));
+    } else {
+        all.push(address.ip().to_string());
+    }
+    Ok(Pki::open(&data.join("pki"), &all, SystemTime::now())?)
+}
+
+/// The address from which this machine reaches others. Nothing is sent.
+fn own_address(ipv4: bool) -> Option<IpAddr> {
+    // Addresses for documentation: only the way to them is asked for.
+    let (any, other) = if ipv4 { ("0.0.0.0:0", "192.0.2.1:9") } else { ("[::]:0", "[2001:db8::1]:9") };
+    let socket = std::net::UdpSocket::bind(any).ok()?;
+    socket.connect(other).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// Writes `kubeconfig` (mode 0600) for the administrator of the API at `address`, with a new certificate, and says where
+/// it is.
 ///
 /// # Errors
 /// It cannot be written.
-pub(super) fn write_kubeconfig(data: &Path, address: SocketAddr) -> anyhow::Result<PathBuf> {
+pub(super) fn write_kubeconfig(data: &Path, address: SocketAddr, pki: &Pki) -> anyhow::Result<PathBuf> {
     let mut reachable = address;
     if reachable.ip().is_unspecified() {
         reachable.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
     }
-    let text = meridian_apiserver::kubeconfig(&format!("http://{reachable}"));
-    let path = data.join("kubeconfig");
-    let new = data.join("kubeconfig.new");
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(text.as_bytes())?;
-        // A reader sees the old file or the new one, never half of it.
-        std::fs::rename(&new, &path)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))?;
+    let (path, now) = (data.join("kubeconfig"), SystemTime::now());
+    let admin = pki.issue_client(ADMIN, Some("system:masters"), now)?;
+    let text = kubeconfig(&format!("https://{reachable}"), Some(pki.authority()), Credentials::Certificate(&admin));
+    write_private(&path, &text)?;
     Ok(path)
+}
+
+/// Writes the kubeconfig anew from time to time, so that its certificate never ends while this process runs.
+pub(super) async fn keep_kubeconfig(data: PathBuf, address: SocketAddr, pki: Pki) {
+    loop {
+        tokio::time::sleep(pki::RENEWAL).await;
+        if let Err(error) = write_kubeconfig(&data, address, &pki) {
+            tracing::warn!(%error, "the kubeconfig could not be renewed");
+        }
+    }
 }

@@ -20,7 +20,7 @@ use crate::webhook;
 use anyhow::Context;
 use args::GatewayPlan;
 use gateway::Gateway;
-use meridian_apiserver::{Api, Options, Server, Tokens};
+use meridian_apiserver::{Api, Options, Security, Server, TokenFile, Tokens};
 use meridian_control::mesh::{MeshFile, MeshSources};
 use meridian_control::{
     Cluster, ConfigDir, ControlPlane, Discovery, Installation, LocalGateways, ProxyFeed, Registry, standalone,
@@ -102,7 +102,10 @@ async fn serve(
     let api_address = listener.local_addr()?;
     let server = Server::new(store, Options::default()).await?;
     let api = server.api().clone();
-    let kubeconfig = data::write_kubeconfig(&data, api_address)?;
+    let pki = data::open_pki(&data, api_address, &control.api_names)?;
+    let tokens = control.token_auth_file.as_deref().map(TokenFile::read).transpose().context("--token-auth-file")?;
+    let security = Security { pki: pki.clone(), tokens: tokens.unwrap_or_default() };
+    let kubeconfig = data::write_kubeconfig(&data, api_address, &pki)?;
 
     let plans: Vec<GatewayPlan> = gateways.iter().map(|gateway| gateway.plan.clone()).collect();
     let identities: Vec<standalone::Gateway> = plans.iter().map(GatewayPlan::identity).collect();
@@ -153,7 +156,8 @@ async fn serve(
         tokio::spawn(dir.follow());
     }
     let mut api_stopped = stopped.clone();
-    let serving = tokio::spawn(server.serve(listener, async move {
+    let renewal = tokio::spawn(data::keep_kubeconfig(data.clone(), api_address, pki));
+    let serving = tokio::spawn(server.serve_tls(listener, security, async move {
         // An error means that the sender is gone, which is a stop too.
         let _ = api_stopped.wait_for(|stop| *stop).await;
     }));
@@ -172,7 +176,8 @@ async fn serve(
     tracing::info!(signal, "stopping: no new connections, open requests may end");
     stop.send_replace(true);
     while running.join_next().await.is_some() {}
-    serving.await?;
+    renewal.abort();
+    serving.await??;
     drop((api, demo, debug));
     // The control plane ends with the store, whose last handles are gone now but for its own.
     drop(control_plane);

@@ -83,11 +83,6 @@ impl Meridian {
         eventually(&format!("{text:?} in the log"), found, || self.log())
     }
 
-    /// The API's address.
-    pub(crate) fn api(&self) -> SocketAddr {
-        SocketAddr::new(self.address, 16443)
-    }
-
     /// The gateway's HTTP port.
     pub(crate) fn gateway(&self) -> SocketAddr {
         SocketAddr::new(self.address, 8080)
@@ -119,16 +114,12 @@ impl Meridian {
 
     /// One request to the API; panics unless it is answered.
     pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let mut connection = connect(self.api());
-        write!(
-            connection,
-            "{method} {path} HTTP/1.1\r\nhost: api\r\naccept: application/json\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        )
-        .expect("the API reads");
-        let answer = Answer::read(&mut connection);
-        (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let call = async {
+            let api = meridian_kube::connect(&[self.data.join("kubeconfig")], None).await?;
+            api.call(method, path, body).await
+        };
+        runtime.block_on(call).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
     /// Creates an object; panics unless the API accepts it.

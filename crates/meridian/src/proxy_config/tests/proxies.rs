@@ -1,7 +1,7 @@
 //! Finding proxies through the API, with an API and a proxy on loopback.
 
 use super::{Cli, DUMP};
-use crate::client::kubeconfig;
+use crate::client::{self, kubeconfig};
 use crate::proxy_config::args::{Command, SectionArgs};
 use crate::proxy_config::cluster::ClusterView;
 use crate::proxy_config::show;
@@ -31,6 +31,10 @@ async fn serve(path: &'static str, body: String) -> String {
     address
 }
 
+fn kubeconfig_of(api: &str) -> String {
+    meridian_apiserver::kubeconfig(&format!("http://{api}"), None, meridian_apiserver::Credentials::None)
+}
+
 fn pod(name: &str, namespace: &str, annotations: Value) -> Value {
     json!({"metadata": {"name": name, "namespace": namespace, "annotations": annotations}})
 }
@@ -57,7 +61,7 @@ async fn a_proxy_is_found_by_the_annotation_of_its_pod() {
     let api = serve("/api/v1/pods ", pods.to_string()).await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("kubeconfig");
-    std::fs::write(&file, meridian_apiserver::kubeconfig(&format!("http://{api}"))).expect("a file is written");
+    std::fs::write(&file, kubeconfig_of(&api)).expect("a file is written");
     let file = file.to_str().expect("a path");
     let data = folder.path().to_str().expect("a path");
 
@@ -90,7 +94,7 @@ async fn what_cannot_be_reached_says_what_to_do() {
     let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address").to_string();
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("kubeconfig");
-    std::fs::write(&file, meridian_apiserver::kubeconfig(&format!("http://{free}"))).expect("a file is written");
+    std::fs::write(&file, kubeconfig_of(&free)).expect("a file is written");
     let error = clusters(&["x", "--kubeconfig", file.to_str().expect("a path")]).await.expect_err("no API");
     assert!(error.contains(&free) && error.contains("is `meridian up` running?"), "{error}");
     let error = clusters(&["--admin", &free]).await.expect_err("no proxy");
@@ -108,32 +112,39 @@ fn kubeconfigs_are_looked_for_in_order() {
     let path = folder.path().join("kubeconfig");
     std::fs::write(&path, "").expect("a file is written");
     let find =
-        |option: Option<&Path>, variable: Option<&OsStr>| kubeconfig::find(option, variable, Some(folder.path()));
-    assert_eq!(find(Some(Path::new("/named")), Some(path.as_os_str())).expect("the option"), Path::new("/named"));
+        |option: Option<&Path>, variable: Option<&OsStr>| kubeconfig::find(option, variable, Some(folder.path()), None);
+    assert_eq!(find(Some(Path::new("/named")), Some(path.as_os_str())).expect("the option"), [Path::new("/named")]);
     let several = std::env::join_paths([Path::new("/missing"), &path]).expect("paths");
-    assert_eq!(find(None, Some(&several)).expect("the first that exists"), path);
-    assert_eq!(find(None, Some(OsStr::new(""))).expect("the data folder"), path);
+    assert_eq!(find(None, Some(&several)).expect("those that exist"), [path.as_path()]);
+    assert_eq!(find(None, Some(OsStr::new(""))).expect("the data folder"), [path.as_path()]);
+    let of_kubectl = kubeconfig::find(None, None, Some(Path::new("/missing")), Some(&path)).expect("that of kubectl");
+    assert_eq!(of_kubectl, [path.as_path()]);
     let error = find(None, Some(OsStr::new("/missing"))).expect_err("no file").to_string();
     assert!(error.contains("KUBECONFIG is /missing, which is no file"), "{error}");
-    let error = kubeconfig::find(None, None, Some(Path::new("/missing"))).expect_err("no file").to_string();
+    let error = kubeconfig::find(None, None, Some(Path::new("/missing")), None).expect_err("no file").to_string();
     assert!(error.contains("at /missing/kubeconfig") && error.contains("--admin ADDR:PORT"), "{error}");
 }
 
-#[test]
-fn kubeconfigs_are_read() {
-    let parse = |text: &str| kubeconfig::parse(text, "kubeconfig").map_err(|error| format!("{error:#}"));
-    let own = meridian_apiserver::kubeconfig("http://127.0.0.1:16443");
-    assert_eq!(parse(&own).expect("our own").authority, "127.0.0.1:16443");
-    let behind_a_path = parse(&own.replace(":16443", "/clusters/1/")).expect("a path");
-    assert_eq!((&*behind_a_path.authority, &*behind_a_path.prefix), ("127.0.0.1:80", "/clusters/1"));
-    for (text, expected) in [
-        (own.replace("http://", "https://"), "TLS is not supported here yet"),
-        (own.replace("current-context: meridian", "current-context: other"), "current-context is \"other\""),
-        (own.replace("cluster: meridian", "cluster: gone"), "cluster \"gone\" of context \"meridian\""),
-        ("a: [".to_owned(), "kubeconfig"),
-        (String::new(), "kubeconfig is empty"),
+#[tokio::test]
+async fn kubeconfigs_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let connect = async |text: &str, context: Option<&str>| {
+        let file = folder.path().join("kubeconfig");
+        std::fs::write(&file, text).expect("a file is written");
+        client::connect(Some(&file), context, None).await.map_err(|error| format!("{error:#}"))
+    };
+    let own = kubeconfig_of("127.0.0.1:16443");
+    let connection = connect(&own, None).await.expect("our own");
+    assert_eq!((connection.server(), connection.namespace()), ("http://127.0.0.1:16443", "default"));
+    let behind_a_path = connect(&own.replace(":16443", "/clusters/1/"), Some("meridian")).await.expect("a path");
+    assert_eq!(behind_a_path.server(), "http://127.0.0.1/clusters/1");
+    for (text, context, expected) in [
+        (own.clone(), Some("other"), "other"),
+        (own.replace("current-context: meridian", "current-context: gone"), None, "gone"),
+        (own.replace("cluster: meridian", "cluster: missing"), None, "missing"),
+        ("a: [".to_owned(), None, "kubeconfig"),
     ] {
-        let error = parse(&text).expect_err(expected);
+        let error = connect(&text, context).await.expect_err(expected);
         assert!(error.contains(expected), "{error}");
     }
 }
