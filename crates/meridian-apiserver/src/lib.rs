@@ -9,6 +9,7 @@
 mod admission;
 mod api;
 mod authn;
+pub mod backup;
 mod body;
 mod caller;
 mod connection;

@@ -1,261 +1,255 @@
-//! The database file.
+//! The store's folder: opening it, writing batches, and what happens when the disk refuses.
 //!
-//! One table holds the objects, `(collection, namespace, name) -> (revision, body)`, one the counters. A transaction of
-//! redb is atomic and, once committed, on disk; the file is locked while it is open.
+//! `store.redb` holds the objects and the recent changes ([`tables`]), `store.key` the key of what is confidential
+//! ([`crate::keyring`]), `store.lock` who has the store open ([`crate::lock`]). A transaction is atomic and, once
+//! committed, on disk.
 
-use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
+use std::time::Instant;
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition, TableError};
+use redb::Database;
 
-use crate::state::{Applied, State};
-use crate::{GroupResource, Key, OpenError, StoredObject, object};
+use crate::history::{MAX_BYTES, MAX_EVENTS};
+use crate::keyring::{self, Keyring};
+use crate::lock::{Lock, Refused};
+use crate::state::State;
+use crate::watch::{Event, EventType};
+use crate::{Key, OpenError, StoredObject};
 
+use failure::{Failure, guard};
+use ledger::Ledger;
+pub(crate) use tables::Loaded;
+
+mod failure;
+mod ledger;
+#[cfg(test)]
+mod power;
+mod rewrite;
+mod tables;
 #[cfg(test)]
 mod tests;
 
-const OBJECTS: TableDefinition<(&str, &str, &str), (u64, &str)> = TableDefinition::new("objects");
-const COUNTERS: TableDefinition<&str, u64> = TableDefinition::new("counters");
-
-/// The layout of the tables above.
-const FORMAT: u64 = 1;
+/// The layout of the tables: 1 had no history, and nothing in it was encrypted.
+pub(crate) const FORMAT: u64 = 2;
 
 /// The file's name in the data folder.
-const FILE: &str = "store.redb";
+pub(crate) const FILE: &str = "store.redb";
 
-/// Bytes of pages that redb may cache. Reads are served from memory, so that only the tree's upper pages matter.
-const CACHE: usize = 4 << 20;
+/// A file below this size is not worth writing anew.
+const SMALL: u64 = 16 << 20;
 
-/// What the file holds.
-#[derive(Debug, Default)]
-pub(crate) struct Loaded {
-    pub(crate) revision: u64,
-    pub(crate) objects: BTreeMap<Key, Arc<StoredObject>>,
-}
+/// How many times larger than its content a file may be before it is written anew at the start.
+const WASTE: u64 = 4;
 
 /// The open database.
 #[derive(Debug)]
 pub(crate) struct Backend {
-    file: PathBuf,
+    dir: PathBuf,
+    keyring: Keyring,
     /// `None` after a failed write, until the file could be opened again.
     database: Option<Database>,
+    ledger: Ledger,
+    _lock: Lock,
 }
 
 impl Backend {
-    /// Opens the store of a folder, makes it when it is not there, and reads all of it.
+    /// Opens the store of a folder, makes it when it is not there, and reads all of it. A store of an older format, or
+    /// one whose key was changed, is written anew; so is one that is mostly empty space.
     pub(crate) fn open(dir: &Path) -> Result<(Backend, Loaded), OpenError> {
-        let io = |path: &Path| {
-            let path = path.to_path_buf();
-            move |reason| OpenError::Io { path, reason }
+        make_folder(dir)?;
+        let (mut backend, mut loaded) = Backend::open_existing(dir)?;
+        let stale = loaded.format < FORMAT || loaded.key != Some(backend.keyring.active());
+        if stale {
+            backend.rewrite(&mut loaded).map_err(|failure| failure.explain(dir))?;
+        } else if is_wasteful(dir, &loaded)
+            && let Err(failure) = backend.rewrite(&mut loaded)
+        {
+            tracing::warn!(reason = %failure, "the store could not be made smaller, and goes on as it is");
+        }
+        backend.forget_old_keys()?;
+        Ok((backend, loaded))
+    }
+
+    /// Opens the store of a folder that exists and reads it. Makes an empty one, and a key, when there is none.
+    pub(crate) fn open_existing(dir: &Path) -> Result<(Backend, Loaded), OpenError> {
+        let lock = take_lock(dir)?;
+        let known =
+            Keyring::read(dir).map_err(|reason| OpenError::KeyUnusable { file: keyring::path_in(dir), reason })?;
+        remove_unfinished(dir)?;
+        let without = Keyring::empty();
+        let (database, loaded, ledger) =
+            guard(|| open_and_load(dir, known.as_ref().unwrap_or(&without))).map_err(|failure| failure.explain(dir))?;
+        let keyring = match (known, loaded.key) {
+            (Some(known), Some(key)) if known.opener(key).is_none() => {
+                return Err(OpenError::WrongKey { file: keyring::path_in(dir), found: known.active(), expected: key });
+            }
+            (Some(known), _) => known,
+            (None, Some(_)) => return Err(OpenError::KeyMissing { file: keyring::path_in(dir) }),
+            // It is on disk before anything is sealed under it.
+            (None, None) => make_key(dir)?,
         };
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io(dir))?;
-        let file = dir.join(FILE);
-        let handle = open_file(&file).map_err(io(&file))?;
-        let opened = guard(|| {
-            let mut database = open_database(handle)?;
-            let loaded = load_checked(&mut database)?;
-            Ok((database, loaded))
-        });
-        let (database, loaded) = opened.map_err(|failure| failure.explain(dir, &file))?;
         // The file's name must be on disk too before any write into it is acknowledged.
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))?;
-        Ok((Backend { file, database: Some(database) }, loaded))
+        sync_folder(dir).map_err(|reason| OpenError::Io { path: dir.to_path_buf(), reason })?;
+        Ok((Backend { dir: dir.to_path_buf(), keyring, database: Some(database), ledger, _lock: lock }, loaded))
     }
 
     /// Writes a batch in one transaction; returns when it is on disk. `state` is what the batches before it made.
     ///
     /// # Errors
     /// What the disk said. The batch must not be shown to readers then.
-    pub(crate) fn commit(&mut self, batch: &[Applied], state: &RwLock<State>) -> Result<(), String> {
+    pub(crate) fn commit(&mut self, batch: &[Event], state: &RwLock<State>) -> Result<(), String> {
         // After an input or output error redb refuses to go on with the same handle.
         let database = match self.database.take() {
             Some(database) => database,
             None => self.reopen(state)?,
         };
-        write_batch(&database, batch).map_err(|e| e.to_string())?;
+        tables::write_batch(&database, batch, &mut self.ledger, &self.keyring).map_err(|e| e.to_string())?;
         self.database = Some(database);
+        Ok(())
+    }
+
+    /// Closes the store and returns its keys.
+    pub(crate) fn into_keyring(self) -> Keyring {
+        self.keyring
+    }
+
+    /// Writes the whole store into a new file, under the key in use, and puts it in the place of the old one.
+    pub(crate) fn rewrite(&mut self, loaded: &mut Loaded) -> Result<(), Failure> {
+        let before = self.file_length();
+        rewrite::write(&self.dir, loaded, &self.keyring)?;
+        // The lock is not on this file, so nobody else can come in between.
+        self.database = None;
+        rewrite::replace(&self.dir)?;
+        let (database, found, ledger) = guard(|| open_and_load(&self.dir, &self.keyring))?;
+        (self.database, self.ledger, *loaded) = (Some(database), ledger, found);
+        tracing::info!(bytes_before = before, bytes = self.file_length(), "the store was written anew");
+        Ok(())
+    }
+
+    /// Bytes of the file; 0 when it cannot be asked.
+    pub(crate) fn file_length(&self) -> u64 {
+        fs::metadata(self.dir.join(FILE)).map_or(0, |file| file.len())
+    }
+
+    /// Once everything is sealed under the key in use, the others are of no use but to a thief.
+    fn forget_old_keys(&mut self) -> Result<(), OpenError> {
+        if self.keyring.has_old() {
+            self.keyring.forget_old();
+            self.keyring
+                .write(&self.dir)
+                .map_err(|reason| OpenError::KeyUnusable { file: keyring::path_in(&self.dir), reason })?;
+        }
         Ok(())
     }
 
     /// Opens the file after a failed write. That write may have reached the disk although the disk said no: what the
     /// file holds and the acknowledged state does not is taken back, or it would appear at the next start.
-    fn reopen(&self, state: &RwLock<State>) -> Result<Database, String> {
-        let handle = open_file(&self.file).map_err(|e| e.to_string())?;
-        let database = guard(|| open_database(handle)).map_err(|failure| failure.to_string())?;
-        let Loaded { objects: mut surplus, revision } =
-            guard(|| load(&database)).map_err(|failure| failure.to_string())?;
+    fn reopen(&mut self, state: &RwLock<State>) -> Result<Database, String> {
+        let (database, loaded, ledger) =
+            guard(|| open_and_load(&self.dir, &self.keyring)).map_err(|failure| failure.to_string())?;
+        self.ledger = ledger;
         let state = crate::store::read(state);
-        if revision != state.revision {
-            let mut repair: Vec<Applied> = Vec::new();
-            for (key, object) in &state.objects {
-                let on_disk = surplus.remove(key);
-                if on_disk.is_none_or(|on_disk| on_disk.revision() != object.revision()) {
-                    repair.push(Applied::Put(object.clone()));
-                }
-            }
-            repair.extend(surplus.into_values().map(Applied::Removed));
-            write_rows(&database, &repair, state.revision).map_err(|e| e.to_string())?;
+        if loaded.revision != state.revision {
+            let repair = Repair::between(loaded, &state);
+            tables::repair(&database, &repair, &mut self.ledger, &self.keyring).map_err(|e| e.to_string())?;
         }
-        tracing::warn!(file = %self.file.display(), "the store was opened again after a failed write");
+        tracing::warn!(file = %self.dir.join(FILE).display(), "the store was opened again after a failed write");
         Ok(database)
     }
 }
 
-fn open_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+/// What makes the file agree with the acknowledged state.
+#[derive(Debug)]
+pub(crate) struct Repair {
+    revision: u64,
+    /// What each object that differs must be; nothing when it must not be there.
+    objects: Vec<(Key, Option<Arc<StoredObject>>)>,
+    /// Acknowledged changes that the file does not have.
+    events: Vec<Event>,
 }
 
-fn open_database(file: File) -> Result<Database, Failure> {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE);
-    let backend = redb::backends::FileBackend::new(file)?;
-    Ok(builder.create_with_backend(backend)?)
-}
-
-/// Compares the checksum of every page that is in use, then reads everything.
-fn load_checked(database: &mut Database) -> Result<Loaded, Failure> {
-    let before = revision(database)?;
-    let sound = database.check_integrity()?;
-    let loaded = load(database)?;
-    if !sound {
-        // The library has repaired the file: its own bookkeeping, or by going back to the transaction before.
-        if before != loaded.revision {
-            return Err(Failure::Damaged(format!(
-                "the transaction of revision {before} is not whole; start again to go on from revision {}",
-                loaded.revision
-            )));
-        }
-        tracing::warn!("the store's free-space records were damaged and have been repaired; no object was affected");
-    }
-    Ok(loaded)
-}
-
-/// The newest revision in the file; 0 when it is new.
-fn revision(database: &Database) -> Result<u64, Failure> {
-    let transaction = database.begin_read().map_err(redb::Error::from)?;
-    match transaction.open_table(COUNTERS) {
-        Ok(table) => Ok(table.get("revision").map_err(redb::Error::from)?.map_or(0, |value| value.value())),
-        Err(TableError::TableDoesNotExist(_)) => Ok(0),
-        Err(e) => Err(redb::Error::from(e).into()),
-    }
-}
-
-fn load(database: &Database) -> Result<Loaded, Failure> {
-    let transaction = database.begin_read().map_err(redb::Error::from)?;
-    let counters = match transaction.open_table(COUNTERS) {
-        Ok(table) => table,
-        Err(TableError::TableDoesNotExist(_)) => return Ok(Loaded::default()),
-        Err(e) => return Err(redb::Error::from(e).into()),
-    };
-    let counter = |name| -> Result<u64, Failure> {
-        let value = counters.get(name).map_err(redb::Error::from)?;
-        value.map(|value| value.value()).ok_or_else(|| Failure::Damaged(format!("it has no counter {name:?}")))
-    };
-    let format = counter("format")?;
-    if format > FORMAT {
-        return Err(Failure::Newer(format));
-    }
-    let mut loaded = Loaded { revision: counter("revision")?, objects: BTreeMap::new() };
-    let table = transaction.open_table(OBJECTS).map_err(redb::Error::from)?;
-    for row in table.iter().map_err(redb::Error::from)? {
-        let (key, value) = row.map_err(redb::Error::from)?;
-        let ((resource, namespace, name), (revision, body)) = (key.value(), value.value());
-        let key = Key::new(GroupResource::from_stored(resource), namespace, name);
-        object::check_body(&key, body).map_err(Failure::Damaged)?;
-        if revision > loaded.revision {
-            return Err(Failure::Damaged(format!("the object {key} is newer than the store's revision")));
-        }
-        loaded.objects.insert(key.clone(), Arc::new(StoredObject::new(key, revision, body.into())));
-    }
-    Ok(loaded)
-}
-
-fn write_batch(database: &Database, batch: &[Applied]) -> Result<(), redb::Error> {
-    let Some(last) = batch.last() else { return Ok(()) };
-    write_rows(database, batch, last.object().revision())
-}
-
-fn write_rows(database: &Database, rows: &[Applied], revision: u64) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
-    {
-        let mut objects = transaction.open_table(OBJECTS)?;
-        let mut counters = transaction.open_table(COUNTERS)?;
-        for applied in rows {
-            let object = applied.object();
-            let key = object.key();
-            let row = (key.resource.as_str(), &*key.namespace, &*key.name);
-            match applied {
-                Applied::Put(_) => objects.insert(row, (object.revision(), &**object.body()))?,
-                Applied::Removed(_) => objects.remove(row)?,
-            };
-        }
-        counters.insert("format", FORMAT)?;
-        counters.insert("revision", revision)?;
-    }
-    transaction.commit()?;
-    Ok(())
-}
-
-/// Why the file could not be read.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("it is in use by another process")]
-    InUse,
-    #[error("{0}")]
-    Damaged(String),
-    #[error("it has format {0}")]
-    Newer(u64),
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-impl From<DatabaseError> for Failure {
-    fn from(error: DatabaseError) -> Failure {
-        match error {
-            DatabaseError::DatabaseAlreadyOpen => Failure::InUse,
-            other => redb::Error::from(other).into(),
-        }
-    }
-}
-
-impl From<redb::Error> for Failure {
-    fn from(error: redb::Error) -> Failure {
-        match error {
-            // redb says so of a file that is too short or does not begin as its files do.
-            redb::Error::Io(e) if matches!(e.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
-                Failure::Damaged(e.to_string())
+impl Repair {
+    fn between(loaded: Loaded, state: &State) -> Repair {
+        let mut surplus: HashMap<Key, Arc<StoredObject>> = loaded.objects.into_iter().collect();
+        let mut objects = Vec::new();
+        for (key, object) in &state.objects {
+            let on_disk = surplus.remove(key);
+            if on_disk.is_none_or(|on_disk| on_disk.revision() != object.revision()) {
+                objects.push((key.clone(), Some(object.clone())));
             }
-            redb::Error::Io(e) => Failure::Io(e),
-            other => Failure::Damaged(other.to_string()),
         }
+        objects.extend(surplus.into_keys().map(|key| (key, None)));
+        let events = state.history.after(loaded.revision).cloned().collect();
+        Repair { revision: state.revision, objects, events }
     }
 }
 
-impl From<StorageError> for Failure {
-    fn from(error: StorageError) -> Failure {
-        redb::Error::from(error).into()
+/// Whether most of the file is free space.
+fn is_wasteful(dir: &Path, loaded: &Loaded) -> bool {
+    fs::metadata(dir.join(FILE)).is_ok_and(|file| file.len() > SMALL && file.len() > WASTE * loaded.bytes)
+}
+
+fn open_and_load(dir: &Path, keyring: &Keyring) -> Result<(Database, Loaded, Ledger), Failure> {
+    let began = Instant::now();
+    let mut database = tables::open_file(&dir.join(FILE))?;
+    let opened = began.elapsed();
+    let (loaded, ledger) = tables::load_checked(&mut database, keyring)?;
+    let (objects, changes, read) = (loaded.objects.len(), loaded.events.len(), began.elapsed() - opened);
+    tracing::debug!(objects, changes, bytes = loaded.bytes, ?opened, ?read, "the store was opened");
+    Ok((database, loaded, ledger))
+}
+
+/// Reads what is not confidential, without a key and without the history.
+pub(crate) fn load_open(dir: &Path) -> Result<Loaded, Failure> {
+    guard(|| {
+        let mut database = tables::open_file(&dir.join(FILE))?;
+        tables::load_open(&mut database)
+    })
+}
+
+fn make_folder(dir: &Path) -> Result<(), OpenError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|reason| match fs::symlink_metadata(dir) {
+        Ok(found) if !dir.is_dir() => OpenError::NotAFolder {
+            dir: dir.to_path_buf(),
+            found: if found.is_symlink() { "a link that leads to no folder" } else { "a file" },
+        },
+        _ => OpenError::Io { path: dir.to_path_buf(), reason },
+    })
+}
+
+pub(crate) fn take_lock(dir: &Path) -> Result<Lock, OpenError> {
+    if !dir.is_dir() {
+        let found = if dir.symlink_metadata().is_ok() { "not a folder" } else { "nothing" };
+        return Err(OpenError::NotAFolder { dir: dir.to_path_buf(), found });
+    }
+    Lock::take(dir).map_err(|refused| match refused {
+        Refused::Held(holder) => OpenError::InUse { dir: dir.to_path_buf(), holder },
+        Refused::Io(reason) => OpenError::Io { path: dir.to_path_buf(), reason },
+    })
+}
+
+/// What a process left that died while it wrote the store anew. The old file is still the store.
+fn remove_unfinished(dir: &Path) -> Result<(), OpenError> {
+    let path = rewrite::new_file(dir);
+    match fs::remove_file(&path) {
+        Err(reason) if reason.kind() != io::ErrorKind::NotFound => Err(OpenError::Io { path, reason }),
+        _ => Ok(()),
     }
 }
 
-impl Failure {
-    fn explain(self, dir: &Path, file: &Path) -> OpenError {
-        let file = file.to_path_buf();
-        match self {
-            Failure::InUse => OpenError::InUse { dir: dir.to_path_buf() },
-            Failure::Damaged(reason) => OpenError::Damaged { file, reason },
-            Failure::Newer(found) => OpenError::NewerFormat { file, found, supported: FORMAT },
-            Failure::Io(reason) => OpenError::Io { path: file, reason },
-        }
-    }
+fn make_key(dir: &Path) -> Result<Keyring, OpenError> {
+    let unusable = |reason| OpenError::KeyUnusable { file: keyring::path_in(dir), reason };
+    let keyring = Keyring::generate().map_err(|reason| unusable(io::Error::other(reason)))?;
+    keyring.write(dir).map_err(unusable)?;
+    Ok(keyring)
 }
 
-/// Runs a read of the file. Where a damaged page makes the library panic, that is a finding about the file, not the end
-/// of the process.
-fn guard<T>(read: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err(Failure::Damaged("its pages contradict each other".to_owned())))
+pub(crate) fn sync_folder(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
 }

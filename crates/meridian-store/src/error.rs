@@ -8,16 +8,30 @@ use crate::Key;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process (or another handle of this one) has the store open.
-    #[error("the store in {dir} is in use by another process; stop that process, or choose another data folder")]
+    #[error("the store in {dir} is in use by {holder}; stop it, or choose another data folder")]
     InUse {
         /// The data folder.
         dir: PathBuf,
+        /// Who has it, for example `process 12 (meridian)`.
+        holder: String,
+    },
+    /// There is something else, or nothing, where the data folder should be.
+    #[error("{dir} is no data folder: there is {found}; choose another with --data")]
+    NotAFolder {
+        /// The path that should be the data folder.
+        dir: PathBuf,
+        /// What is there.
+        found: &'static str,
     },
     /// The file exists but its content is not a store, or is damaged.
     #[error(
-        "the store {file} is damaged: {reason}; restore it from a backup, or move the file away to start with an empty store"
+        "the store {file} is damaged: {reason}\n\
+         `meridian store export --data {dir} --output FILE` writes what can still be read; then restore that, or your \
+         backup, with `meridian store import --data NEW-FOLDER FILE`, or move the folder away to start with an empty store"
     )]
     Damaged {
+        /// The data folder.
+        dir: PathBuf,
         /// The database file.
         file: PathBuf,
         /// What was found.
@@ -35,8 +49,49 @@ pub enum OpenError {
         /// The newest format that this program reads.
         supported: u64,
     },
+    /// Objects are encrypted under a key that is not there.
+    #[error(
+        "the store's key {file} is missing: put it back from your copy. Without it the Secrets of this store are lost; \
+         `meridian store export --no-secrets` writes everything else, for `meridian store import` into a new folder"
+    )]
+    KeyMissing {
+        /// The key file.
+        file: PathBuf,
+    },
+    /// The key is not the one under which objects are encrypted.
+    #[error(
+        "the store's key {file} is that of another store (it is {found:016x}, the store needs {expected:016x}): put the \
+         right one back from your copy. Without it the Secrets of this store are lost; \
+         `meridian store export --no-secrets` writes everything else, for `meridian store import` into a new folder"
+    )]
+    WrongKey {
+        /// The key file.
+        file: PathBuf,
+        /// The identifier of the key in the file.
+        found: u64,
+        /// The identifier of the key that the store needs.
+        expected: u64,
+    },
+    /// The key file cannot be read or written, or holds something else.
+    #[error("the store's key {file} cannot be used: {reason}; put the right one back from your copy")]
+    KeyUnusable {
+        /// The key file.
+        file: PathBuf,
+        /// What was found; never the key.
+        reason: std::io::Error,
+    },
+    /// A backup was to be restored into a store that has objects.
+    #[error(
+        "the store in {dir} has {objects} objects; a backup is restored into a new folder, so that nothing is mixed"
+    )]
+    NotEmpty {
+        /// The data folder.
+        dir: PathBuf,
+        /// How many objects it has.
+        objects: usize,
+    },
     /// The operating system refused.
-    #[error("cannot open the store {path}: {reason}")]
+    #[error("cannot open the store {path}: {reason}; the folder must be one that this user can write to")]
     Io {
         /// The path that could not be used.
         path: PathBuf,

@@ -26,6 +26,13 @@ impl History {
         History { events: VecDeque::new(), bytes: 0, complete_after: revision, max_events }
     }
 
+    /// The past as it was read from disk: changes up to `revision`, oldest first.
+    pub(crate) fn resumed(events: impl ExactSizeIterator<Item = Event>, revision: u64, max_events: usize) -> History {
+        let mut history = History::starting_at(revision - events.len() as u64, max_events);
+        events.for_each(|event| history.push(event));
+        history
+    }
+
     /// The oldest revision from which nothing is missing.
     pub(crate) fn complete_after(&self) -> u64 {
         self.complete_after

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use meridian_resources::Kind;
 
+/// The collections whose objects hold secrets.
+const CONFIDENTIAL: &[&str] = &["secrets"];
+
 /// The name of a collection in Kubernetes' form `plural.group`, for example `virtualservices.networking.istio.io`;
 /// collections of the core group are the plural alone, for example `secrets`.
 ///
@@ -40,6 +43,11 @@ impl GroupResource {
     /// Whether objects of this collection carry `metadata.generation`. Kubernetes' core kinds do not, except pods.
     pub fn has_generation(&self) -> bool {
         self.0.contains('.') || &*self.0 == "pods"
+    }
+
+    /// Whether the bodies of this collection are encrypted on disk.
+    pub fn is_confidential(&self) -> bool {
+        CONFIDENTIAL.contains(&self.as_str())
     }
 }
 

@@ -6,9 +6,11 @@
 //! * A write is acknowledged when it is on disk. One thread writes; writers that arrive while it waits for the disk
 //!   share the next transaction and its fsync.
 //! * Readers see acknowledged writes only, and never wait for the disk: everything is also in memory, as compact text.
-//! * A [`Watch`] delivers every change after a revision, in order, once. The history is bounded; a watch that asks for
-//!   more than is kept, or falls behind it, ends with [`WatchError::Expired`] and starts again from a list.
-//! * One process at a time: a second one is refused by name of the folder.
+//! * A [`Watch`] delivers every change after a revision, in order, once, also over restarts: the history is on disk with
+//!   the objects. It is bounded; a watch that asks for more than is kept, or falls behind it, ends with
+//!   [`WatchError::Expired`] and starts again from a list.
+//! * The bodies of Secrets are encrypted on disk, under a key in a file beside the database.
+//! * One process at a time: a second one is refused by name of the folder and of the process that has it.
 
 #![forbid(unsafe_code)]
 
@@ -16,7 +18,12 @@ mod backend;
 mod error;
 mod history;
 mod key;
+mod keyring;
+mod lock;
+pub mod maintenance;
 mod object;
+mod record;
+mod salvage;
 mod state;
 mod store;
 mod watch;

@@ -151,6 +151,21 @@ pub(crate) fn body_of_new(key: &Key, object: Value) -> Result<Arc<str>, StoreErr
     Ok(join(&meta, &rest).into())
 }
 
+/// Makes the text of an object of a backup: keeps what the server had filled in.
+pub(crate) fn body_of_restored(key: &Key, object: Value) -> Result<Arc<str>, StoreError> {
+    let (mut meta, rest) = split(key, object)?;
+    if meta.get("uid").and_then(Value::as_str).is_none_or(str::is_empty) {
+        meta.insert("uid".into(), uuid::Uuid::new_v4().to_string().into());
+    }
+    if meta.get("creationTimestamp").and_then(Value::as_str).is_none_or(str::is_empty) {
+        meta.insert("creationTimestamp".into(), now().into());
+    }
+    if key.resource.has_generation() && meta.get("generation").and_then(Value::as_i64).is_none() {
+        meta.insert("generation".into(), 1.into());
+    }
+    Ok(join(&meta, &rest).into())
+}
+
 /// Makes the text of a changed object: keeps what the server owns, counts the generation. `None` when nothing changed.
 pub(crate) fn body_of_update(current: &StoredObject, object: Value) -> Result<Option<Arc<str>>, StoreError> {
     let key = current.key();

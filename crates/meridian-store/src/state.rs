@@ -17,36 +17,16 @@ pub(crate) struct State {
     pub(crate) closed: bool,
 }
 
-/// One write that is on disk: the new object, or the removal of an old one at a revision.
-#[derive(Debug, Clone)]
-pub(crate) enum Applied {
-    Put(Arc<StoredObject>),
-    Removed(Arc<StoredObject>),
-}
-
-impl Applied {
-    pub(crate) fn object(&self) -> &Arc<StoredObject> {
-        match self {
-            Applied::Put(object) | Applied::Removed(object) => object,
-        }
-    }
-}
-
 impl State {
-    /// Moves to the next revision. A removed object carries the revision of its removal.
-    pub(crate) fn apply(&mut self, applied: Applied) {
-        let (object, previous, event_type) = match applied {
-            Applied::Put(object) => match self.objects.insert(object.key().clone(), object.clone()) {
-                Some(previous) => (object, Some(previous), EventType::Modified),
-                None => (object, None, EventType::Added),
-            },
-            Applied::Removed(object) => {
-                let previous = self.objects.remove(object.key());
-                (object, previous, EventType::Deleted)
-            }
+    /// Moves to the next revision, by a change that is on disk.
+    pub(crate) fn apply(&mut self, event: Event) {
+        let object = &event.object;
+        match event.event_type {
+            EventType::Added | EventType::Modified => self.objects.insert(object.key().clone(), object.clone()),
+            EventType::Deleted => self.objects.remove(object.key()),
         };
         self.revision = object.revision();
-        self.history.push(Event { event_type, object, previous });
+        self.history.push(event);
     }
 
     /// Whether everything after `revision` is known.

@@ -72,8 +72,8 @@ impl Store {
     }
 
     fn start(backend: Option<Backend>, loaded: Loaded, events: usize) -> std::io::Result<Store> {
-        let Loaded { revision, objects } = loaded;
-        let history = History::starting_at(revision, events);
+        let Loaded { revision, objects, events: past, .. } = loaded;
+        let history = History::resumed(past.into_iter(), revision, events);
         let state = Arc::new(RwLock::new(State { revision, objects, history, closed: false }));
         let (revision_sender, revisions) = watch::channel(revision);
         let (sender, requests) = mpsc::channel(QUEUE);

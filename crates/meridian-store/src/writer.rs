@@ -9,8 +9,9 @@ use std::sync::{Arc, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::backend::Backend;
-use crate::state::{Applied, State};
+use crate::state::State;
 use crate::store::{read, write};
+use crate::watch::{Event, EventType};
 use crate::write::Order;
 use crate::{Key, StoreError, StoredObject};
 
@@ -84,7 +85,7 @@ struct Batch {
     revision: u64,
     /// What the batch has changed so far; `None` for removed.
     overlay: HashMap<Key, Option<Arc<StoredObject>>>,
-    applied: Vec<Applied>,
+    applied: Vec<Event>,
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
 }
 
@@ -145,17 +146,21 @@ impl Batch {
 
     fn put(&mut self, key: Key, body: Arc<str>) -> Arc<StoredObject> {
         self.revision += 1;
+        let previous = self.current(&key);
+        let event_type = if previous.is_some() { EventType::Modified } else { EventType::Added };
         let object = Arc::new(StoredObject::new(key.clone(), self.revision, body));
         self.overlay.insert(key, Some(object.clone()));
-        self.applied.push(Applied::Put(object.clone()));
+        self.applied.push(Event { event_type, object: object.clone(), previous });
         object
     }
 
-    fn remove(&mut self, current: &StoredObject) -> Arc<StoredObject> {
+    /// A removed object carries the revision of its removal.
+    fn remove(&mut self, current: &Arc<StoredObject>) -> Arc<StoredObject> {
         self.revision += 1;
-        let gone = Arc::new(StoredObject::new(current.key().clone(), self.revision, current.body().clone()));
+        let gone = Arc::new(current.at_revision(self.revision));
         self.overlay.insert(current.key().clone(), None);
-        self.applied.push(Applied::Removed(gone.clone()));
+        let previous = Some(current.clone());
+        self.applied.push(Event { event_type: EventType::Deleted, object: gone.clone(), previous });
         gone
     }
 

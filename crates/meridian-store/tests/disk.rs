@@ -48,15 +48,58 @@ async fn everything_is_there_after_reopening() {
 }
 
 #[tokio::test]
-async fn the_history_starts_anew_with_the_process() {
+async fn a_watch_goes_on_where_it_was_when_the_process_ended() {
     let dir = tempfile::tempdir().expect("a folder");
     let store = filled(dir.path(), 3).await;
     let revision = store.revision();
+    store.update(&secret("s1"), json!({"metadata": {}, "data": {"number": 11}}), None).await.expect("updated");
+    store.delete(&secret("s2"), &Preconditions::default()).await.expect("deleted");
+    store.create(secret("s2"), json!({"metadata": {}, "data": {"number": 22}})).await.expect("created");
+    let told = |store: &Store, from| {
+        let mut watch = store.watch(Selection::default(), from).expect("the history reaches back");
+        std::iter::from_fn(move || watch.try_next().expect("an event"))
+            .map(|event| {
+                let before = event.previous.map(|before| (before.revision(), before.to_value("v1", "Secret")));
+                (event.event_type, event.object.revision(), event.object.to_value("v1", "Secret"), before)
+            })
+            .collect::<Vec<_>>()
+    };
+    let (all, later) = (told(&store, 0), told(&store, revision));
+    assert_eq!((all.len() as u64, later.len()), (revision + 3, 3));
+    let earlier = store.list_at(&GroupResource::new("", "secrets"), None, revision).expect("within reach").objects;
+    drop(store);
+    for _ in 0..2 {
+        let store = Store::open(dir.path()).expect("the store opens again");
+        assert_eq!((told(&store, 0), told(&store, revision)), (all.clone(), later.clone()));
+        let again = store.list_at(&GroupResource::new("", "secrets"), None, revision).expect("within reach").objects;
+        let text = |objects: &[std::sync::Arc<meridian_store::StoredObject>]| -> Vec<_> {
+            objects.iter().map(|object| object.to_value("v1", "Secret")).collect()
+        };
+        assert_eq!(text(&again), text(&earlier));
+    }
+}
+
+/// The history on disk is bounded as that in memory is, by number and by bytes.
+#[tokio::test]
+async fn the_history_on_disk_is_bounded() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = filled(dir.path(), 0).await;
+    let map = Key::new(GroupResource::new("", "configmaps"), "default", "large");
+    let value = |i: usize| json!({"metadata": {}, "data": {"number": i, "padding": "p".repeat(900_000)}});
+    store.create(map.clone(), value(0)).await.expect("created");
+    for i in 1..60 {
+        store.update(&map, value(i), None).await.expect("updated");
+    }
+    let revision = store.revision();
     drop(store);
     let store = Store::open(dir.path()).expect("the store opens again");
-    assert!(store.watch(Selection::default(), revision).is_ok(), "nothing has happened since");
-    let older = store.watch(Selection::default(), revision - 1).expect_err("not kept");
-    assert_eq!(older, WatchError::Expired { requested: revision - 1, oldest: revision });
+    let oldest = match store.watch(Selection::default(), 1) {
+        Err(WatchError::Expired { requested: 1, oldest }) => oldest,
+        other => panic!("{other:?}"),
+    };
+    assert!((15..=21).contains(&(revision - oldest)), "{} of {revision} changes are kept", revision - oldest);
+    let length = std::fs::metadata(dir.path().join("store.redb")).expect("the file").len();
+    assert!(length < 48 << 20, "the file has {length} bytes");
 }
 
 #[tokio::test]
@@ -65,7 +108,10 @@ async fn only_the_owner_may_look_into_it() {
     let path = dir.path().join("data");
     drop(filled(&path, 1).await);
     let mode = |path: &Path| std::fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
-    assert_eq!((mode(&path), mode(&path.join("store.redb"))), (0o700, 0o600));
+    assert_eq!(mode(&path), 0o700);
+    for file in ["store.redb", "store.key", "store.lock"] {
+        assert_eq!(mode(&path.join(file)), 0o600, "{file}");
+    }
 }
 
 #[tokio::test]
@@ -75,6 +121,7 @@ async fn a_second_opening_is_refused_by_name() {
     let error = Store::open(dir.path()).expect_err("it is in use");
     assert!(matches!(error, OpenError::InUse { .. }), "{error:?}");
     assert!(error.to_string().contains(&dir.path().display().to_string()), "{error}");
+    assert!(error.to_string().contains("in use by this process"), "{error}");
     drop(store);
     Store::open(dir.path()).expect("it is free again");
 }
@@ -95,7 +142,10 @@ async fn a_damaged_file_is_an_error_that_says_so() {
         match Store::open(dir.path()) {
             Err(error @ OpenError::Damaged { .. }) => {
                 let message = error.to_string();
-                assert!(message.contains("store.redb is damaged") && message.contains("backup"), "{what}: {message}");
+                assert!(
+                    message.contains("store.redb is damaged") && message.contains("meridian store export"),
+                    "{what}: {message}"
+                );
             }
             other => panic!("{what}: {other:?}"),
         }

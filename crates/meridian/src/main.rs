@@ -15,6 +15,7 @@ mod proxy;
 mod proxy_config;
 mod proxy_status;
 mod redirect;
+mod store;
 mod up;
 mod validate;
 mod wait;
@@ -69,6 +70,8 @@ enum Command {
     Uninstall(install::UninstallArgs),
     /// Run a command on this machine with its traffic captured by a sidecar
     Exec(Box<exec::ExecArgs>),
+    /// Back up, restore and check the objects of a Meridian that is not running
+    Store(store::StoreArgs),
     /// Look for mistakes in objects taken together: those that are applied, those in files, or both
     Analyze(analyze::AnalyzeArgs),
 }
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Command::ProxyConfig(args) => block_on(proxy_config::run(args)),
         Command::ProxyStatus(args) => block_on(proxy_status::run(args)),
         Command::Redirect(args) => redirect::run(&args),
+        Command::Store(args) => store::run(args),
         Command::EnvoyBootstrap(args) => block_on(envoy::run(*args)),
         Command::Validate(args) => validate::run(&args),
         Command::KubeInject(args) => block_on(kube_inject::run(&args)),

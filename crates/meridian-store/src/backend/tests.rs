@@ -1,14 +1,23 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
-use super::{Backend, write_batch};
+use super::{Backend, tables};
 use crate::history::History;
-use crate::state::{Applied, State};
+use crate::state::State;
+use crate::watch::{Event, EventType};
 use crate::{GroupResource, Key, StoredObject};
 
 fn object(name: &str, revision: u64) -> Arc<StoredObject> {
     let key = Key::new(GroupResource::new("", "secrets"), "default", name);
     Arc::new(StoredObject::new(key, revision, format!("{{\"name\":\"{name}\"}}}}").into()))
+}
+
+fn added(name: &str, revision: u64) -> Event {
+    Event { event_type: EventType::Added, object: object(name, revision), previous: None }
+}
+
+fn replaced(event_type: EventType, name: &str, (before, revision): (u64, u64)) -> Event {
+    Event { event_type, object: object(name, revision), previous: Some(object(name, before)) }
 }
 
 /// A disk may report a failure for a write that it has made: nobody was told of it, so it must not come back.
@@ -22,23 +31,27 @@ fn a_write_that_failed_after_all_is_taken_back() {
         history: History::starting_at(0, 10),
         closed: false,
     });
-    let commit = |backend: &mut Backend, batch: Vec<Applied>| {
+    let commit = |backend: &mut Backend, batch: Vec<Event>| {
         backend.commit(&batch, &state).expect("on disk");
-        batch.into_iter().for_each(|applied| state.write().expect("no panic").apply(applied));
+        batch.into_iter().for_each(|event| state.write().expect("no panic").apply(event));
     };
-    commit(&mut backend, vec![Applied::Put(object("kept", 1)), Applied::Put(object("changed", 2))]);
+    commit(&mut backend, vec![added("kept", 1), added("changed", 2)]);
     let failed = vec![
-        Applied::Put(object("surplus", 3)),
-        Applied::Put(object("changed", 4)),
-        Applied::Removed(object("kept", 5)),
+        added("surplus", 3),
+        replaced(EventType::Modified, "changed", (2, 4)),
+        replaced(EventType::Deleted, "kept", (1, 5)),
     ];
     let database = backend.database.take().expect("it is open");
-    write_batch(&database, &failed).expect("on disk");
+    tables::write_batch(&database, &failed, &mut backend.ledger, &backend.keyring).expect("on disk");
     drop(database);
-    commit(&mut backend, vec![Applied::Put(object("next", 3))]);
+    commit(&mut backend, vec![added("next", 3)]);
     drop(backend);
     let (_, loaded) = Backend::open(dir.path()).expect("it opens again");
     let found: Vec<(String, u64)> = loaded.objects.values().map(|o| (o.key().name.to_string(), o.revision())).collect();
     let expected = [("changed", 2), ("kept", 1), ("next", 3)].map(|(name, revision)| (name.to_owned(), revision));
     assert_eq!((found, loaded.revision), (expected.to_vec(), 3));
+    let past: Vec<(String, u64)> =
+        loaded.events.iter().map(|e| (e.object.key().name.to_string(), e.object.revision())).collect();
+    let expected = [("kept", 1), ("changed", 2), ("next", 3)].map(|(name, revision)| (name.to_owned(), revision));
+    assert_eq!(past, expected.to_vec());
 }

@@ -14,4 +14,5 @@ mod policies;
 mod processes;
 mod routing_decisions;
 mod status;
+mod store;
 mod support;

@@ -1,0 +1,83 @@
+//! `meridian store import`.
+
+use super::DataArgs;
+use super::export::HEADER;
+use crate::input::{self, Input};
+use anyhow::{Context, bail};
+use meridian_apiserver::backup;
+use meridian_resources::yaml;
+use meridian_store::{StoredObject, maintenance};
+use serde_json::Value;
+use std::collections::HashSet;
+
+/// Options of `meridian store import`
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  meridian store import --data NEW-FOLDER backup.yaml
+  meridian up --data NEW-FOLDER")]
+pub(super) struct ImportArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// An export, or any file of objects; - is standard input
+    #[arg(value_name = "FILE")]
+    file: String,
+}
+
+/// Restores everything or nothing.
+///
+/// # Errors
+/// The file cannot be read, an object of it cannot be restored, or the store has objects already.
+pub(super) fn run(args: &ImportArgs) -> anyhow::Result<()> {
+    let folder = args.data.folder()?;
+    let inputs = input::read(std::slice::from_ref(&args.file))?;
+    let mut objects = Vec::new();
+    let mut revision = 0;
+    for input in &inputs {
+        revision = revision.max(revision_of(&input.text));
+        read(input, &mut objects)?;
+    }
+    if objects.is_empty() {
+        bail!("there is no object in {}", args.file);
+    }
+    let count = objects.len();
+    let revision = maintenance::restore(&folder, objects, revision)?;
+    eprintln!("{count} objects were imported into {}, revision {revision}", folder.display());
+    Ok(())
+}
+
+fn read(input: &Input, objects: &mut Vec<StoredObject>) -> anyhow::Result<()> {
+    let mut seen: HashSet<_> = objects.iter().map(|object| object.key().clone()).collect();
+    for (number, document) in yaml::values(&input.text, &input.name).into_iter().enumerate() {
+        for item in items(document?) {
+            let context = || format!("{}: document {}: {}", input.name, number + 1, called(&item));
+            let (context, item) = (context(), item);
+            let object = backup::object(item).with_context(|| context.clone())?;
+            if !seen.insert(object.key().clone()) {
+                bail!("{context} is there twice");
+            }
+            objects.push(object);
+        }
+    }
+    Ok(())
+}
+
+/// The objects of a List, or the one that the document is.
+fn items(mut document: Value) -> Vec<Value> {
+    if document["kind"] == "List"
+        && let Some(Value::Array(items)) = document.get_mut("items").map(Value::take)
+    {
+        return items;
+    }
+    vec![document]
+}
+
+/// Kind and name as the document says them.
+fn called(document: &Value) -> String {
+    let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
+    format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
+}
+
+/// The revision that the first line of an export says; 0 for other files.
+fn revision_of(text: &str) -> u64 {
+    text.lines().next().and_then(|line| line.strip_prefix(HEADER)).and_then(|number| number.parse().ok()).unwrap_or(0)
+}
