@@ -115,7 +115,8 @@ impl TypeRef {
     /// `x-kubernetes-map-type`, `x-kubernetes-patch-strategy` and `x-kubernetes-preserve-unknown-fields`. References
     /// (`$ref`, alone or in `allOf`) are looked up by the last part of their path.
     pub fn from_openapi(schema: &Value, definitions: &dyn Fn(&str) -> Option<Value>) -> TypeRef {
-        Reader { definitions, open: Vec::new() }.reference(schema, false)
+        let mut reader = Reader { definitions, open: Vec::new(), known: BTreeMap::new(), cut: false };
+        reader.reference(schema, false)
     }
 }
 
@@ -126,6 +127,10 @@ struct Reader<'a> {
     definitions: &'a dyn Fn(&str) -> Option<Value>,
     /// The definitions that are being read.
     open: Vec<String>,
+    /// Those that were, by whether they keep unknown fields: many are referred to from many places.
+    known: BTreeMap<(String, bool), Type>,
+    /// Whether something that is being read contains itself.
+    cut: bool,
 }
 
 impl Reader<'_> {
@@ -133,18 +138,36 @@ impl Reader<'_> {
         let Some(target) = target(schema) else {
             return TypeRef::Of(Arc::new(self.parse(schema, preserve)));
         };
-        // A definition that contains itself, such as a schema in a schema, does not split any deeper.
-        if self.open.contains(&target) || self.open.len() > DEEPEST {
-            return TypeRef::Deduced;
-        }
-        let Some(definition) = (self.definitions)(&target) else { return TypeRef::Deduced };
-        self.open.push(target);
-        let mut type_ = self.parse(&definition, preserve);
-        self.open.pop();
+        let mut type_ = match self.known.get(&(target.clone(), preserve)) {
+            Some(known) => known.clone(),
+            None => match self.definition(target, preserve) {
+                Some(type_) => type_,
+                None => return TypeRef::Deduced,
+            },
+        };
         if let (Some(map), Some(atomic)) = (&mut type_.map, map_type(schema)) {
             map.atomic = atomic;
         }
         TypeRef::Of(Arc::new(type_))
+    }
+
+    /// Reads a definition; `None` for one that there is not.
+    fn definition(&mut self, target: String, preserve: bool) -> Option<Type> {
+        // A definition that contains itself, such as a schema in a schema, does not split any deeper.
+        if self.open.contains(&target) || self.open.len() > DEEPEST {
+            self.cut = true;
+            return None;
+        }
+        let definition = (self.definitions)(&target)?;
+        self.open.push(target.clone());
+        let type_ = self.parse(&definition, preserve);
+        self.open.pop();
+        if !self.cut {
+            self.known.insert((target, preserve), type_.clone());
+        } else if self.open.is_empty() {
+            self.cut = false;
+        }
+        Some(type_)
     }
 
     fn parse(&mut self, schema: &Value, preserve: bool) -> Type {

@@ -1,5 +1,6 @@
 //! The API as its clients see it: the real `kubectl`, and requests that it does not make.
 
+mod applied;
 mod gateway_api;
 mod http;
 mod ingress;
