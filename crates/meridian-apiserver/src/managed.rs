@@ -63,7 +63,7 @@ pub(crate) fn track_new(target: &Objects, object: &mut Value, sent: Option<Value
     };
     let managed = Managed::from_json(sent.as_ref()).unwrap_or_default();
     let empty = empty::object(target.resource, &target.api_version());
-    let new = without_nulls(target.resource, object);
+    let new = as_read(target, object);
     let managed =
         in_request(target, manager, &empty, |request| meridian_fields::update(request, &empty, &new, managed, true));
     let managed = managed.to_json();
@@ -80,12 +80,12 @@ pub(crate) fn track_change(
 ) {
     let mut bare = old.clone();
     let before = take(&mut bare);
+    let new = as_read(target, object);
     let after = match tracking {
         Tracking::Known => sent,
         Tracking::Update(manager) => {
             let managed = asked(target, sent.as_ref(), before.as_ref());
             let empty = empty::object(target.resource, &target.api_version());
-            let new = without_nulls(target.resource, object);
             let request = |request: Request<'_>| meridian_fields::update(request, &bare, &new, managed, false);
             in_request(target, manager, &empty, request).to_json()
         }
@@ -93,7 +93,7 @@ pub(crate) fn track_change(
     // A time alone is no change.
     let after = match (&before, &after) {
         (Some(before_entries), Some(after_entries))
-            if differ_in_times(before_entries, after_entries) && same_content(&bare, object) =>
+            if differ_in_times(before_entries, after_entries) && same_content(&bare, &new) =>
         {
             before
         }
@@ -213,12 +213,19 @@ fn ignored(target: &Objects) -> &'static Set {
     }
 }
 
-/// The object without `null`, which means nothing in Kubernetes' own kinds.
-fn without_nulls<'a>(resource: &ApiResource, object: &'a Value) -> Cow<'a, Value> {
+/// An object as it will read once it is stored: with what a conversion fills in, and in Kubernetes' own kinds without
+/// `null`, which means nothing there.
+fn as_read<'a>(target: &Objects, object: &'a Value) -> Cow<'a, Value> {
+    let resource = target.resource;
+    let (own, stored) = (target.api_version(), resource.api_version(resource.versions[0]));
+    let object = match version::between(resource, object, &own, &stored) {
+        Cow::Owned(converted) => Cow::Owned(version::between(resource, &converted, &stored, &own).into_owned()),
+        unchanged => unchanged,
+    };
     if !resource.built_in() {
-        return Cow::Borrowed(object);
+        return object;
     }
-    let mut object = object.clone();
+    let mut object = object.into_owned();
     drop_nulls(&mut object);
     Cow::Owned(object)
 }
