@@ -151,7 +151,8 @@ fn envelope(target: &Objects, object: &mut Value) -> Result<(), ApiError> {
     if fields["kind"] != resource.kind {
         let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         let error = FieldError::invalid("kind", &object["kind"], format!("must be {}", resource.kind));
-        return Err(ApiError::invalid(resource, name, &[error]));
+        let found = object["kind"].as_str().unwrap_or_default();
+        return Err(ApiError::invalid_kind(resource.group, found, name, &[error]));
     }
     Ok(())
 }

@@ -66,11 +66,11 @@ pub struct Condition {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Protocol {
+    /// SCTP.
+    Sctp,
     /// TCP.
     #[default]
     Tcp,
     /// UDP.
     Udp,
-    /// SCTP.
-    Sctp,
 }

@@ -1,5 +1,7 @@
 //! Fields of Kubernetes' own kinds that cannot be changed, or not any more.
 
+use std::collections::BTreeSet;
+
 use meridian_resources::FieldError;
 use serde_json::Value;
 
@@ -9,6 +11,7 @@ use crate::resource::ApiResource;
 /// Compares what may not differ.
 pub(super) fn check(resource: &ApiResource, old: &Value, new: &Value) -> Result<(), ApiError> {
     let mut errors = Vec::new();
+    no_new_finalizers(old, new, &mut errors);
     if resource.group.is_empty() && matches!(resource.plural, "configmaps" | "secrets") {
         frozen(old, new, &mut errors);
     }
@@ -32,6 +35,25 @@ pub(super) fn check(resource: &ApiResource, old: &Value, new: &Value) -> Result<
         return Ok(());
     }
     Err(ApiError::invalid(resource, new["metadata"]["name"].as_str().unwrap_or_default(), &errors))
+}
+
+/// What is being deleted gets no finalizers any more (`ValidateNoNewFinalizers`).
+fn no_new_finalizers(old: &Value, new: &Value, errors: &mut Vec<FieldError>) {
+    if old["metadata"]["deletionTimestamp"].is_null() {
+        return;
+    }
+    let names = |object: &Value| -> BTreeSet<String> {
+        let names = object["metadata"]["finalizers"].as_array().into_iter().flatten();
+        names.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let added: Vec<String> = names(new).difference(&names(old)).map(|name| format!("{name:?}")).collect();
+    if !added.is_empty() {
+        let detail = format!(
+            "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+            added.join(", ")
+        );
+        errors.push(FieldError::forbidden("metadata.finalizers", detail));
+    }
 }
 
 /// `immutable: true` of ConfigMaps and Secrets.

@@ -16,6 +16,10 @@ const LARGEST_DATA: usize = 1024 * 1024;
 /// The longest key of a Secret's or ConfigMap's data.
 const LONGEST_KEY: usize = 253;
 
+/// The types of Secrets that hold JSON, and where.
+const JSON_SECRETS: [(&str, &str); 2] =
+    [("kubernetes.io/dockercfg", ".dockercfg"), ("kubernetes.io/dockerconfigjson", ".dockerconfigjson")];
+
 const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. \
     'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 const PORT_RANGE: &str = "must be between 1 and 65535, inclusive";
@@ -62,6 +66,17 @@ pub(crate) fn secret(object: &Object<Secret>, findings: &mut Findings) {
     }
     if size > LARGEST_DATA {
         findings.errors.push(crate::error::FieldError::too_long("data", LARGEST_DATA));
+    }
+    for (type_, key) in JSON_SECRETS {
+        if secret.type_ == type_ {
+            match secret.get(key) {
+                None => findings.required(&data.key(key), ""),
+                Some(text) if serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_err() => {
+                    findings.invalid(&data.key(key), "<secret contents redacted>", "must be valid JSON");
+                }
+                Some(_) => {}
+            }
+        }
     }
     if secret.type_ == "kubernetes.io/tls" {
         for key in ["tls.crt", "tls.key"] {

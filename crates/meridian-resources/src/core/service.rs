@@ -103,7 +103,7 @@ pub struct Service {
     /// Labels of the pods that receive the traffic; empty when the endpoints are managed by others.
     pub selector: BTreeMap<String, String>,
     /// Whether a client stays with one endpoint.
-    #[schemars(extend("enum" = ["None", "ClientIP"]))]
+    #[schemars(extend("enum" = ["ClientIP", "None"]))]
     pub session_affinity: String,
     /// How long it stays there.
     pub session_affinity_config: Option<SessionAffinityConfig>,
@@ -129,12 +129,12 @@ pub enum ServiceType {
     /// At an address within the cluster.
     #[default]
     ClusterIP,
-    /// Also at a port of every node.
-    NodePort,
-    /// Also through a load balancer.
-    LoadBalancer,
     /// As another name of an external service.
     ExternalName,
+    /// Also through a load balancer.
+    LoadBalancer,
+    /// Also at a port of every node.
+    NodePort,
 }
 
 /// A port of a Service.

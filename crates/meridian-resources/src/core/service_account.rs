@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ObjectReference;
-use crate::kind::{Column, Kind, Nulls, cells};
+use crate::kind::{Kind, Nulls};
 use crate::object::{NoStatus, Object, Resource, Spec};
 use crate::schema;
 
@@ -20,9 +20,7 @@ pub static KIND: Kind = Kind {
     categories: &[],
     namespaced: true,
     status_subresource: false,
-    columns: &[Column::string("Secrets", "The number of secrets of the account.", |object| {
-        cells::count(object, &["/secrets"])
-    })],
+    columns: &[],
     nulls: Nulls::Absent,
     schema: || &compiled().public,
     compiled,

@@ -24,7 +24,7 @@ pub(crate) fn ingress(object: &Object<Ingress>, findings: &mut Findings) {
     if ingress.rules.is_empty() && ingress.default_backend.is_none() {
         let detail = "either `defaultBackend` or `rules` must be specified";
         let mut error = FieldError::invalid_hidden("spec", detail);
-        error.found = Some("[]networking.IngressRule(nil)".to_owned());
+        error.found = Some("null".to_owned());
         findings.errors.push(error);
     }
     if let Some(default) = &ingress.default_backend {

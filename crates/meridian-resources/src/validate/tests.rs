@@ -121,8 +121,8 @@ fn core_kinds_are_checked_with_kubernetes_words() {
         (
             "Service",
             json!({"spec": {"type": "Cluster", "ports": [{"port": 80}]}}),
-            "spec.type: Unsupported value: \"Cluster\": supported values: \"ClusterIP\", \"NodePort\", \
-             \"LoadBalancer\", \"ExternalName\"",
+            "spec.type: Unsupported value: \"Cluster\": supported values: \"ClusterIP\", \"ExternalName\", \
+             \"LoadBalancer\", \"NodePort\"",
         ),
         (
             "Service",

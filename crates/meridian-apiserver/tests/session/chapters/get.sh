@@ -16,7 +16,7 @@ spec: {type: ExternalName, externalName: example.com}
 apiVersion: v1
 kind: Service
 metadata: {name: headless}
-spec: {clusterIP: None, selector: {a: b}, ports: [{port: 80}, {name: b, port: 81, protocol: UDP}]}
+spec: {clusterIP: None, selector: {a: b}, ports: [{name: a, port: 80}, {name: b, port: 81, protocol: UDP}]}
 ---
 apiVersion: v1
 kind: Service
@@ -153,7 +153,10 @@ metadata: {name: es, labels: {kubernetes.io/service-name: httpbin}}
 addressType: IPv4
 ports: [{name: http, port: 80}]
 endpoints: [{addresses: [192.0.2.1]}, {addresses: [192.0.2.2], conditions: {ready: false}}]
----
+Y
+
+# differs: Kubernetes warns of Endpoints since 1.33; this is the API of 1.32
+kubectl apply -f - <<Y
 apiVersion: v1
 kind: Endpoints
 metadata: {name: httpbin}
@@ -202,9 +205,15 @@ kubectl get cm,secret,sa
 
 kubectl get cm settings -o wide
 
-kubectl get ing,endpointslices,ep
+kubectl get ing,endpointslices
 
-kubectl get ing,endpointslices,ep -o wide
+kubectl get ing,endpointslices -o wide
+
+# differs: Kubernetes warns of Endpoints since 1.33; this is the API of 1.32
+kubectl get ep
+
+# differs: Kubernetes warns of Endpoints since 1.33; this is the API of 1.32
+kubectl get ep -o wide
 
 kubectl get ingressclass istio
 
@@ -326,6 +335,7 @@ kubectl get cm settings -o yaml
 
 kubectl get sa sa -o yaml
 
+# differs: Kubernetes warns of Endpoints since 1.33; this is the API of 1.32
 kubectl get ep httpbin -o yaml
 
 kubectl get endpointslice es -o yaml

@@ -33,8 +33,6 @@ bash watch.sh 30 'kubectl label cm a x=y' cm a --watch -o yaml
 
 bash watch.sh 3 'kubectl label cm a --overwrite l=2; kubectl label cm a --overwrite l=1' cm -w -l l=1 --output-watch-events
 
-bash watch.sh 1 'kubectl create cm b; kubectl delete cm b' cm --watch-only=true --field-selector metadata.name=b
-
 bash watch.sh 2 'kubectl label se s a=b' se -w
 
 bash watch.sh 2 'kubectl patch se s --subresource=status --type merge -p "{\"status\":{\"conditions\":[{\"type\":\"A\",\"status\":\"True\"}]}}"' se -w -o jsonpath='{.status.conditions[*].type}{"\n"}'

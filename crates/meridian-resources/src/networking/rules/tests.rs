@@ -89,10 +89,7 @@ fn hosts_are_names_or_wildcards() {
 
 #[test]
 fn something_must_be_served() {
-    assert_eq!(
-        errors(&json!({})),
-        ["spec: Invalid value: []networking.IngressRule(nil): either `defaultBackend` or `rules` must be specified"]
-    );
+    assert_eq!(errors(&json!({})), ["spec: Invalid value: null: either `defaultBackend` or `rules` must be specified"]);
 }
 
 #[test]
