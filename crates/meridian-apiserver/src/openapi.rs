@@ -271,7 +271,11 @@ impl Operations<'_> {
     }
 
     fn patch(&self) -> Value {
-        self.write("patch", media_types(self.resource), json!({"type": "object"}))
+        let mut operation = self.write("patch", media_types(self.resource), json!({"type": "object"}));
+        if let Value::Array(parameters) = &mut operation["parameters"] {
+            parameters.push(parameter("force", "query", "boolean"));
+        }
+        operation
     }
 
     fn write(&self, action: &str, media_types: &[&str], body: Value) -> Value {

@@ -147,3 +147,68 @@ fn kubectl_takes_over_what_it_applied_on_the_client_side() {
     let annotation = &lab.object["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"];
     assert_eq!(*annotation, "{\"spec\":{\"type\":\"NodePort\"}}\n");
 }
+
+#[test]
+fn an_owner_of_a_part_owns_the_whole_when_it_does_not_split_any_more() {
+    // Labels that were owned one by one are one field in this type.
+    struct Atomic;
+    impl Objects for Atomic {
+        fn type_of(&self, _: &str) -> Option<TypeRef> {
+            let labels = json!({"type": "object", "x-kubernetes-map-type": "atomic", "additionalProperties": {"type": "string"}});
+            Some(TypeRef::from_openapi(&json!({"type": "object", "properties": {"labels": labels}}), &|_| None))
+        }
+
+        fn convert<'a>(&self, object: &'a Value, _: &str, _: &str) -> Cow<'a, Value> {
+            Cow::Borrowed(object)
+        }
+    }
+    let entry = json!([{"manager": "one", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:labels": {".": {}, "f:a": {}}}}]);
+    let managed = Managed::from_json(Some(&entry)).unwrap();
+    let live = json!({"labels": {"a": "b"}});
+    let changed = json!({"labels": {"a": "c"}});
+    let request = Request {
+        objects: &Atomic,
+        api_version: "v1",
+        manager: "two",
+        subresource: "",
+        now: "2026-01-01T00:00:00Z",
+        ignored: &Set::default(),
+        empty: &json!({}),
+    };
+    let same = update(request, &live, &live, managed.clone(), false);
+    assert_eq!(same.to_json().unwrap()[0]["fieldsV1"], json!({"f:labels": {}}));
+    let error = apply(request, &live, &changed, managed, false).unwrap_err();
+    assert_eq!(error.to_string(), "Apply failed with 1 conflict: conflict with \"one\": .labels");
+}
+
+#[test]
+fn managers_of_versions_that_are_gone_are_forgotten() {
+    struct OnlyV1;
+    impl Objects for OnlyV1 {
+        fn type_of(&self, api_version: &str) -> Option<TypeRef> {
+            (api_version == "v1").then_some(TypeRef::Deduced)
+        }
+
+        fn convert<'a>(&self, object: &'a Value, _: &str, _: &str) -> Cow<'a, Value> {
+            Cow::Borrowed(object)
+        }
+    }
+    let entry = |version: &str| {
+        json!({"manager": version, "operation": "Update", "apiVersion": version, "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:spec": {}}})
+    };
+    let managed = Managed::from_json(Some(&json!([entry("v1"), entry("v0")]))).unwrap();
+    let request = Request {
+        objects: &OnlyV1,
+        api_version: "v1",
+        manager: "one",
+        subresource: "",
+        now: "2026-01-01T00:00:00Z",
+        ignored: &Set::default(),
+        empty: &json!({}),
+    };
+    let after = update(request, &json!({"spec": 1}), &json!({"spec": 1}), managed, false);
+    let left: Vec<&str> = after.entries().map(|(manager, _)| manager.name.as_str()).collect();
+    assert_eq!(left, ["v1"]);
+}
