@@ -44,7 +44,8 @@ impl From<kube::Error> for Error {
 }
 
 /// An error with its reasons, those that it quotes itself but once.
-pub(crate) fn whole_text(error: &(dyn std::error::Error + 'static)) -> String {
+#[must_use]
+pub fn whole_text(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(reason) = source {

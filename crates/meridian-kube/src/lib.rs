@@ -18,7 +18,7 @@ mod watch;
 pub use client::{Client, FIELD_MANAGER};
 pub use connection::{Connection, connect};
 pub use election::{Election, Leadership};
-pub use error::Error;
+pub use error::{Error, whole_text};
 pub use requests::{Request, Requests};
 pub use review::Reviewed;
 pub use watch::{Change, Watch};

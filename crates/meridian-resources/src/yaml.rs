@@ -145,6 +145,61 @@ pub fn values(text: &str, file: &str) -> Vec<Result<Value, Diagnostic>> {
     documents.map(|document| document.map(|node| node.to_value()).map_err(|error| syntax(&file, error))).collect()
 }
 
+/// An object of any kind, known here or not, as it was written. Its `Debug` does not show the fields: the object may be
+/// a Secret.
+#[derive(Clone)]
+pub struct Written {
+    /// The object as JSON.
+    pub value: Value,
+    node: Node,
+}
+
+impl Written {
+    /// Where it begins.
+    pub fn start(&self) -> Position {
+        self.node.at
+    }
+
+    /// The place of a field by its path, such as `spec.servers[0].port`, or of the nearest ancestor that was written;
+    /// `key` asks for the field's name and not for its value.
+    pub fn locate(&self, path: &str, key: bool) -> Position {
+        self.node.locate(path, key)
+    }
+}
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Written").field("at", &self.node.at).finish_non_exhaustive()
+    }
+}
+
+/// The objects of a text, whatever their kinds are, with the places of their fields; items of Lists are objects of
+/// their own. A document that cannot be read hurts no other.
+pub fn written(text: &str, file: &str) -> Vec<Result<Written, Diagnostic>> {
+    let file: Arc<str> = file.into();
+    let mut objects = Vec::new();
+    for document in split::split(text).iter().flat_map(load::load) {
+        match document {
+            Ok(node) => unfold_any(node, &mut objects),
+            Err(error) => objects.push(Err(syntax(&file, error))),
+        }
+    }
+    objects
+}
+
+fn unfold_any(mut node: Node, objects: &mut Vec<Result<Written, Diagnostic>>) {
+    let list = node.text("kind").is_some_and(|kind| kind.ends_with("List"));
+    if let Content::Mapping(entries) = &mut node.content
+        && list
+        && let Some(items) = entries.iter_mut().find(|entry| entry.key == "items")
+        && let Content::Sequence(items) = &mut items.value.content
+    {
+        std::mem::take(items).into_iter().for_each(|item| unfold_any(item, objects));
+    } else if !node.is_null() {
+        objects.push(Ok(Written { value: node.to_value(), node }));
+    }
+}
+
 /// One document of a text with the text that it was read from.
 #[derive(Clone, Debug)]
 pub struct RawDocument<'t> {

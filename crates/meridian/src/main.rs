@@ -3,14 +3,17 @@
 
 mod analyze;
 mod client;
+mod completion;
 mod envoy;
 mod exec;
 mod folder;
+mod help;
 mod httpbin;
 mod input;
 mod install;
 mod kube_inject;
 mod logging;
+mod objects;
 mod proxy;
 mod proxy_config;
 mod proxy_status;
@@ -21,7 +24,7 @@ mod validate;
 mod wait;
 mod webhook;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -74,10 +77,18 @@ enum Command {
     Store(store::StoreArgs),
     /// Look for mistakes in objects taken together: those that are applied, those in files, or both
     Analyze(analyze::AnalyzeArgs),
+    #[command(flatten)]
+    Objects(meridian_kubectl::Command),
+    /// Write what a shell needs to complete these commands
+    Completion(completion::CompletionArgs),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = match help::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let result = match cli.command {
         Command::Up(args) => up::run(args),
         Command::ControlPlane(args) => up::run_control_plane(args),
         Command::Gateway(args) => proxy::run_gateway(*args),
@@ -101,6 +112,11 @@ fn main() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
+        Command::Objects(command) => match block_on(objects::run(command)) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Completion(args) => completion::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
