@@ -18,7 +18,7 @@ use crate::media::{self, Form};
 use crate::query::{ListOptions, Query, WriteKind, WriteOptions};
 use crate::target::{self, Objects, Review, Subresource, Target};
 use crate::watch::{self, WatchSettings};
-use crate::{discovery, openapi, patch, render, version};
+use crate::{discovery, openapi, patch, pretty, render, version};
 
 /// The version of Kubernetes' API that this server speaks, as `kubectl version` prints it.
 pub(crate) const KUBERNETES_VERSION: &str = concat!("v1.32.0+meridian-", env!("CARGO_PKG_VERSION"));
@@ -46,10 +46,12 @@ where
 {
     let started = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
+    let lines = Query::parse(uri.query()).is_ok_and(|query| pretty::is_wanted(&query, request.headers()));
     let response = match route(api, settings, caller, request).await {
         Ok(response) => response,
         Err(error) => refusal(&error),
     };
+    let response = if lines { pretty::with_lines(response) } else { response };
     let elapsed = started.elapsed();
     tracing::debug!(%method, %uri, status = response.status().as_u16(), ?elapsed, "answered");
     response

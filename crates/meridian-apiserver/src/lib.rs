@@ -23,6 +23,7 @@ mod media;
 mod openapi;
 mod patch;
 pub mod pki;
+mod pretty;
 mod protobuf;
 mod query;
 mod render;

@@ -35,6 +35,8 @@ pub(crate) fn column_definitions(resource: &ApiResource) -> Value {
     places(resource)
         .map(|place| match place {
             Place::Name => definition("Name", "string", "name", NAME, false),
+            // To Kubernetes' own kinds it is a text, to custom resources a time that is shown as an age.
+            Place::Age if resource.built_in() => definition("Age", "string", "", AGE, false),
             Place::Age => definition("Age", "date", "", AGE, false),
             Place::Own(column) => definition(column.name, column.type_, "", column.description, column.wide),
         })

@@ -357,3 +357,10 @@ kubectl get --raw /apis/networking.istio.io/v1/namespaces/get/nonsense
 kubectl get --raw /apis/nonsense
 
 kubectl get --raw /nonsense
+
+# The columns as the server describes them.
+columns() { for kind in "$@"; do kubectl get "$kind" -v=10 2>&1 | grep -o '{"kind":"Table".*' | jq -c '.columnDefinitions[] | [.name, .type, .format, .priority]'; done; }; columns cm secret sa svc ing ingressclass ns pod endpointslices
+
+columns() { for kind in "$@"; do kubectl get "$kind" -v=10 2>&1 | grep -o '{"kind":"Table".*' | jq -c '.columnDefinitions[] | [.name, .type, .format, .priority]'; done; }; columns vs dr se we sidecar ap pa telemetry gateways.networking.istio.io
+
+columns() { for kind in "$@"; do kubectl get "$kind" -v=10 2>&1 | grep -o '{"kind":"Table".*' | jq -c '.columnDefinitions[] | [.name, .type, .format, .priority]'; done; }; columns gatewayclass gtw httproute grpcroute tlsroute tcproute udproute referencegrant backendtlspolicy listenerset xbackend xmesh
