@@ -256,7 +256,7 @@ impl Context<'_> {
             // What was not stored has no revision.
             let mut object = version::to_value(target.resource, &api_version, &written.object);
             object["metadata"].as_object_mut().map(|metadata| metadata.remove("resourceVersion"));
-            object.to_string().into_bytes()
+            format!("{object}\n").into_bytes()
         } else {
             render::object(target.resource, &api_version, form, &written.object)
         };
@@ -314,7 +314,7 @@ fn version() -> Value {
 }
 
 fn json_response(code: u16, value: &Value) -> Response<Answer> {
-    response(code, JSON, Answer::whole(value.to_string()))
+    response(code, JSON, Answer::whole(format!("{value}\n")))
 }
 
 fn response(code: u16, content_type: &'static str, body: Answer) -> Response<Answer> {

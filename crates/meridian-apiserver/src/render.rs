@@ -13,10 +13,11 @@ use crate::resource::ApiResource;
 use crate::table;
 use crate::version;
 
-/// Renders one object.
+/// Renders one object, on a line.
 pub(crate) fn object(resource: &ApiResource, api_version: &str, form: Form, object: &StoredObject) -> Vec<u8> {
     let mut out = Vec::new();
     write_object(resource, api_version, form, true, object, &mut out);
+    out.push(b'\n');
     out
 }
 
@@ -41,7 +42,7 @@ pub(crate) fn write_object(
     }
 }
 
-/// Renders a page of a list.
+/// Renders a page of a list, on a line.
 pub(crate) fn list(resource: &ApiResource, api_version: &str, form: Form, page: &Page) -> Vec<u8> {
     let mut out = Vec::new();
     let metadata = list_metadata(page);
@@ -51,7 +52,7 @@ pub(crate) fn list(resource: &ApiResource, api_version: &str, form: Form, page: 
         Form::Metadata => open_list("meta.k8s.io/v1", "PartialObjectMetadataList", &metadata, &mut out),
     }
     write_items(resource, api_version, form, &page.objects, &mut out);
-    out.extend_from_slice(b"]}");
+    out.extend_from_slice(b"]}\n");
     out
 }
 

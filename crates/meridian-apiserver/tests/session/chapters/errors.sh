@@ -139,6 +139,7 @@ invalid() { kubectl create -f - <<< "{\"apiVersion\": \"$1\", \"kind\": \"$2\", 
 
 . ./invalid.sh; invalid networking.istio.io/v1 DestinationRule '"spec": {"host": "a"}' Bad_Name
 
+# differs: a long value is cut here
 . ./invalid.sh; invalid networking.istio.io/v1 DestinationRule '"spec": {"host": "a"}' "$(printf 'a%.0s' {1..300})"
 
 . ./invalid.sh; invalid v1 ConfigMap '"data": {"bad key": "x"}'

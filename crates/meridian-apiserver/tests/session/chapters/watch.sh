@@ -45,8 +45,6 @@ bash watch.sh 2 'true' cm none -w
 
 kubectl get cm -w --request-timeout=1s
 
-kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&resourceVersion=1'
-
 # differs: the words are those of Go's decoder
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&resourceVersion=x'
 
