@@ -128,7 +128,7 @@ async fn mistakes_are_told_as_kubernetes_tells_them() {
     let refused = lab.kubectl_with("apply -f -", &ingress("ingressClassName: istio")).await;
     assert_eq!(
         refused.stderr,
-        "The Ingress \"bad\" is invalid: spec: Invalid value: []networking.IngressRule(nil): either `defaultBackend` \
+        "The Ingress \"bad\" is invalid: spec: Invalid value: null: either `defaultBackend` \
          or `rules` must be specified\n"
     );
     let annotated = ingress("rules: [{host: a.example.com}]")
