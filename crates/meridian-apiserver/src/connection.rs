@@ -154,6 +154,9 @@ async fn answer(shared: &(Api, WatchSettings, Guard), request: Request<Incoming>
     let (api, settings, guard) = shared;
     match guard.caller(&request) {
         Ok(caller) => http::answer(api, settings, caller, request).await,
-        Err(error) => http::refusal(&error),
+        Err(error) => {
+            http::discard(request.into_body()).await;
+            http::refusal(&error)
+        }
     }
 }

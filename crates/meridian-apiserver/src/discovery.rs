@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::resource::{self, ApiResource};
-use crate::target::REVIEW_GROUPS;
+use crate::target::{REVIEW_GROUPS, Review};
 
 /// What can be done with stored objects.
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -93,10 +93,10 @@ pub(crate) fn resource_list(group: &str, version: &str) -> Value {
             }));
         }
     }
-    for (_, _, kind, plural, _) in reviews(group, version) {
-        let singular = kind.to_lowercase();
+    for (_, _, kind, plural, review) in reviews(group, version) {
+        let (singular, namespaced) = (kind.to_lowercase(), *review == Review::LocalSubjectAccess);
         resources.push(json!({
-            "name": plural, "singularName": singular, "namespaced": false, "kind": kind, "verbs": ["create"],
+            "name": plural, "singularName": singular, "namespaced": namespaced, "kind": kind, "verbs": ["create"],
         }));
     }
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
@@ -106,8 +106,7 @@ pub(crate) fn resource_list(group: &str, version: &str) -> Value {
 fn reviews<'a>(
     group: &'a str,
     version: &'a str,
-) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str, &'static str, crate::target::Review)> + 'a
-{
+) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str, &'static str, Review)> + 'a {
     REVIEW_GROUPS.iter().filter(move |review| review.0 == group && review.1 == version)
 }
 
@@ -123,11 +122,11 @@ fn aggregated_group(group: &str, versions: &[&str]) -> Value {
         .iter()
         .map(|version| {
             let stored = resource::of_version(group, version).map(|resource| aggregated_resource(resource, version));
-            let reviews = reviews(group, version).map(|(_, _, kind, plural, _)| {
+            let reviews = reviews(group, version).map(|(_, _, kind, plural, review)| {
                 json!({
                     "resource": plural,
                     "responseKind": {"group": group, "version": version, "kind": kind},
-                    "scope": "Cluster",
+                    "scope": if *review == Review::LocalSubjectAccess { "Namespaced" } else { "Cluster" },
                     "singularResource": kind.to_lowercase(),
                     "verbs": ["create"],
                 })

@@ -100,10 +100,16 @@ impl ApiError {
         ApiError::plain(Reason::Unauthorized, "Unauthorized")
     }
 
-    /// 403: `secrets "x" is forbidden: why`.
+    /// 403: `secrets "x" is forbidden: why`, or `secrets is forbidden: why` without a name.
     pub fn forbidden(resource: &GroupResource, name: &str, why: &str) -> ApiError {
-        ApiError::plain(Reason::Forbidden, format!("{resource} \"{name}\" is forbidden: {why}"))
+        let what = if name.is_empty() { resource.to_string() } else { format!("{resource} {name:?}") };
+        ApiError::plain(Reason::Forbidden, format!("{what} is forbidden: {why}"))
             .with_details(object_details(resource, name))
+    }
+
+    /// 403 for what is no object: `forbidden: why`.
+    pub fn forbidden_path(why: &str) -> ApiError {
+        ApiError::plain(Reason::Forbidden, format!("forbidden: {why}")).with_details(json!({}))
     }
 
     /// 404 for an object.

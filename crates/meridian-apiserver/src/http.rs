@@ -7,12 +7,13 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, WARNING};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::api::{Api, DeleteOptions, Deleted, Written};
+use crate::authz::{self, Attributes, Authorizer};
 use crate::body::Answer;
-use crate::caller::Caller;
+use crate::caller::{Caller, MASTERS};
 use crate::error::{ApiError, deleted_status};
 use crate::media::{self, Form};
 use crate::query::{ListOptions, Query, WriteKind, WriteOptions};
@@ -85,12 +86,20 @@ where
 {
     let (head, body) = request.into_parts();
     let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let query = Query::parse(head.uri.query())?;
+    let authorizer = Authorizer::new(api.store());
+    let wanted = Attributes::of_request(&head.method, head.uri.path(), &query);
+    let caller = match admit(&authorizer, caller.with_agent(&head.headers), &head.headers, &wanted) {
+        Ok(caller) => caller,
+        Err(error) => {
+            discard(body).await;
+            return Err(error);
+        }
+    };
     let Some(target) = target::parse(head.uri.path()) else {
         return Ok(response(404, TEXT, Answer::whole("404 page not found\n")));
     };
-    let query = Query::parse(head.uri.query())?;
     let (accept, content_type) = (header(ACCEPT), header(CONTENT_TYPE));
-    let caller = caller.with_agent(&head.headers);
     let context = Context { api, settings, caller, method: head.method, query, accept, content_type };
     match target {
         Target::Objects(objects) => {
@@ -106,6 +115,32 @@ where
         Target::NoPart(..) => Err(ApiError::no_such_resource()),
         document if context.method == Method::GET => context.document(&document),
         _ => Err(ApiError::method_not_allowed()),
+    }
+}
+
+/// Who does what is wanted, if they may.
+fn admit(
+    authorizer: &Authorizer<'_>,
+    caller: Caller,
+    headers: &HeaderMap,
+    wanted: &Attributes,
+) -> Result<Caller, ApiError> {
+    let caller = authz::impersonate(authorizer, caller, headers)?;
+    authz::check(authorizer, &caller, wanted)?;
+    Ok(caller)
+}
+
+/// Reads what a client still sends that is refused, so that it gets to read the answer; but not for ever.
+pub(crate) async fn discard<B>(mut body: B)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut length = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        length += frame.data_ref().map_or(0, Bytes::len);
+        if length > MAX_BODY {
+            break;
+        }
     }
 }
 
@@ -199,12 +234,14 @@ impl Context<'_> {
             (&Method::POST, false) => {
                 let options = self.write_options(WriteKind::Create)?;
                 let object = media::read_object(self.content_type.as_deref(), body)?;
+                self.check_grant(&target, &object)?;
                 let written = self.api.create(&target, object, &options).await?;
                 Ok(self.written(201, &target, form, &options, &written))
             }
             (&Method::PUT, true) => {
                 let options = self.write_options(WriteKind::Update)?;
                 let object = media::read_object(self.content_type.as_deref(), body)?;
+                self.check_grant(&target, &object)?;
                 let written = self.api.update(&target, object, &options).await?;
                 Ok(self.written(200, &target, form, &options, &written))
             }
@@ -213,10 +250,8 @@ impl Context<'_> {
                 let kind = if patch::is_apply(content_type) { WriteKind::Apply } else { WriteKind::Patch };
                 let patch = patch::Body::read(target.resource, content_type, body)?;
                 let options = self.write_options(kind)?;
-                let written = match &patch {
-                    patch::Body::Patch(patch) => self.api.patch(&target, patch, &options).await?,
-                    patch::Body::Apply(config) => self.api.apply(&target, config, &options).await?,
-                };
+                self.check_patch(&target, &patch, &options).await?;
+                let written = self.patched(&target, &patch, &options).await?;
                 let code = if written.created { 201 } else { 200 };
                 Ok(self.written(code, &target, form, &options, &written))
             }
@@ -237,6 +272,44 @@ impl Context<'_> {
             (&Method::PUT | &Method::PATCH, false) => Err(ApiError::bad_request("name must be provided")),
             _ => Err(ApiError::method_not_allowed()),
         }
+    }
+
+    async fn patched(
+        &self,
+        target: &Objects,
+        patch: &patch::Body,
+        options: &WriteOptions,
+    ) -> Result<Written, ApiError> {
+        match patch {
+            patch::Body::Patch(patch) => self.api.patch(target, patch, options).await,
+            patch::Body::Apply(config) => self.api.apply(target, config, options).await,
+        }
+    }
+
+    /// Nobody gives others what they may not do themselves.
+    fn check_grant(&self, target: &Objects, object: &Value) -> Result<(), ApiError> {
+        if target.resource.group != authz::GROUP {
+            return Ok(());
+        }
+        let namespace = target.namespace.as_deref().unwrap_or_default();
+        let authorizer = Authorizer::new(self.api.store());
+        authz::check_grant(&authorizer, &self.caller, target.resource.plural, namespace, object)
+    }
+
+    /// As [`Context::check_grant`] for what a patch would make. Applying what is not there is creating it.
+    async fn check_patch(&self, target: &Objects, patch: &patch::Body, options: &WriteOptions) -> Result<(), ApiError> {
+        if matches!(patch, patch::Body::Apply(_)) && self.api.get(target).is_err() {
+            let (resource, text) = (target.resource, |text: &Option<String>| text.clone().unwrap_or_default());
+            let (namespace, name) = (text(&target.namespace), text(&target.name));
+            let wanted = Attributes::of_resource("create", resource.group, resource.plural, &namespace, &name);
+            authz::check(&Authorizer::new(self.api.store()), &self.caller, &wanted)?;
+        }
+        if target.resource.group != authz::GROUP || self.caller.is_in(MASTERS) {
+            return Ok(());
+        }
+        let trial = WriteOptions { dry_run: true, ..options.clone() };
+        let made = self.patched(target, patch, &trial).await?;
+        self.check_grant(target, &version::to_value(target.resource, &target.api_version(), &made.object))
     }
 
     fn write_options(&self, kind: WriteKind) -> Result<WriteOptions, ApiError> {
@@ -290,8 +363,18 @@ impl Context<'_> {
         if !review_object.is_object() {
             return Err(ApiError::bad_request("the body of the request is not a JSON object"));
         }
+        let authorizer = Authorizer::new(self.api.store());
         review_object["status"] = match review {
-            Review::SelfSubjectAccess => json!({"allowed": true}),
+            Review::SelfSubjectAccess => {
+                authz::access_review(&authorizer, &self.caller, "SelfSubjectAccessReview", &review_object["spec"])?
+            }
+            Review::SubjectAccess | Review::LocalSubjectAccess => {
+                let kind =
+                    if review == Review::SubjectAccess { "SubjectAccessReview" } else { "LocalSubjectAccessReview" };
+                let subject = authz::subject(kind, &review_object["spec"])?;
+                authz::access_review(&authorizer, &subject, kind, &review_object["spec"])?
+            }
+            Review::SelfSubjectRules => authz::rules_review(&authorizer, &self.caller, &review_object["spec"])?,
             Review::Token => self.api.token_review(&review_object["spec"]).await?,
             Review::SelfSubject => json!({"userInfo": self.caller.user_info()}),
         };

@@ -9,6 +9,7 @@
 mod admission;
 mod api;
 mod authn;
+mod authz;
 pub mod backup;
 mod body;
 mod caller;

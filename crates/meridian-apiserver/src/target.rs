@@ -40,6 +40,12 @@ pub(crate) enum Target {
 pub(crate) enum Review {
     /// May I do this?
     SelfSubjectAccess,
+    /// May somebody do this?
+    SubjectAccess,
+    /// May somebody do this in a namespace?
+    LocalSubjectAccess,
+    /// What may I do?
+    SelfSubjectRules,
     /// Who am I?
     SelfSubject,
     /// Whose token is this?
@@ -106,6 +112,11 @@ pub(crate) fn parse(path: &str) -> Option<Target> {
         ["apis", group] => Target::Group(known_group(group)?),
         ["apis", group, version] => version_of(group, version, Target::Resources)?,
         ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => Target::Review(Review::SelfSubjectAccess),
+        ["apis", "authorization.k8s.io", "v1", "subjectaccessreviews"] => Target::Review(Review::SubjectAccess),
+        ["apis", "authorization.k8s.io", "v1", "selfsubjectrulesreviews"] => Target::Review(Review::SelfSubjectRules),
+        ["apis", "authorization.k8s.io", "v1", "namespaces", _, "localsubjectaccessreviews"] => {
+            Target::Review(Review::LocalSubjectAccess)
+        }
         ["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"] => Target::Review(Review::SelfSubject),
         ["apis", "authentication.k8s.io", "v1", "tokenreviews"] => Target::Review(Review::Token),
         ["api", version, ref rest @ ..] => objects("", version, rest)?,
@@ -118,7 +129,10 @@ pub(crate) fn parse(path: &str) -> Option<Target> {
 pub(crate) const REVIEW_GROUPS: &[(&str, &str, &str, &str, Review)] = &[
     ("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", Review::SelfSubject),
     ("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", Review::Token),
+    ("authorization.k8s.io", "v1", "LocalSubjectAccessReview", "localsubjectaccessreviews", Review::LocalSubjectAccess),
     ("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", Review::SelfSubjectAccess),
+    ("authorization.k8s.io", "v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", Review::SelfSubjectRules),
+    ("authorization.k8s.io", "v1", "SubjectAccessReview", "subjectaccessreviews", Review::SubjectAccess),
 ];
 
 fn known_group(group: &str) -> Option<&'static str> {

@@ -68,6 +68,8 @@ pub(super) fn find(api_version: &str, kind: &str) -> Option<&'static Message> {
         ("networking.k8s.io/v1", "Ingress") => &INGRESS,
         ("networking.k8s.io/v1", "IngressClass") => &INGRESS_CLASS,
         ("authorization.k8s.io/v1", "SelfSubjectAccessReview") => &SELF_SUBJECT_ACCESS_REVIEW,
+        ("authorization.k8s.io/v1", "LocalSubjectAccessReview" | "SubjectAccessReview") => &SUBJECT_ACCESS_REVIEW,
+        ("authorization.k8s.io/v1", "SelfSubjectRulesReview") => &SELF_SUBJECT_RULES_REVIEW,
         ("authentication.k8s.io/v1", "SelfSubjectReview") => &SELF_SUBJECT_REVIEW,
         ("authentication.k8s.io/v1", "TokenRequest") => &TOKEN_REQUEST,
         ("authentication.k8s.io/v1", "TokenReview") => &TOKEN_REVIEW,
@@ -443,6 +445,44 @@ static SELF_SUBJECT_ACCESS_REVIEW_SPEC: Message = Message {
         one(1, "resourceAttributes", Type::Message(&RESOURCE_ATTRIBUTES)),
         one(2, "nonResourceAttributes", Type::Message(&NON_RESOURCE_ATTRIBUTES)),
     ],
+};
+
+static SUBJECT_ACCESS_REVIEW: Message = Message {
+    name: "SubjectAccessReview",
+    fields: &[
+        METADATA,
+        one(2, "spec", Type::Message(&SUBJECT_ACCESS_REVIEW_SPEC)),
+        one(3, "status", Type::Message(&SUBJECT_ACCESS_REVIEW_STATUS)),
+    ],
+};
+
+static SUBJECT_ACCESS_REVIEW_SPEC: Message = Message {
+    name: "SubjectAccessReviewSpec",
+    fields: &[
+        one(1, "resourceAttributes", Type::Message(&RESOURCE_ATTRIBUTES)),
+        one(2, "nonResourceAttributes", Type::Message(&NON_RESOURCE_ATTRIBUTES)),
+        one(3, "user", Text),
+        many(4, "groups", Text),
+        one(6, "uid", Text),
+    ],
+};
+
+static SELF_SUBJECT_RULES_REVIEW: Message = Message {
+    name: "SelfSubjectRulesReview",
+    fields: &[
+        METADATA,
+        one(2, "spec", Type::Message(&SELF_SUBJECT_RULES_REVIEW_SPEC)),
+        one(3, "status", Type::Message(&SELF_SUBJECT_RULES_REVIEW_STATUS)),
+    ],
+};
+
+static SELF_SUBJECT_RULES_REVIEW_SPEC: Message =
+    Message { name: "SelfSubjectRulesReviewSpec", fields: &[one(1, "namespace", Text)] };
+
+/// A status that clients send empty.
+static SELF_SUBJECT_RULES_REVIEW_STATUS: Message = Message {
+    name: "SubjectRulesReviewStatus",
+    fields: &[one(3, "incomplete", Bool), one(4, "evaluationError", Text)],
 };
 
 static RESOURCE_ATTRIBUTES: Message = Message {

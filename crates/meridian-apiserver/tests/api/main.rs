@@ -5,6 +5,7 @@ mod gateway_api;
 mod http;
 mod ingress;
 mod kubectl;
+mod security;
 mod support;
 mod tokens;
 mod watch;

@@ -91,6 +91,11 @@ impl Lab {
         }
     }
 
+    /// The home folder.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
     /// A file in the home folder, which is also the working directory of commands.
     pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.home.path().join(name);
