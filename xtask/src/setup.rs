@@ -21,6 +21,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("bash", "bash"),
     ("curl", "curl"),
     ("dnsmasq", "dnsmasq-base"),
+    ("faketime", "faketime"),
     ("git", "git"),
     ("h2load", "nghttp2-client"),
     ("haproxy", "haproxy"),

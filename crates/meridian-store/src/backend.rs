@@ -63,6 +63,9 @@ impl Backend {
     pub(crate) fn open(dir: &Path) -> Result<(Backend, Loaded), OpenError> {
         make_folder(dir)?;
         let (mut backend, mut loaded) = Backend::open_existing(dir)?;
+        if loaded.format == 0 {
+            backend.begin(&mut loaded).map_err(|failure| failure.explain(dir))?;
+        }
         let stale = loaded.format < FORMAT || loaded.key != Some(backend.keyring.active());
         if stale {
             backend.rewrite(&mut loaded).map_err(|failure| failure.explain(dir))?;
@@ -96,6 +99,15 @@ impl Backend {
         // The file's name must be on disk too before any write into it is acknowledged.
         sync_folder(dir).map_err(|reason| OpenError::Io { path: dir.to_path_buf(), reason })?;
         Ok((Backend { dir: dir.to_path_buf(), keyring, database: Some(database), ledger, _lock: lock }, loaded))
+    }
+
+    /// Notes the format and the key in a new file.
+    fn begin(&mut self, loaded: &mut Loaded) -> Result<(), Failure> {
+        if let Some(database) = &self.database {
+            tables::write_all(database, loaded, &self.keyring)?;
+        }
+        (loaded.format, loaded.key) = (FORMAT, Some(self.keyring.active()));
+        Ok(())
     }
 
     /// Writes a batch in one transaction; returns when it is on disk. `state` is what the batches before it made.
@@ -196,19 +208,18 @@ fn is_wasteful(dir: &Path, loaded: &Loaded) -> bool {
 
 fn open_and_load(dir: &Path, keyring: &Keyring) -> Result<(Database, Loaded, Ledger), Failure> {
     let began = Instant::now();
-    let mut database = tables::open_file(&dir.join(FILE))?;
-    let opened = began.elapsed();
-    let (loaded, ledger) = tables::load_checked(&mut database, keyring)?;
-    let (objects, changes, read) = (loaded.objects.len(), loaded.events.len(), began.elapsed() - opened);
-    tracing::debug!(objects, changes, bytes = loaded.bytes, ?opened, ?read, "the store was opened");
-    Ok((database, loaded, ledger))
+    let mut opened = tables::open_file(&dir.join(FILE))?;
+    let (loaded, ledger) = tables::load_checked(&mut opened, keyring)?;
+    let (objects, changes, elapsed) = (loaded.objects.len(), loaded.events.len(), began.elapsed());
+    tracing::debug!(objects, changes, bytes = loaded.bytes, ?elapsed, "the store was read");
+    Ok((opened.database, loaded, ledger))
 }
 
 /// Reads what is not confidential, without a key and without the history.
 pub(crate) fn load_open(dir: &Path) -> Result<Loaded, Failure> {
     guard(|| {
-        let mut database = tables::open_file(&dir.join(FILE))?;
-        tables::load_open(&mut database)
+        let mut opened = tables::open_file(&dir.join(FILE))?;
+        tables::load_open(&mut opened)
     })
 }
 

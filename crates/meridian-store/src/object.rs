@@ -1,6 +1,7 @@
 //! One stored object: its text and its place in time.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use crate::{Key, StoreError};
 /// The text is kept without `apiVersion`, `kind` and `resourceVersion`: they are the same for a whole collection, depend
 /// on the version under which it is read, or are the revision. It starts with the `metadata` object and goes on with the
 /// other fields, so that a complete object is made by writing a head in front of it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct StoredObject {
     key: Key,
     revision: u64,
@@ -55,6 +56,13 @@ pub struct OwnerReference {
     pub name: String,
     /// Uid of the owner.
     pub uid: String,
+}
+
+/// Says which object it is, never its content: that may be a Secret.
+impl fmt::Debug for StoredObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {} ({} bytes)", self.key, self.revision, self.body.len())
+    }
 }
 
 impl StoredObject {
@@ -204,7 +212,8 @@ pub(crate) fn check_body(key: &Key, body: &str) -> Result<(), String> {
         #[serde(borrow)]
         name: std::borrow::Cow<'a, str>,
     }
-    let damaged = |e: serde_json::Error| format!("the object {key} is not readable: {e}");
+    // What the library says may quote the object, which may be a Secret.
+    let damaged = |e: serde_json::Error| format!("the object {key} is not readable at byte {}", e.column());
     let identity = Identity::deserialize(&mut serde_json::Deserializer::from_str(body)).map_err(damaged)?;
     if identity.name != *key.name {
         return Err(format!("the object {key} holds the name {:?}", identity.name));

@@ -12,6 +12,7 @@
 //! The body of a collection that holds secrets is sealed: AES-256-GCM with a random nonce, and everything before the nonce
 //! and the names as associated data. A row that was moved to another object, revision or table does not open.
 
+use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::aead::NONCE_LEN;
@@ -63,7 +64,7 @@ impl RecordKind {
 }
 
 /// A row.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Record {
     pub(crate) kind: RecordKind,
     pub(crate) key: Key,
@@ -72,6 +73,13 @@ pub(crate) struct Record {
     /// The revision at which the body became so. That of the row itself for [`RecordKind::Object`].
     pub(crate) version: u64,
     pub(crate) body: Arc<str>,
+}
+
+/// Says which object it is of, never its content.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {} at {} ({} bytes)", self.kind, self.key, self.revision, self.body.len())
+    }
 }
 
 /// Why bytes are not a row. Never quotes the body.

@@ -1,5 +1,6 @@
 //! What a caller can ask the writer for.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -7,7 +8,6 @@ use serde_json::Value;
 use crate::{Key, StoreError, StoredObject};
 
 /// What a change function decides after looking at the current object.
-#[derive(Debug)]
 pub enum Change {
     /// Replace the object with this one. Same content: nothing is written and the revision stays.
     Put(Value),
@@ -15,6 +15,17 @@ pub enum Change {
     Delete,
     /// Leave it as it is.
     Keep,
+}
+
+/// Says what is decided, never the content.
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Change::Put(_) => "Put",
+            Change::Delete => "Delete",
+            Change::Keep => "Keep",
+        })
+    }
 }
 
 /// What must hold for a deletion (`DeleteOptions.preconditions`).
@@ -49,7 +60,6 @@ impl Preconditions {
 }
 
 /// One order to the writer thread. Each states what it has seen, and is refused when that is no longer so.
-#[derive(Debug)]
 pub(crate) enum Order {
     /// Add an object that does not exist yet, while `requires` exists.
     Create { key: Key, body: Arc<str>, requires: Option<Key> },
@@ -59,4 +69,16 @@ pub(crate) enum Order {
     Delete { key: Key, seen: u64 },
     /// Remove a namespace and everything in it, unless something in it has finalizers.
     DeleteNamespace { name: Arc<str> },
+}
+
+/// Says what is asked for, never the content.
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Order::Create { key, .. } => write!(f, "create {key}"),
+            Order::Replace { key, seen, .. } => write!(f, "replace {key} at {seen}"),
+            Order::Delete { key, seen } => write!(f, "delete {key} at {seen}"),
+            Order::DeleteNamespace { name } => write!(f, "delete namespace {name}"),
+        }
+    }
 }

@@ -13,6 +13,8 @@ use serde_json::json;
 
 const ROUNDS: u64 = 40;
 const WRITERS: usize = 8;
+/// Before each kill there are fewer acknowledged writes than this, or little more.
+const ANSWERS: usize = 60;
 const ROLE: &str = "MERIDIAN_STORE_CRASH_CHILD";
 
 fn main() {
@@ -49,20 +51,28 @@ fn run_child(store: &Path, round: u64, acknowledged: &mut BTreeMap<String, u64>)
     let mut line = String::new();
     output.read_line(&mut line).expect("the child's first line");
     assert_eq!(line, "ready\n", "round {round}: the child could not open the store");
-    // Most of the time in the middle of a transaction.
-    let patience = Duration::from_micros(fastrand::u64(200..40_000));
+    // After a number of answers that differs from round to round, and a moment later: most of the time in the middle of
+    // a transaction.
+    let (enough, moment) = (fastrand::usize(..ANSWERS), Duration::from_micros(fastrand::u64(..5_000)));
+    let (kill, killed) = std::sync::mpsc::channel();
     let killer = std::thread::spawn(move || {
-        std::thread::sleep(patience);
+        // An error means that the child has ended by itself.
+        let _ = killed.recv();
+        std::thread::sleep(moment);
         child.kill().expect("the child is killed");
         child.wait().expect("the child is gone")
     });
-    for line in output.lines() {
+    for (answers, line) in output.lines().enumerate() {
         let line = line.expect("the child's output");
+        if answers == enough {
+            kill.send(()).expect("the killer waits");
+        }
         // The last line may be cut.
         if let Some((name, counter)) = line.strip_suffix(" ok").and_then(|line| line.split_once(' ')) {
             acknowledged.insert(name.to_owned(), counter.parse().expect("a counter"));
         }
     }
+    drop(kill);
     let status = killer.join().expect("the killer ends");
     assert!(!status.success(), "round {round}: the child ended by itself");
 }

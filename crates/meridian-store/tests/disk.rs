@@ -102,6 +102,29 @@ async fn the_history_on_disk_is_bounded() {
     assert!(length < 48 << 20, "the file has {length} bytes");
 }
 
+/// What was deleted takes no room after the store was compacted, and everything else is there.
+#[tokio::test]
+async fn compaction_gives_space_back() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = filled(dir.path(), 20).await;
+    let map = |i: usize| Key::new(GroupResource::new("", "configmaps"), "default", &format!("large-{i}"));
+    for i in 0..40 {
+        let value = json!({"metadata": {}, "data": {"padding": "p".repeat(900_000)}});
+        store.create(map(i), value).await.expect("created");
+    }
+    for i in 0..40 {
+        store.delete(&map(i), &Preconditions::default()).await.expect("deleted");
+    }
+    let before = store.list_all();
+    drop(store);
+    let (bytes, now) = meridian_store::maintenance::compact(dir.path()).expect("compacted");
+    assert!(now < bytes && now < 24_000_000, "{bytes} bytes before, {now} now");
+    let store = Store::open(dir.path()).expect("the store opens again");
+    let after = store.list_all();
+    assert_eq!((after.revision, after.objects.len()), (before.revision, before.objects.len()));
+    assert!(store.watch(Selection::default(), before.revision - 10).is_ok(), "the history is kept");
+}
+
 #[tokio::test]
 async fn only_the_owner_may_look_into_it() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -11,8 +11,9 @@ use rustls::pki_types::pem::PemObject;
 
 use super::{LIFETIME, Pair};
 
-/// Certificates begin so much before they are made, for machines whose clocks are late.
-const CLOCK_SKEW: Duration = Duration::from_secs(300);
+/// Certificates begin so much before they are made, for machines whose clocks are late, and for a clock that jumps back by
+/// a day: it must not lock its user out.
+const CLOCK_SKEW: Duration = Duration::from_secs(2 * 24 * 3600);
 
 /// The authority's name.
 const NAME: &str = "meridian-api";

@@ -44,9 +44,47 @@ impl Ledger {
         if within(self.sizes.len(), self.bytes, SLACK) {
             return None;
         }
+        let rows = self.sizes.len();
         while self.sizes.len() > MAX_EVENTS || (self.bytes > MAX_BYTES && self.sizes.len() > 1) {
             self.bytes -= self.sizes.pop_front().unwrap_or(0);
         }
-        Some(self.newest - self.sizes.len() as u64)
+        (self.sizes.len() < rows).then(|| self.newest - self.sizes.len() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ledger, MAX_BYTES, MAX_EVENTS, SLACK};
+
+    #[test]
+    fn rows_are_removed_in_one_go_when_they_are_too_many() {
+        let mut ledger = Ledger::after(100);
+        let mut removed = Vec::new();
+        for revision in 101..=100 + 2 * MAX_EVENTS as u64 {
+            ledger.push(1);
+            removed.extend(ledger.surplus().map(|oldest| (revision, oldest)));
+        }
+        let first = 101 + (MAX_EVENTS + MAX_EVENTS / SLACK) as u64;
+        assert_eq!(removed[0], (first, first - MAX_EVENTS as u64));
+        assert_eq!(removed.len(), SLACK - 1);
+    }
+
+    #[test]
+    fn rows_are_removed_when_they_are_too_large_and_the_newest_is_kept() {
+        let mut ledger = Ledger::after(0);
+        ledger.push(MAX_BYTES / 2);
+        assert_eq!(ledger.surplus(), None);
+        ledger.push(MAX_BYTES * 2);
+        assert_eq!(ledger.surplus(), Some(1));
+        assert_eq!(ledger.surplus(), None, "one row is kept, however large");
+    }
+
+    #[test]
+    fn rows_that_are_taken_back_do_not_count() {
+        let mut ledger = Ledger::after(0);
+        (0..10).for_each(|_| ledger.push(MAX_BYTES / 10));
+        ledger.cut_after(5);
+        ledger.push(MAX_BYTES / 2);
+        assert_eq!((ledger.surplus(), ledger.newest), (None, 6));
     }
 }

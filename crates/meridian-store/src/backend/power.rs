@@ -159,8 +159,8 @@ fn a_loss_of_power_loses_no_transaction_that_was_committed() {
         let mut disk = Disk::default();
         let (mut objects, mut revision) = (BTreeMap::new(), 0);
         for round in 0..6 {
-            let mut database = tables::open(disk.clone()).expect("it opens");
-            let (loaded, mut ledger) = tables::load_checked(&mut database, &keyring).expect("it is sound");
+            let mut opened = tables::open(disk.clone()).expect("it opens");
+            let (loaded, mut ledger) = tables::load_checked(&mut opened, &keyring).expect("it is sound");
             assert_eq!(
                 (loaded.revision, loaded.events.len() as u64),
                 (revision, revision),
@@ -169,14 +169,14 @@ fn a_loss_of_power_loses_no_transaction_that_was_committed() {
             assert_eq!(content(&loaded.objects), content(&objects), "seed {seed}, round {round}");
             for _ in 0..fastrand::u8(0..5) {
                 let batch = batch(&mut objects, &mut revision);
-                tables::write_batch(&database, &batch, &mut ledger, &keyring).expect("on disk");
+                tables::write_batch(&opened.database, &batch, &mut ledger, &keyring).expect("on disk");
             }
             let (mut wanted, mut next) = (objects.clone(), revision);
             let last = batch(&mut wanted, &mut next);
             disk.0.lock().expect("no panic").operations_left = Some(fastrand::usize(0..12));
-            let ended = tables::write_batch(&database, &last, &mut ledger, &keyring);
+            let ended = tables::write_batch(&opened.database, &last, &mut ledger, &keyring);
             let after = disk.after_power_loss();
-            drop(database);
+            drop(opened);
             let survived = revision_of(&after, &keyring);
             assert!(survived == next || (ended.is_err() && survived == revision), "seed {seed}, round {round}");
             torn += usize::from(ended.is_err());
@@ -191,6 +191,6 @@ fn a_loss_of_power_loses_no_transaction_that_was_committed() {
 
 fn revision_of(disk: &Disk, keyring: &Keyring) -> u64 {
     let copy = disk.after_power_loss();
-    let mut database = tables::open(copy).expect("it opens");
-    tables::load_checked(&mut database, keyring).expect("it is sound").0.revision
+    let mut opened = tables::open(copy).expect("it opens");
+    tables::load_checked(&mut opened, keyring).expect("it is sound").0.revision
 }

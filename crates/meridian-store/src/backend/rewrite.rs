@@ -18,7 +18,7 @@ pub(crate) fn new_file(dir: &Path) -> PathBuf {
 /// Writes everything into the new file.
 pub(crate) fn write(dir: &Path, loaded: &Loaded, keyring: &Keyring) -> Result<(), Failure> {
     let path = new_file(dir);
-    let written = tables::open_file(&path).and_then(|database| tables::write_all(&database, loaded, keyring));
+    let written = tables::open_file(&path).and_then(|opened| tables::write_all(&opened.database, loaded, keyring));
     if written.is_err() {
         // It is in the way on a disk that is full.
         let _ = fs::remove_file(&path);

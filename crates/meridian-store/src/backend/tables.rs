@@ -9,6 +9,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
@@ -46,20 +47,35 @@ pub(crate) struct Loaded {
     pub(crate) bytes: u64,
 }
 
+/// An open database, and what opening it has found.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) database: Database,
+    /// The file was not closed, so that the library has compared every checksum and counted the free pages anew.
+    repaired: bool,
+}
+
 /// Opens a database file, or makes an empty one.
-pub(crate) fn open_file(path: &Path) -> Result<Database, Failure> {
+pub(crate) fn open_file(path: &Path) -> Result<Opened, Failure> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     open(redb::backends::FileBackend::new(file)?)
 }
 
-pub(crate) fn open(storage: impl redb::StorageBackend) -> Result<Database, Failure> {
+pub(crate) fn open(storage: impl redb::StorageBackend) -> Result<Opened, Failure> {
+    let repaired = Arc::new(AtomicBool::new(false));
     let mut builder = Database::builder();
-    builder.set_cache_size(CACHE);
-    Ok(builder.create_with_backend(storage)?)
+    let told = repaired.clone();
+    builder.set_cache_size(CACHE).set_repair_callback(move |_| told.store(true, Ordering::Relaxed));
+    let database = builder.create_with_backend(storage)?;
+    Ok(Opened { database, repaired: repaired.load(Ordering::Relaxed) })
 }
 
-/// Compares the checksum of every page that is in use, then reads everything.
-pub(crate) fn load_checked(database: &mut Database, keyring: &Keyring) -> Result<(Loaded, Ledger), Failure> {
+/// Compares the checksum of every page that is in use, unless opening has just done so, then reads everything.
+pub(crate) fn load_checked(opened: &mut Opened, keyring: &Keyring) -> Result<(Loaded, Ledger), Failure> {
+    if opened.repaired {
+        return load(&opened.database, keyring);
+    }
+    let database = &mut opened.database;
     let before = revision(database)?;
     let sound = database.check_integrity()?;
     let (loaded, ledger) = load(database, keyring)?;
@@ -87,9 +103,11 @@ fn revision(database: &Database) -> Result<u64, Failure> {
 }
 
 /// Reads the objects that are not encrypted, and nothing of the history.
-pub(crate) fn load_open(database: &mut Database) -> Result<Loaded, Failure> {
-    database.check_integrity()?;
-    let transaction = database.begin_read()?;
+pub(crate) fn load_open(opened: &mut Opened) -> Result<Loaded, Failure> {
+    if !opened.repaired {
+        opened.database.check_integrity()?;
+    }
+    let transaction = opened.database.begin_read()?;
     let mut loaded = load_counters(&transaction)?;
     match loaded.format {
         FORMAT => load_rows(&transaction, &mut loaded, &Keyring::empty(), true)?,

@@ -20,6 +20,57 @@ fn replaced(event_type: EventType, name: &str, (before, revision): (u64, u64)) -
     Event { event_type, object: object(name, revision), previous: Some(object(name, before)) }
 }
 
+/// As the first format was.
+fn write_first_format(file: &std::path::Path, format: u64) {
+    const OBJECTS: redb::TableDefinition<(&str, &str, &str), (u64, &str)> = redb::TableDefinition::new("objects");
+    const COUNTERS: redb::TableDefinition<&str, u64> = redb::TableDefinition::new("counters");
+    let database = redb::Database::create(file).expect("a file");
+    let transaction = database.begin_write().expect("a transaction");
+    {
+        let mut objects = transaction.open_table(OBJECTS).expect("a table");
+        let secret = r#"{"name":"s"},"data":{"password":"aHVudGVyMg=="}}"#;
+        objects.insert(("secrets", "default", "s"), (4, secret)).expect("written");
+        objects.insert(("configmaps", "default", "m"), (7, r#"{"name":"m"}}"#)).expect("written");
+        let mut counters = transaction.open_table(COUNTERS).expect("a table");
+        counters.insert("format", format).expect("written");
+        counters.insert("revision", 9).expect("written");
+    }
+    transaction.commit().expect("on disk");
+}
+
+#[test]
+fn a_store_of_the_first_format_is_encrypted_when_it_is_opened() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join(super::FILE);
+    write_first_format(&file, 1);
+    let shows = |text: &str| {
+        let bytes = std::fs::read(&file).expect("the file");
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    assert!(shows("aHVudGVyMg=="));
+    // What a process left that died while it wrote the store anew.
+    std::fs::write(dir.path().join("store.redb.new"), "half").expect("written");
+    for _ in 0..2 {
+        let (backend, loaded) = Backend::open(dir.path()).expect("it opens");
+        let found: Vec<(String, u64, &str)> =
+            loaded.objects.values().map(|o| (o.key().name.to_string(), o.revision(), &**o.body())).collect();
+        let secret = r#"{"name":"s"},"data":{"password":"aHVudGVyMg=="}}"#;
+        assert_eq!(found, [("m".to_owned(), 7, r#"{"name":"m"}}"#), ("s".to_owned(), 4, secret)]);
+        assert_eq!((loaded.format, loaded.revision, loaded.events.len()), (super::FORMAT, 9, 0));
+        drop(backend);
+        assert!(!shows("aHVudGVyMg=="));
+        assert!(!dir.path().join("store.redb.new").exists());
+    }
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write_first_format(&dir.path().join(super::FILE), 3);
+    let error = Backend::open(dir.path()).expect_err("too new");
+    assert!(error.to_string().contains("has format 3, this program reads format 2"), "{error}");
+}
+
 /// A disk may report a failure for a write that it has made: nobody was told of it, so it must not come back.
 #[test]
 fn a_write_that_failed_after_all_is_taken_back() {

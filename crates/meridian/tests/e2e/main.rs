@@ -5,6 +5,7 @@ mod authorization;
 mod bad_input;
 mod certificates;
 mod churn;
+mod clock;
 mod crash;
 mod first_light;
 mod front_of_a_mesh;

@@ -50,11 +50,17 @@ impl Meridian {
 
     /// Starts without waiting.
     pub(crate) fn spawn_in(data: &Path, address: IpAddr, arguments: &[&str]) -> Meridian {
+        Meridian::spawn_with(data, address, arguments, &[])
+    }
+
+    /// Starts with environment variables, without waiting.
+    pub(crate) fn spawn_with(data: &Path, address: IpAddr, arguments: &[&str], variables: &[(&str, &str)]) -> Meridian {
         let mut child = Command::new(env!("CARGO_BIN_EXE_meridian"))
             .args(["up", "--threads", "1", "--data"])
             .arg(data)
             .args(["--api", &format!("{address}:16443"), "--gateway", &format!("ingressgateway={address}")])
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
