@@ -3,6 +3,7 @@
 use crate::support::{Meridian, PATIENCE, loopback};
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -37,7 +38,7 @@ impl Clock {
         fs::rename(&new, &self.file).unwrap();
     }
 
-    fn start(&self, data: &Path) -> Meridian {
+    fn start(&self, data: &Path, address: IpAddr) -> Meridian {
         let file = self.file.to_str().unwrap();
         let variables = [
             ("LD_PRELOAD", &*self.library),
@@ -46,7 +47,7 @@ impl Clock {
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
             ("DONT_FAKE_MONOTONIC", "1"),
         ];
-        let meridian = Meridian::spawn_with(data, loopback(), &[], &variables);
+        let meridian = Meridian::spawn_with(data, address, &[], &variables);
         meridian.wait_for_log("ready");
         meridian
     }
@@ -69,9 +70,10 @@ fn seen(meridian: &Meridian, name: &str) -> (jiff::Timestamp, u64) {
 fn a_clock_that_jumps_hurts_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let Some(clock) = Clock::new(scratch.path()) else { return };
-    let data = scratch.path().join("data");
+    // One address: the API's certificate is made anew for another, at the time that the clock shows then.
+    let (data, address) = (scratch.path().join("data"), loopback());
     clock.jump("+0");
-    let mut meridian = clock.start(&data);
+    let mut meridian = clock.start(&data, address);
     let mut watch = Command::new("kubectl")
         .arg("--kubeconfig")
         .arg(data.join("kubeconfig"))
@@ -129,7 +131,7 @@ fn a_clock_that_jumps_hurts_nothing() {
     // It starts at another time than that of its newest object, too.
     for offset in ["-1d", "+300d"] {
         clock.jump(offset);
-        let mut meridian = clock.start(&data);
+        let mut meridian = clock.start(&data, address);
         assert_eq!(seen(&meridian, "d"), last);
         let name = format!("after{}", offset.trim_start_matches(['-', '+']));
         meridian.applied(&config_map(&name, "1"));
