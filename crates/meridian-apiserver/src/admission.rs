@@ -7,14 +7,13 @@ mod service;
 
 use meridian_resources::kind::converted::deprecation;
 use meridian_resources::networking::ingress::{self, CLASS_ANNOTATION};
-use meridian_resources::{FieldError, Kind, apply_defaults, prune, unknown_fields, validate};
+use meridian_resources::{FieldError, Kind, Origin, apply_defaults, denial, judge, of_server, prune, unknown_fields};
 use meridian_store::StoredObject;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 use crate::managed::{self, Tracking};
 use crate::query::{FieldValidation, resource_version};
-use crate::resource::ApiResource;
 use crate::target::{Objects, Subresource};
 use crate::version;
 
@@ -52,12 +51,12 @@ pub(crate) fn admit_new(
         return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
     }
     generate_name(metadata);
-    let warnings = unknown(target, &mut object, validation)?;
+    let mut warnings = unknown(target, &mut object, validation)?;
     if target.resource.status_subresource && !target.resource.built_in() {
         remove(&mut object, "status");
     }
     defaults::new_object(target.resource, &mut object);
-    check(target.resource, &mut object)?;
+    warnings.extend(check(target, &mut object)?);
     managed::track_new(target, &mut object, managed, tracking);
     version::to_stored(target.resource, &mut object);
     let reservation = allocator.admit_new(target.resource, &mut object)?;
@@ -97,7 +96,7 @@ pub(crate) fn admit_update(
         return Err(ApiError::conflict(collection, name, &why));
     }
     metadata.remove("deletionTimestamp");
-    let warnings = unknown(target, &mut object, validation)?;
+    let mut warnings = unknown(target, &mut object, validation)?;
     let old = version::to_value(resource, &target.api_version(), current);
     match target.subresource {
         Some(Subresource::Status) => {
@@ -113,7 +112,7 @@ pub(crate) fn admit_update(
     }
     defaults::changed_object(resource, &old, &mut object);
     immutable::check(resource, &old, &object)?;
-    check(resource, &mut object)?;
+    warnings.extend(check(target, &mut object)?);
     managed::track_change(target, &old, &mut object, managed, tracking);
     version::to_stored(resource, &mut object);
     let reservation = allocator.admit_update(resource, &old, &mut object)?;
@@ -238,20 +237,34 @@ fn deprecations(target: &Objects, kind: &Kind, object: &Value) -> Vec<String> {
     warnings
 }
 
-/// Fills the schema's defaults and asks the validator.
-fn check(resource: &ApiResource, object: &mut Value) -> Result<(), ApiError> {
+/// Fills the schema's defaults and asks the validator, as an API server with Istio's webhook does: first the server's own
+/// rules (422), then the webhook (400), which does not look at subresources. Returns the webhook's warnings.
+fn check(target: &Objects, object: &mut Value) -> Result<Vec<String>, ApiError> {
+    let resource = target.resource;
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let errors = match resource.typed {
-        Some(kind) => {
-            apply_defaults(kind, object);
-            validate(kind, object)
+    let Some(kind) = resource.typed else {
+        if name.is_empty() {
+            let missing = FieldError::required("metadata.name", "name or generateName is required");
+            return Err(ApiError::invalid(resource, &name, &[missing]));
         }
-        None if name.is_empty() => {
-            vec![FieldError::required("metadata.name", "name or generateName is required")]
-        }
-        None => Vec::new(),
+        return Ok(Vec::new());
     };
-    if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(resource, &name, &errors)) }
+    apply_defaults(kind, object);
+    let (errors, warnings) = judge(kind, object);
+    let refused = of_server(kind, &errors);
+    if !refused.is_empty() {
+        return Err(ApiError::invalid(resource, &name, &refused));
+    }
+    if target.subresource.is_some() {
+        return Ok(Vec::new());
+    }
+    match denial(&errors) {
+        Some(denial) => Err(ApiError::denied(&denial)),
+        None => {
+            let of_webhook = warnings.iter().filter(|warning| matches!(warning.origin, Origin::Istio(_)));
+            Ok(of_webhook.map(|warning| warning.webhook_message().to_owned()).collect())
+        }
+    }
 }
 
 fn metadata_mut(object: &mut Value) -> Result<&mut Map<String, Value>, ApiError> {

@@ -1,7 +1,7 @@
 //! Refusals in Kubernetes' shape: the `Status` object (`meta/v1`), which clients take apart.
 
 use meridian_fields::{ApplyError, Conflict, PathText};
-use meridian_resources::FieldError;
+use meridian_resources::{Denial, FieldError};
 use meridian_store::{GroupResource, StoreError, WatchError};
 use serde_json::{Map, Value, json};
 
@@ -12,6 +12,8 @@ use crate::resource::ApiResource;
 pub enum Reason {
     /// 400: the request cannot be understood.
     BadRequest,
+    /// 400: a webhook refuses the object; machines are given no reason.
+    Denied,
     /// 401: nobody knows who asks.
     Unauthorized,
     /// 403: understood, but never allowed.
@@ -48,7 +50,7 @@ impl Reason {
     /// The HTTP status code.
     pub fn code(self) -> u16 {
         match self {
-            Reason::BadRequest => 400,
+            Reason::BadRequest | Reason::Denied => 400,
             Reason::Unauthorized => 401,
             Reason::Forbidden => 403,
             Reason::NotFound => 404,
@@ -184,6 +186,11 @@ impl ApiError {
             .with_details(details)
     }
 
+    /// 400: a validating webhook refuses the object. Kubernetes passes on what the webhook says, and no reason.
+    pub fn denied(denial: &Denial) -> ApiError {
+        ApiError::plain(Reason::Denied, denial.to_string())
+    }
+
     /// 422 for a patch that cannot be applied.
     pub fn unprocessable(message: impl Into<String>) -> ApiError {
         ApiError::plain(Reason::Invalid, message).with_details(json!({}))
@@ -257,7 +264,7 @@ impl ApiError {
             "reason": format!("{:?}", self.reason),
             "code": self.reason.code(),
         });
-        if self.reason == Reason::Unknown {
+        if matches!(self.reason, Reason::Unknown | Reason::Denied) {
             status.as_object_mut().map(|status| status.remove("reason"));
         }
         if let Some(details) = &self.details {

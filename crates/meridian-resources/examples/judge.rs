@@ -1,7 +1,8 @@
 //! Judges objects as the API does: one JSON object a line in, one verdict a line out. For comparisons with a real
 //! Kubernetes API server.
 //!
-//! A verdict is `{"errors": [...]}`, or `{"object": ...}` with the defaults filled.
+//! A verdict is `{"errors": [...]}`, with `denied` when only a webhook refuses the object, or `{"object": ...}` with the
+//! defaults filled and the `warnings`.
 
 use std::io::{BufRead, Write};
 
@@ -23,12 +24,18 @@ fn judge(mut object: Value) -> Value {
     };
     resources::prune(kind, &mut object);
     resources::apply_defaults(kind, &mut object);
-    let errors = resources::validate(kind, &object);
+    let (errors, warnings) = resources::judge(kind, &object);
     if errors.is_empty() {
         if let Err(errors) = resources::decode(kind, &object) {
             return json!({ "errors": ["DECODE", errors.iter().map(ToString::to_string).collect::<Vec<_>>()] });
         }
-        return json!({ "object": object });
+        let warnings: Vec<&str> = warnings.iter().map(resources::FieldError::webhook_message).collect();
+        return json!({ "object": object, "warnings": warnings });
     }
-    json!({ "errors": errors.iter().map(ToString::to_string).collect::<Vec<_>>() })
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let of_server: Vec<String> = resources::of_server(kind, &errors).iter().map(ToString::to_string).collect();
+    match resources::denial(&errors) {
+        Some(denial) if of_server.is_empty() => json!({ "errors": texts, "denied": denial.to_string() }),
+        _ => json!({ "errors": of_server }),
+    }
 }

@@ -60,6 +60,20 @@ impl FieldErrorKind {
     }
 }
 
+/// How Istio's webhook says a mistake.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Wording {
+    /// With the [`detail`](FieldError::detail).
+    #[default]
+    Detail,
+    /// With these words.
+    Words(String),
+    /// With these words, or the detail, as a list of errors also when it is the only one.
+    Listed(Option<String>),
+    /// Not at all: it stops at an earlier mistake.
+    Unsaid,
+}
+
 /// One mistake in one field of an object.
 ///
 /// `Display` is Kubernetes' wording (`spec.ports: Invalid value: 99999: port must be between 1-65535`), as the API
@@ -78,6 +92,24 @@ pub struct FieldError {
     pub message: String,
     /// What it is about, where that has a name of its own.
     pub topic: Topic,
+    /// Who refuses the object for it when it is brought to an API server.
+    pub origin: Origin,
+}
+
+/// Whose rule a mistake breaks. An API server looks first for the mistakes of the first kind, and asks the others only
+/// about an object without these.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// The API server's own: the schema, names and labels, and Kubernetes' rules for its own kinds.
+    #[default]
+    Server,
+    /// The API server's own too, by an expression of the schema, which is asked only of an object whose fields are there
+    /// and have the right types.
+    Expression,
+    /// That of Istio's validating webhook, and how it says it.
+    Istio(Wording),
+    /// Ours alone: Istio accepts what is not supported here.
+    Meridian,
 }
 
 /// What a warning is about; [`istioctl analyze`](https://istio.io/latest/docs/reference/config/analysis/) has codes for
@@ -137,7 +169,15 @@ impl FieldError {
             None => "remove it, or correct its name".to_owned(),
         };
         let message = format!("unknown field \"{name}\"; {detail}");
-        FieldError { path, kind: FieldErrorKind::Unknown, found: None, detail, message, topic: Topic::Other }
+        FieldError {
+            path,
+            kind: FieldErrorKind::Unknown,
+            found: None,
+            detail,
+            message,
+            topic: Topic::Other,
+            origin: Origin::Server,
+        }
     }
 
     /// A field that must be given; `detail` may say more, or be empty.
@@ -155,6 +195,7 @@ impl FieldError {
             detail,
             message,
             topic: Topic::Other,
+            origin: Origin::Server,
         }
     }
 
@@ -168,6 +209,7 @@ impl FieldError {
             message: format!("found {kind}{}, allowed: {expected}", scalar_suffix(found)),
             path,
             topic: Topic::Other,
+            origin: Origin::Server,
         }
     }
 
@@ -181,27 +223,29 @@ impl FieldError {
             found: Some(found),
             path,
             topic: Topic::Other,
+            origin: Origin::Server,
         }
     }
 
-    /// A value that is not allowed; `detail` says why. Of objects and lists only the type is shown, as Kubernetes does.
+    /// A value that is not allowed; `detail` says why. Objects and lists are not shown, as Kubernetes does not either.
     pub fn invalid(path: impl Into<String>, found: &Value, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let (found, message) = match found {
-            Value::Object(_) | Value::Array(_) => (format!("\"{}\"", json_type(found)), detail.clone()),
+            Value::Object(_) | Value::Array(_) => (None, detail.clone()),
             scalar => {
                 let found = render(scalar);
                 let message = format!("found {found}: {detail}");
-                (found, message)
+                (Some(found), message)
             }
         };
         FieldError {
             path: path.into(),
             kind: FieldErrorKind::Invalid,
-            found: Some(found),
+            found,
             detail,
             message,
             topic: Topic::Other,
+            origin: Origin::Server,
         }
     }
 
@@ -216,6 +260,7 @@ impl FieldError {
             detail,
             message,
             topic: Topic::Other,
+            origin: Origin::Server,
         }
     }
 
@@ -231,6 +276,7 @@ impl FieldError {
             message: format!("found {found}, allowed: {}", plain.join(", ")),
             found: Some(found),
             topic: Topic::Other,
+            origin: Origin::Server,
         }
     }
 
@@ -249,6 +295,7 @@ impl FieldError {
             detail,
             message,
             topic: Topic::Other,
+            origin: Origin::Server,
         }
     }
 
@@ -263,6 +310,7 @@ impl FieldError {
             detail,
             message,
             topic: Topic::Other,
+            origin: Origin::Server,
         }
     }
 
@@ -277,6 +325,7 @@ impl FieldError {
             detail,
             message,
             topic: Topic::Other,
+            origin: Origin::Server,
         }
     }
 
@@ -291,6 +340,15 @@ impl FieldError {
             detail,
             message,
             topic: Topic::Other,
+            origin: Origin::Server,
+        }
+    }
+
+    /// What the webhook that refuses it says: Istio's words, without the path.
+    pub fn webhook_message(&self) -> &str {
+        match &self.origin {
+            Origin::Istio(Wording::Words(words) | Wording::Listed(Some(words))) => words,
+            _ => &self.detail,
         }
     }
 

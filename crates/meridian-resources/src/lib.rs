@@ -24,12 +24,14 @@ mod schema;
 mod suggest;
 pub mod validate;
 mod value;
+pub mod webhook;
 pub mod yaml;
 
 pub use duration::Duration;
-pub use error::{Diagnostic, FieldError, FieldErrorKind};
+pub use error::{Diagnostic, FieldError, FieldErrorKind, Origin, Wording};
 pub use int_or_string::IntOrString;
 pub use kind::{Column, Kind, Nulls, all, by_api_version_kind, by_group_kind, by_plural};
 pub use meta::Meta;
 pub use object::{Object, ObjectRef, Resource, Source, Spec, StringMap, decode, decode_object};
-pub use validate::{apply_defaults, prune, unknown_fields, validate, warnings};
+pub use validate::{apply_defaults, judge, prune, unknown_fields, validate, warnings};
+pub use webhook::{Denial, denial, of_server};

@@ -8,7 +8,7 @@ pub(crate) mod net;
 
 use serde_json::Value;
 
-use crate::error::{FieldError, Topic};
+use crate::error::{FieldError, Origin, Topic, Wording};
 use crate::object::{Object, Spec, decode_object};
 use crate::schema::path::Path;
 
@@ -42,6 +42,61 @@ impl Findings {
         self.errors.push(FieldError::duplicate(path, &found.into(), detail));
     }
 
+    /// Says the mistake that was reported last in Istio's words, where these are not its detail.
+    pub(crate) fn in_istios_words(&mut self, words: impl Into<String>) {
+        if let Some(last) = self.errors.last_mut() {
+            last.origin = Origin::Istio(Wording::Words(words.into()));
+        }
+    }
+
+    /// The mistakes since the first `seen` ones are among those that Istio prints as a list even when there is one.
+    pub(crate) fn listed_since(&mut self, seen: usize) {
+        for error in self.errors.iter_mut().skip(seen).filter(|error| error.origin == Origin::Server) {
+            error.origin = Origin::Istio(Wording::Listed(None));
+        }
+    }
+
+    /// The mistakes since the first `seen` ones are not said by Istio, which stops before them.
+    pub(crate) fn unsaid_since(&mut self, seen: usize) {
+        for error in self.errors.iter_mut().skip(seen) {
+            error.origin = Origin::Istio(Wording::Unsaid);
+        }
+    }
+
+    /// Says the warning that was given last in Istio's words, where these are not its detail.
+    pub(crate) fn warning_in_istios_words(&mut self, words: impl Into<String>) {
+        if let Some(last) = self.warnings.last_mut() {
+            last.origin = Origin::Istio(Wording::Words(words.into()));
+        }
+    }
+
+    /// The mistake that was reported last may be none to Istio.
+    pub(crate) fn not_istios(&mut self) {
+        if let Some(last) = self.errors.last_mut() {
+            last.origin = Origin::Meridian;
+        }
+    }
+
+    /// The mistake that was reported last, with its words, is one of those that Istio always lists.
+    pub(crate) fn list_last(&mut self) {
+        if let Some(last) = self.errors.last_mut() {
+            last.origin = Origin::Istio(Wording::Listed(Some(last.webhook_message().to_owned())));
+        }
+    }
+
+    /// Istio begins what it says of the mistakes after the first `seen` ones with `prefix`.
+    pub(crate) fn prefix_istios_words_since(&mut self, seen: usize, prefix: &str) {
+        for error in self.errors.iter_mut().skip(seen) {
+            let words = format!("{prefix}{}", error.webhook_message());
+            error.origin = match error.origin {
+                Origin::Istio(Wording::Unsaid) => Origin::Istio(Wording::Unsaid),
+                Origin::Meridian => Origin::Meridian,
+                Origin::Istio(Wording::Listed(_)) => Origin::Istio(Wording::Listed(Some(words))),
+                _ => Origin::Istio(Wording::Words(words)),
+            };
+        }
+    }
+
     /// The outcome of a check of one text.
     pub(crate) fn check(&mut self, path: &Path<'_>, found: &str, outcome: Result<(), String>) {
         if let Err(detail) = outcome {
@@ -64,6 +119,9 @@ impl Findings {
 pub(crate) fn typed<T: Spec>(object: &Value, findings: &mut Findings, rules: fn(&Object<T>, &mut Findings)) {
     match decode_object::<T>(object) {
         Ok(object) => rules(&object, findings),
-        Err(errors) => findings.errors.extend(errors),
+        // What the schema allows and the type does not hold is not supported here.
+        Err(errors) => {
+            findings.errors.extend(errors.into_iter().map(|error| FieldError { origin: Origin::Meridian, ..error }));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::error::FieldError;
+use crate::error::{FieldError, Origin, Wording};
 use crate::kind::{Kind, converted};
 use crate::rules::{Findings, metadata};
 use crate::schema::path::Path;
@@ -22,6 +22,12 @@ pub fn warnings(kind: &Kind, object: &Value) -> Vec<FieldError> {
     findings(kind, object).warnings
 }
 
+/// Both at once: the mistakes, and what the author should know.
+pub fn judge(kind: &Kind, object: &Value) -> (Vec<FieldError>, Vec<FieldError>) {
+    let Findings { errors, warnings } = findings(kind, object);
+    (errors, warnings)
+}
+
 fn findings(kind: &Kind, object: &Value) -> Findings {
     let mut findings = Findings { errors: type_meta(kind, object), warnings: Vec::new() };
     let root = &schema(kind, object).root;
@@ -37,6 +43,8 @@ fn findings(kind: &Kind, object: &Value) -> Findings {
         return findings;
     }
     metadata::check(kind, object, &mut findings);
+    let of_server = findings.errors.len();
+    let dry_run = refuse_dry_run(kind, object, &mut findings);
     match converted::of_object(kind, object) {
         None => (kind.rules)(object, &mut findings),
         // The rules know the preferred form; what they find is told in the object's own.
@@ -49,7 +57,32 @@ fn findings(kind: &Kind, object: &Value) -> Findings {
             }
         }
     }
+    if kind.group.ends_with(".istio.io") {
+        if dry_run {
+            // Istio says nothing else then.
+            findings.unsaid_since(of_server + 1);
+        }
+        let of_rules = findings.errors[of_server..].iter_mut().chain(&mut findings.warnings);
+        for error in of_rules.filter(|error| error.origin == Origin::Server) {
+            error.origin = Origin::Istio(Wording::Detail);
+        }
+    }
     findings
+}
+
+/// Of Istio's kinds only policies can be tried out (`istio.io/dry-run`). Returns whether it was asked for elsewhere.
+fn refuse_dry_run(kind: &Kind, object: &Value, findings: &mut Findings) -> bool {
+    use crate::istio::authorization_policy;
+    let given = object["metadata"]["annotations"].get(authorization_policy::DRY_RUN).is_some();
+    if !given || !kind.group.ends_with(".istio.io") || *kind == authorization_policy::KIND {
+        return false;
+    }
+    let text = |field: &str| object["metadata"][field].as_str().filter(|text| !text.is_empty());
+    let (namespace, name) = (text("namespace").unwrap_or(crate::meta::DEFAULT_NAMESPACE), text("name").unwrap_or(""));
+    let annotation = authorization_policy::DRY_RUN;
+    let detail = format!("{namespace}/{name} has unsupported annotation {annotation}, please remove the annotation");
+    findings.forbidden(&Path::Root.field("metadata").field("annotations").key(annotation), detail);
+    true
 }
 
 /// The schema of the version that an object names.

@@ -1,7 +1,8 @@
 //! Documents with the verdict that Istio itself gave.
 //!
 //! `data/istio-verdicts.jsonl` has one document a line: `kind`, `name`, `spec`, and what Istio said: `crd` when its CRD
-//! refuses, `webhook` (a list of messages) when its validation does, `warning` when it accepts with a remark. The
+//! refuses, `webhook` (a list of messages) when its validation does, `warning` when it accepts with a remark; `denied` is
+//! the webhook's text where it is not those messages as a list. The
 //! documents are generated: every field of the schemas with likely and unlikely values, and random combinations. The
 //! verdicts are those of Istio's own CRD and webhook validation (development version of 1.32, commit 86c9f01f), one
 //! document for each kind of message.
@@ -77,6 +78,41 @@ fn disagreement(document: &Value) -> Option<String> {
             unsaid.map(|message| format!("does not say {message:?}, but: {ours}"))
         }
     }
+}
+
+/// What the webhook says of an object, if it is the same here: `None` when only its own library could say it.
+fn same_denial(document: &Value) -> Option<bool> {
+    let messages = texts(&document["webhook"]);
+    let listed = || {
+        let lines: String = messages.iter().map(|message| format!("\n\t* {message}")).collect();
+        format!("{} errors occurred:{lines}\n\n", messages.len())
+    };
+    let said = match (document["denied"].as_str(), &messages[..]) {
+        (Some(said), _) => said.to_owned(),
+        (None, []) => return None,
+        (None, [only]) => (*only).to_owned(),
+        _ => listed(),
+    };
+    let kind = resources::by_group_kind("networking.istio.io", document["kind"].as_str()?)?;
+    let object = json!({
+        "apiVersion": "networking.istio.io/v1", "kind": kind.kind, "spec": document["spec"],
+        "metadata": {"name": document["name"], "namespace": "default"},
+    });
+    let ours = resources::denial(&resources::validate(kind, &object))?.message;
+    Some(ours == format!("configuration is invalid: {said}"))
+}
+
+#[test]
+fn denials_are_istios_word_for_word() {
+    let documents = include_str!("data/istio-verdicts.jsonl").lines().map(|line| {
+        let document: Value = serde_json::from_str(line).expect("a line of JSON");
+        (line, same_denial(&document))
+    });
+    let (same, other): (Vec<_>, Vec<_>) =
+        documents.filter_map(|(line, same)| Some((line, same?))).partition(|(_, s)| *s);
+    let lines: Vec<&str> = other.iter().map(|(line, _)| *line).collect();
+    // The rest: Go's words for expressions and numbers, and the order in which Go walks a map.
+    assert!(same.len() > 770 && lines.len() <= 10, "{} the same, not: {}", same.len(), lines.join("\n"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod gateway_api;
 mod http;
 mod ingress;
 mod kubectl;
+mod refused;
 mod security;
 mod support;
 mod tokens;

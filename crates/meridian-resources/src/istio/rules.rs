@@ -96,6 +96,7 @@ fn check_gateway_names<'n>(findings: &mut Findings, path: &Path<'_>, names: impl
 
 /// Labels that select workloads.
 pub(crate) fn tags(findings: &mut Findings, path: &Path<'_>, tags: &StringMap) {
+    let before = findings.errors.len();
     for (key, value) in tags {
         if !labels::is_key(key) {
             findings.invalid(&path.key(key), key.as_str(), format!("invalid tag key: {key:?}"));
@@ -104,6 +105,7 @@ pub(crate) fn tags(findings: &mut Findings, path: &Path<'_>, tags: &StringMap) {
             findings.invalid(&path.key(key), value.as_str(), format!("invalid tag value: {value:?}"));
         }
     }
+    findings.listed_since(before);
 }
 
 /// The port of a match; 0 is absent.

@@ -7,47 +7,39 @@ use serde_json::{Map, Value};
 use super::node::{Format, Node, Type, Unique};
 use super::path::Path;
 use crate::base64;
-use crate::error::{FieldError, json_type};
+use crate::error::{FieldError, Origin, json_type};
 
 /// Appends every mistake of `value`; unknown fields are not mistakes here (see [`super::fields`]).
 pub(crate) fn check(node: &Node, value: &Value, path: &Path<'_>, errors: &mut Vec<FieldError>) {
     if value.is_null() && node.nullable {
         return;
     }
-    let ok = match (node.type_, value) {
-        (Type::Any, _) | (Type::Boolean, Value::Bool(_)) => true,
-        (Type::Object, Value::Object(fields)) => {
-            check_object(node, value, fields, path, errors);
-            true
-        }
-        (Type::Array, Value::Array(items)) => {
-            check_array(node, items, path, errors);
-            true
-        }
-        (Type::String, Value::String(text)) => {
-            check_string(node, value, text, path, errors);
-            true
-        }
-        (Type::Integer, Value::Number(number)) => {
-            // Go's decoders refuse even 80.0; YAML's 80.0 is an integer before it comes here.
-            let integer = !number.is_f64();
-            if integer {
-                check_number(node, value, path, errors);
-            }
-            integer
-        }
-        (Type::Number, Value::Number(_)) => {
-            check_number(node, value, path, errors);
-            true
-        }
-        (Type::IntOrString, Value::Number(number)) => !number.is_f64(),
-        (Type::IntOrString, Value::String(_)) => true,
+    let has_type = match (node.type_, value) {
+        (Type::Any, _)
+        | (Type::Boolean, Value::Bool(_))
+        | (Type::Object, Value::Object(_))
+        | (Type::Array, Value::Array(_))
+        | (Type::String | Type::IntOrString, Value::String(_))
+        | (Type::Number, Value::Number(_)) => true,
+        // Go's decoders refuse even 80.0; YAML's 80.0 is an integer before it comes here.
+        (Type::Integer | Type::IntOrString, Value::Number(number)) => !number.is_f64(),
         _ => false,
     };
-    if !ok {
+    if !has_type {
         errors.push(wrong_type(node, value, path));
-    } else if let Some(rule) = node.rule {
+        return;
+    }
+    if let Some(rule) = node.rule {
+        let before = errors.len();
         rule.check(value, path, errors);
+        errors[before..].iter_mut().for_each(|error| error.origin = Origin::Expression);
+    }
+    match (node.type_, value) {
+        (Type::Object, Value::Object(fields)) => check_object(node, value, fields, path, errors),
+        (Type::Array, Value::Array(items)) => check_array(node, items, path, errors),
+        (Type::String, Value::String(text)) => check_string(node, value, text, path, errors),
+        (Type::Integer | Type::Number, Value::Number(_)) => check_number(node, value, path, errors),
+        _ => {}
     }
 }
 

@@ -129,10 +129,19 @@ fn duration(value: &Value, path: &Path<'_>, at_least_1ms: bool, errors: &mut Vec
         }
         Ok(_) => {}
         Err(error) if at_least_1ms => {
-            let detail = format!("must be a valid duration greater than 1ms: {error}");
-            errors.push(FieldError::invalid(path, value, detail));
+            errors.push(no_duration(path, value, "must be a valid duration greater than 1ms", &error.to_string()));
         }
-        Err(error) => errors.push(FieldError::invalid(path, value, format!("must be a valid duration: {error}"))),
+        Err(error) => errors.push(no_duration(path, value, "must be a valid duration", &error.to_string())),
+    }
+}
+
+/// A text that is none: Kubernetes says what its expression could not do with it, we what is wrong with it.
+fn no_duration(path: &Path<'_>, value: &Value, rule: &str, error: &str) -> FieldError {
+    let conversion = "type conversion error from 'string' to 'google.protobuf.Duration' evaluating rule:";
+    FieldError {
+        found: Some("\"string\"".to_owned()),
+        detail: format!("{conversion} {rule}"),
+        ..FieldError::invalid(path, value, format!("{rule}: {error}"))
     }
 }
 

@@ -13,12 +13,15 @@ const NOT_WITH_CUSTOM: [&str; 4] =
 
 pub(super) fn check(object: &Object<AuthorizationPolicy>, findings: &mut Findings) {
     let (policy, path) = (&object.spec, &Path::Root.field("spec"));
+    let before = findings.errors.len();
     check_dry_run(object, findings);
+    let dry_run = findings.errors.len();
     if let Some(selector) = &policy.selector
         && selector.match_labels.is_empty()
     {
         let detail = "workload selector specified without labels, will be applied to all services in namespace";
         findings.warn(&path.field("selector"), detail);
+        findings.warning_in_istios_words("workload selector specified without labels");
     }
     if let Some(target) = &policy.target_ref {
         check_target(findings, &path.field("targetRef"), target);
@@ -40,6 +43,12 @@ pub(super) fn check(object: &Object<AuthorizationPolicy>, findings: &mut Finding
             check_custom(findings, &rules.index(index), rule);
         }
     }
+    if dry_run > before {
+        findings.unsaid_since(dry_run);
+    }
+    // Istio says with each mistake of which policy it is.
+    let prefix = format!("invalid policy {}.{}: ", object.meta.name, object.meta.namespace);
+    findings.prefix_istios_words_since(dry_run, &prefix);
 }
 
 fn check_dry_run(object: &Object<AuthorizationPolicy>, findings: &mut Findings) {
@@ -47,17 +56,23 @@ fn check_dry_run(object: &Object<AuthorizationPolicy>, findings: &mut Findings) 
     let metadata = Path::Root.field("metadata");
     let annotations = metadata.field("annotations");
     let path = &annotations.key(DRY_RUN);
+    let whose = format!("{}/{}", object.meta.namespace, object.meta.name);
     match object.spec.action {
         Action::Allow | Action::Deny if is_bool(value).is_some() => {}
         Action::Allow | Action::Deny => {
             findings.invalid(path, value.as_str(), format!("has annotation {DRY_RUN} with invalid value ({value})"));
+            findings.in_istios_words(format!(
+                "{whose} has annotation {DRY_RUN} with invalid value ({value}): strconv.ParseBool: parsing {value:?}: \
+                 invalid syntax"
+            ));
         }
         other => {
             let detail = format!(
                 "the annotation {DRY_RUN} currently only supports action ALLOW/DENY, found action {}",
                 other.name()
             );
-            findings.invalid(path, value.as_str(), detail);
+            findings.invalid(path, value.as_str(), detail.as_str());
+            findings.in_istios_words(format!("{detail} in {whose}"));
         }
     }
 }
@@ -76,6 +91,7 @@ pub(crate) fn check_target(findings: &mut Findings, path: &Path<'_>, target: &Po
         let edge = |c: char| c.is_ascii_alphanumeric();
         text.starts_with(edge) && text.ends_with(edge) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
+    let before = findings.errors.len();
     let is_group = |group: &str| !group.bytes().any(|byte| byte.is_ascii_uppercase()) && group.split('.').all(label);
     if !target.group.is_empty() && !is_group(&target.group) {
         findings.invalid(&path.field("group"), target.group.as_str(), "is not the name of an API group");
@@ -92,7 +108,13 @@ pub(crate) fn check_target(findings: &mut Findings, path: &Path<'_>, target: &Po
     if !known {
         let detail = "target kind is not supported; it must be gateway.networking.k8s.io/Gateway, \
                       gateway.networking.k8s.io/GatewayClass, core/Service or networking.istio.io/ServiceEntry";
+        findings.unsaid_since(before);
         findings.invalid(path, format!("{}/{}", target.group, target.kind), detail);
+        findings.in_istios_words(format!(
+            "targetRef must be to one of [core/v1/Service networking.istio.io/v1/ServiceEntry \
+             gateway.networking.k8s.io/v1/Gateway gateway.networking.k8s.io/v1/GatewayClass] but was {}/{}",
+            target.group, target.kind
+        ));
     }
 }
 
@@ -125,8 +147,12 @@ fn check_action(findings: &mut Findings, path: &Path<'_>, policy: &Authorization
 }
 
 fn check_custom(findings: &mut Findings, path: &Path<'_>, rule: &Rule) {
-    let mut refuse = |path: &Path<'_>, name: &str| {
+    let mut refuse = |path: &Path<'_>, name: &str, is_source: bool| {
         findings.forbidden(path, format!("{name} is currently not supported with CUSTOM action"));
+        if is_source {
+            let words = format!("From.{} is currently not supported with CUSTOM action", capital(name));
+            findings.in_istios_words(words);
+        }
     };
     let list = path.field("from");
     for (index, source) in rule.from.iter().enumerate().filter_map(|(i, from)| Some((i, from.source.as_ref()?))) {
@@ -145,7 +171,7 @@ fn check_custom(findings: &mut Findings, path: &Path<'_>, rule: &Rule) {
             ("notRequestPrincipals", &source.not_request_principals),
         ] {
             if !values.is_empty() {
-                refuse(&path.field(field), field);
+                refuse(&path.field(field), field, true);
             }
         }
     }
@@ -153,7 +179,7 @@ fn check_custom(findings: &mut Findings, path: &Path<'_>, rule: &Rule) {
     for (index, condition) in rule.when.iter().enumerate() {
         let key = condition.key.as_str();
         if NOT_WITH_CUSTOM.contains(&key) || key.starts_with("request.auth.") {
-            refuse(&list.index(index).field("key"), key);
+            refuse(&list.index(index).field("key"), key, false);
         }
     }
 }
@@ -192,7 +218,45 @@ fn each(
     check: fn(&str, &str) -> Result<(), String>,
 ) {
     for (index, value) in values.iter().enumerate() {
-        findings.check(&path.index(index), value, check(name, value));
+        let Err(detail) = check(name, value) else { continue };
+        findings.invalid(&path.index(index), value.as_str(), detail);
+        if let Err(words) = check(&capital(name), value) {
+            findings.in_istios_words(words);
+        }
+    }
+}
+
+/// The field as Istio's messages name it: as in Go.
+fn capital(field: &str) -> String {
+    let mut letters = field.chars();
+    letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+}
+
+/// Addresses, ranges and ports: Istio collects what it finds in one list of them in a list of its own, and then looks for
+/// values that are empty.
+fn each_parsed(
+    findings: &mut Findings,
+    path: &Path<'_>,
+    name: &str,
+    values: &[String],
+    parse: fn(&str) -> Result<(), String>,
+    istios: fn(&str) -> String,
+) {
+    for (index, value) in values.iter().enumerate() {
+        let path = path.index(index);
+        let Err(detail) = parse(value) else { continue };
+        findings.invalid(&path, value.as_str(), detail);
+        if value.contains('%') {
+            // Go knows zones of addresses.
+            findings.not_istios();
+            continue;
+        }
+        findings.in_istios_words(istios(value));
+        findings.list_last();
+        if value.is_empty() {
+            findings.invalid(&path, "", format!("empty value not allowed, found in {name}"));
+            findings.in_istios_words(format!("empty value not allowed, found in {}", capital(name)));
+        }
     }
 }
 
@@ -221,7 +285,8 @@ fn check_source(findings: &mut Findings, path: &Path<'_>, source: &SourceMatch, 
         each(findings, &path.field(name), name, values, values::not_empty);
     }
     for (name, values) in blocks {
-        each(findings, &path.field(name), name, values, |_, value| values::ip_block(value).map(drop));
+        let parse = |value: &str| values::ip_block(value).map(drop);
+        each_parsed(findings, &path.field(name), name, values, parse, values::istio_says_of_block);
     }
     for (name, values) in domains {
         each(findings, &path.field(name), name, values, values::trust_domain);
@@ -229,6 +294,9 @@ fn check_source(findings: &mut Findings, path: &Path<'_>, source: &SourceMatch, 
     for (name, values) in accounts {
         if let Err(detail) = values::service_accounts(name, values) {
             findings.invalid(&path.field(name), values.join(", "), detail);
+            if let Err(words) = values::service_accounts(&capital(name), values) {
+                findings.in_istios_words(words);
+            }
         }
     }
 }
@@ -249,7 +317,8 @@ fn check_operation(findings: &mut Findings, path: &Path<'_>, operation: &Operati
         each(findings, &path.field(name), name, values, values::not_empty);
     }
     for (name, values) in ports {
-        each(findings, &path.field(name), name, values, |_, value| values::port(value).map(drop));
+        let parse = |value: &str| values::port(value).map(drop);
+        each_parsed(findings, &path.field(name), name, values, parse, values::istio_says_of_port);
     }
     for (name, values) in paths {
         each(findings, &path.field(name), name, values, |name, value| {
@@ -273,6 +342,8 @@ fn check_condition(findings: &mut Findings, path: &Path<'_>, condition: &Conditi
     {
         if let Err(detail) = values::attribute(key, values) {
             findings.invalid(&path.field(field), key, format!("invalid `{name}` for `key` {key}: {detail}"));
+            let words = values::istio_says_of_attribute(key, values).unwrap_or(detail);
+            findings.in_istios_words(format!("invalid `{name}` for `key` {key}: {words}"));
         }
     }
 }

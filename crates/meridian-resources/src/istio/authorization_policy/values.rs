@@ -33,6 +33,44 @@ pub fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|error| format!("bad port ({text}): {error}"))
 }
 
+/// What Istio says of a text that is neither an address nor a range (Go's `net/netip`).
+pub(super) fn istio_says_of_block(text: &str) -> String {
+    let Some((address, bits)) = text.split_once('/') else { return format!("bad IP address ({text})") };
+    let why = match (address.parse::<IpAddr>(), bits.parse::<u8>()) {
+        (Err(_), _) => "unable to parse IP".to_owned(),
+        (Ok(_), Ok(_)) => "prefix length out of range".to_owned(),
+        (Ok(_), Err(_)) => format!("bad bits after slash: {bits:?}"),
+    };
+    format!("bad CIDR range ({text}): netip.ParsePrefix({text:?}): {why}")
+}
+
+/// What Istio says of a text that is no port (Go's `strconv`).
+pub(super) fn istio_says_of_port(text: &str) -> String {
+    let why = match text.parse::<u32>() {
+        Ok(_) => "<nil>".to_owned(),
+        Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => {
+            format!("strconv.ParseUint: parsing {text:?}: value out of range")
+        }
+        Err(_) => format!("strconv.ParseUint: parsing {text:?}: invalid syntax"),
+    };
+    format!("bad port ({text}): {why}")
+}
+
+/// What Istio says of the values of a key, where these are addresses or ports: a list.
+pub(super) fn istio_says_of_attribute(key: &str, values: &[String]) -> Option<String> {
+    let is_wrong = |value: &&String| match key {
+        "destination.port" => port(value).is_err(),
+        _ => ip_block(value).is_err(),
+    };
+    let say = match key {
+        "source.ip" | "remote.ip" | "destination.ip" => istio_says_of_block,
+        "destination.port" => istio_says_of_port,
+        _ => return None,
+    };
+    let found: Vec<String> = values.iter().filter(is_wrong).map(|value| say(value)).collect();
+    (!found.is_empty() && !values.iter().any(String::is_empty)).then(|| crate::webhook::listed(&found))
+}
+
 /// Whether a path has wildcards for segments.
 pub fn is_template(path: &str) -> bool {
     path.contains(ANY_SEGMENT) || path.contains(ANY_SEGMENTS)

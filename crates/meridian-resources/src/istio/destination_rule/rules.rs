@@ -47,7 +47,15 @@ fn check_policy(findings: &mut Findings, path: &Path<'_>, policy: Option<&Traffi
     }
     if policy.tunnel.is_some() && policy.proxy_protocol.is_some() {
         findings.forbidden(path, "tunnel and proxyProtocol must not be set together");
+        let said = findings.errors.len();
+        check_settings(findings, path, policy, namespace);
+        findings.unsaid_since(said);
+        return;
     }
+    check_settings(findings, path, policy, namespace);
+}
+
+fn check_settings(findings: &mut Findings, path: &Path<'_>, policy: &TrafficPolicy, namespace: &str) {
     check_outlier_detection(findings, &path.field("outlierDetection"), policy.outlier_detection.as_ref());
     check_connection_pool(findings, &path.field("connectionPool"), policy.connection_pool.as_ref());
     let outlier = policy.outlier_detection.is_some();

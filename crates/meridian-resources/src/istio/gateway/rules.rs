@@ -49,6 +49,7 @@ pub(super) fn check(gateway: &Object<Gateway>, findings: &mut Findings) {
             let detail =
                 format!("port names in servers must be unique: duplicate name {name}, first in servers[{first}]");
             findings.duplicate(&path.field("port").field("name"), name, detail);
+            findings.in_istios_words(format!("port names in servers must be unique: duplicate name {name}"));
         }
     }
 }
@@ -61,12 +62,15 @@ fn check_server(findings: &mut Findings, path: &Path<'_>, server: &Server) {
     for (index, host) in server.hosts.iter().enumerate() {
         findings.check(&hosts.index(index), host, gateway_host(host));
     }
+    let before = findings.errors.len();
     check_port(findings, path, server);
+    let bad_port = findings.errors.len() > before;
     check_bind(findings, path, server);
     if let Some(tls) = &server.tls {
         check_tls(findings, &path.field("tls"), tls);
     }
     let Some(protocol) = Protocol::parse(&server.port.protocol) else { return };
+    let before = findings.errors.len();
     let tls_path = &path.field("tls");
     match &server.tls {
         None if protocol.is_tls() => {
@@ -86,6 +90,26 @@ fn check_server(findings: &mut Findings, path: &Path<'_>, server: &Server) {
         }
         _ => {}
     }
+    if bad_port {
+        findings.unsaid_since(before);
+    }
+}
+
+/// A port as Go's protobuf prints it.
+fn printed(port: &super::Port) -> String {
+    let mut fields = Vec::new();
+    if port.number != 0 {
+        fields.push(format!("number:{}", port.number));
+    }
+    for (field, text) in [("protocol", &port.protocol), ("name", &port.name)] {
+        if !text.is_empty() {
+            fields.push(format!("{field}:{text:?}"));
+        }
+    }
+    if port.target_port != 0 {
+        fields.push(format!("target_port:{}", port.target_port));
+    }
+    fields.join(" ")
 }
 
 /// `host`, also after `namespace/`, `./` or `*/`.
@@ -117,6 +141,10 @@ fn check_port(findings: &mut Findings, path: &Path<'_>, server: &Server) {
         let allowed: Vec<&str> = Protocol::NAMES.split(", ").collect();
         let found = port.protocol.as_str().into();
         findings.errors.push(crate::error::FieldError::not_supported(path.field("protocol"), &found, &allowed));
+        findings.in_istios_words(format!(
+            "invalid protocol {:?}, supported protocols are HTTP, HTTP2, GRPC, GRPC-WEB, MONGO, REDIS, MYSQL, TCP",
+            port.protocol
+        ));
     }
     if (port.number > 0 || !server.bind.starts_with(UNIX))
         && let Err(detail) = net::port(port.number.into())
@@ -128,6 +156,7 @@ fn check_port(findings: &mut Findings, path: &Path<'_>, server: &Server) {
     }
     if port.name.is_empty() {
         findings.required(&path.field("name"), "port name must be set");
+        findings.in_istios_words(format!("port name must be set: {}", printed(port)));
     }
 }
 
@@ -143,6 +172,8 @@ fn check_bind(findings: &mut Findings, path: &Path<'_>, server: &Server) {
                     server.port.number,
                     "port number must be 0 for unix domain socket",
                 );
+                let port = printed(&server.port);
+                findings.in_istios_words(format!("port number must be 0 for unix domain socket: {port}"));
             }
         }
         None if server.bind.is_empty() => {}
@@ -253,10 +284,12 @@ fn check_terminated(findings: &mut Findings, path: &Path<'_>, tls: &ServerTlsSet
         if certificate.is_empty() {
             let detail = format!("{prefix} requires a server certificate, by credentialName or as a file");
             findings.required(&path.field("serverCertificate"), detail);
+            findings.in_istios_words(format!("{prefix} requires a server certificate"));
         }
         if key.is_empty() {
             let detail = format!("{prefix} requires a private key, by credentialName or as a file");
             findings.required(&path.field("privateKey"), detail);
+            findings.in_istios_words(format!("{prefix} requires a private key"));
         }
     };
     if tls.tls_certificates.is_empty() {

@@ -93,8 +93,10 @@ fn check_ports(findings: &mut Findings, path: &Path<'_>, entry: &ServiceEntry) {
             findings.invalid(&path.field("name"), port.name.as_str(), detail);
         }
         if !port.protocol.is_empty() && Protocol::parse(&port.protocol).is_none() {
-            let detail = format!("unsupported protocol: {}; supported are {}", port.protocol, Protocol::NAMES);
+            let said = format!("unsupported protocol: {}", port.protocol);
+            let detail = format!("{said}; supported are {}", Protocol::NAMES);
             findings.invalid(&path.field("protocol"), port.protocol.as_str(), detail);
+            findings.in_istios_words(said);
         }
     }
 }
@@ -154,11 +156,13 @@ fn check_dynamic_dns(findings: &mut Findings, path: &Path<'_>, entry: &ServiceEn
     }
     if !entry.addresses.is_empty() {
         let detail = format!("addresses cannot be set for resolution type {MODE}");
-        findings.forbidden(&path.field("addresses"), detail);
+        findings.forbidden(&path.field("addresses"), detail.as_str());
+        findings.in_istios_words(detail + ". HTTP route domains will only be generatedfrom the hosts field values");
     }
     if !entry.endpoints.is_empty() {
         let detail = format!("endpoints cannot be set for resolution type {MODE}");
-        findings.forbidden(&path.field("endpoints"), detail);
+        findings.forbidden(&path.field("endpoints"), detail.as_str());
+        findings.in_istios_words(detail + ". Destination IP address determined from hostsfield values");
     }
     let list = path.field("ports");
     for (index, port) in entry.ports.iter().enumerate() {

@@ -17,6 +17,7 @@ const UNIX: &str = "unix://";
 
 pub(super) fn check(object: &Object<Sidecar>, findings: &mut Findings) {
     let (sidecar, spec) = (&object.spec, Path::Root.field("spec"));
+    let before = findings.errors.len();
     if let Some(selector) = &sidecar.workload_selector {
         let path = spec.field("workloadSelector");
         if selector.labels.is_empty() {
@@ -30,8 +31,12 @@ pub(super) fn check(object: &Object<Sidecar>, findings: &mut Findings) {
                 key.as_str(),
                 "empty and wildcard keys are not supported in selector",
             );
+            let pair = format!("{key}={}", selector.labels[key]);
+            let what = if key.is_empty() { "empty key" } else { "wildcard" };
+            findings.in_istios_words(format!("{what} is not supported in selector: {pair:?}"));
         }
     }
+    let said = findings.errors.len();
     let is_empty = sidecar.egress.is_empty() && sidecar.ingress.is_empty();
     if is_empty && sidecar.outbound_traffic_policy.is_none() && sidecar.inbound_connection_pool.is_none() {
         findings.required(&spec, "sidecar: empty configuration provided");
@@ -40,6 +45,9 @@ pub(super) fn check(object: &Object<Sidecar>, findings: &mut Findings) {
     check_connection_pool(findings, &spec.field("inboundConnectionPool"), sidecar.inbound_connection_pool.as_ref());
     check_egress(findings, &spec.field("egress"), &sidecar.egress, &object.meta.namespace);
     check_policy(findings, &spec.field("outboundTrafficPolicy"), sidecar);
+    if said > before {
+        findings.unsaid_since(said);
+    }
 }
 
 fn check_ingress(findings: &mut Findings, path: &Path<'_>, listeners: &[IngressListener]) {
@@ -60,7 +68,18 @@ fn check_ingress(findings: &mut Findings, path: &Path<'_>, listeners: &[IngressL
         }
         if !listener.default_endpoint.is_empty() {
             let endpoint = &listener.default_endpoint;
-            findings.check(&path.field("defaultEndpoint"), endpoint, default_endpoint(endpoint));
+            let outcome = default_endpoint(endpoint);
+            let refused = outcome.is_err();
+            findings.check(&path.field("defaultEndpoint"), endpoint, outcome);
+            if let Some(port) = endpoint.rsplit_once(':').map(|(_, port)| port).filter(|_| refused)
+                && port.parse::<i64>().is_err()
+                && !endpoint.starts_with(UNIX)
+            {
+                findings.in_istios_words(format!(
+                    "sidecar: defaultEndpoint port ({port}) is not a number: strconv.Atoi: parsing {port:?}: invalid \
+                     syntax"
+                ));
+            }
         }
         check_ingress_tls(findings, &path, listener);
         let pool = listener.connection_pool.as_ref();
@@ -137,6 +156,7 @@ fn check_port(findings: &mut Findings, path: &Path<'_>, port: &SidecarPort) {
         let allowed: Vec<&str> = Protocol::NAMES.split(", ").collect();
         let found = port.protocol.as_str().into();
         findings.errors.push(FieldError::not_supported(path.field("protocol"), &found, &allowed));
+        findings.in_istios_words(format!("unsupported protocol: {}", port.protocol));
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) fn check(object: &Object<Telemetry>, findings: &mut Findings) {
     {
         let detail = "workload selector specified without labels, will be applied to all services in namespace";
         findings.warn(&path.field("selector"), detail);
+        findings.warning_in_istios_words("workload selector specified without labels");
     }
     if let Some(target) = &telemetry.target_ref {
         check_target(findings, &path.field("targetRef"), target);
@@ -33,6 +34,8 @@ pub(super) fn check(object: &Object<Telemetry>, findings: &mut Findings) {
                 filter.expression.as_str(),
                 format!("invalid filter: {error}"),
             );
+            // Istio's library knows more of the language than is supported here.
+            findings.not_istios();
         }
     }
     let tracing = path.field("tracing");
@@ -42,6 +45,9 @@ pub(super) fn check(object: &Object<Telemetry>, findings: &mut Findings) {
     for (index, entry) in telemetry.tracing.iter().enumerate() {
         if entry.providers.len() > 1 {
             findings.warn(&tracing.index(index).field("providers"), "multiple providers is not currently supported");
+        }
+        if entry.custom_tags.contains_key("") {
+            findings.required(&tracing.index(index).field("customTags"), "tag name may not be empty");
         }
     }
 }

@@ -49,14 +49,17 @@ fn check_delegate(findings: &mut Findings, path: &Path<'_>, service: &VirtualSer
     if !service.gateways.is_empty() {
         let detail = "delegate virtual service must have no gateways specified";
         findings.forbidden(&path.field("gateways"), format!("{detail} (it has no hosts)"));
+        findings.in_istios_words(detail);
     }
     if !service.tls.is_empty() {
         let detail = "delegate virtual service must have no tls route specified";
         findings.forbidden(&path.field("tls"), format!("{detail} (it has no hosts)"));
+        findings.in_istios_words(detail);
     }
     if !service.tcp.is_empty() {
         let detail = "delegate virtual service must have no tcp route specified";
         findings.forbidden(&path.field("tcp"), format!("{detail} (it has no hosts)"));
+        findings.in_istios_words(detail);
     }
 }
 

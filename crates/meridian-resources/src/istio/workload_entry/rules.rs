@@ -26,6 +26,11 @@ pub(crate) fn check_endpoint(
     if address.is_empty() {
         if entry.network.is_empty() {
             findings.required(&at, "address is required");
+            let said = findings.errors.len();
+            check_ports(findings, path, entry, service_ports);
+            rules::tags(findings, &path.field("labels"), &entry.labels);
+            findings.unsaid_since(said);
+            return;
         } else {
             findings.warn(&at, format!("address is unset with network {:?}", entry.network));
         }

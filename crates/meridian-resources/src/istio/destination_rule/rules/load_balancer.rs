@@ -70,6 +70,7 @@ fn check_hash(findings: &mut Findings, path: &Path<'_>, hash: &ConsistentHashLb)
         let path = path.field("tableSize");
         if size == 0 {
             findings.required(&path, "tableSize must be set for maglev");
+            findings.required(&path, "tableSize must be a prime number for maglev");
         } else if size >= LARGEST_MAGLEV_TABLE {
             findings.invalid(&path, size, format!("tableSize must be less than {LARGEST_MAGLEV_TABLE} for maglev"));
         } else if !is_prime(size) {
@@ -100,19 +101,26 @@ fn check_locality(findings: &mut Findings, path: &Path<'_>, locality: &LocalityL
         return;
     }
     let list = path.field("distribute");
+    // Istio ends its check of localities at the first weight that is wrong.
+    let mut said = None;
     for (index, distribute) in locality.distribute.iter().enumerate() {
         let path = list.index(index);
         let to = path.field("to");
         for (place, weight) in distribute.to.iter().filter(|(_, weight)| !(1..=100).contains(*weight)) {
             findings.invalid(&to.key(place), *weight, "locality weight must be in range [1, 100]");
+            said.get_or_insert(findings.errors.len());
         }
         let total: u64 = distribute.to.values().map(|weight| u64::from(*weight)).sum();
         if total != 100 {
             findings.invalid(&to, total, format!("total locality weight {total} != 100"));
+            said.get_or_insert(findings.errors.len());
         }
         check_places(findings, &to, distribute.to.keys().map(String::as_str));
     }
     check_places(findings, &list, locality.distribute.iter().map(|distribute| distribute.from.as_str()));
+    if let Some(said) = said {
+        findings.unsaid_since(said);
+    }
     let words = Words {
         same: "locality lb failover settings must specify different regions",
         deeper: "locality lb failover only specify region",

@@ -87,14 +87,18 @@ fn check_cors(findings: &mut Findings, path: &Path<'_>, policy: &CorsPolicy) {
         let path = path.field("maxAge");
         net::duration(findings, &path, Some(age));
         if age.as_nanos() % 1_000_000_000 != 0 {
+            let before = findings.errors.len();
             findings.invalid(&path, age.to_string(), "max_age duration is accurate only to seconds precision");
+            findings.listed_since(before);
         }
     }
 }
 
 fn check_fault(findings: &mut Findings, path: &Path<'_>, fault: &HttpFaultInjection) {
     if fault.abort.is_none() && fault.delay.is_none() {
+        let before = findings.errors.len();
         findings.required(path, "HTTP fault injection must have an abort and/or a delay");
+        findings.listed_since(before);
     }
     if let Some(abort) = &fault.abort {
         check_abort(findings, &path.field("abort"), abort);
@@ -135,7 +139,9 @@ fn check_delay(findings: &mut Findings, path: &Path<'_>, delay: &Delay) {
     net::duration(findings, &path.field("fixedDelay"), delay.fixed_delay);
     if let Some(exponential) = delay.exponential_delay {
         let path = path.field("exponentialDelay");
+        let before = findings.errors.len();
         findings.invalid(&path, exponential.to_string(), "exponentialDelay not supported yet");
+        findings.listed_since(before);
     }
 }
 
@@ -151,6 +157,9 @@ fn check_percentage(findings: &mut Findings, path: &Path<'_>, percentage: Option
 fn check_status(findings: &mut Findings, path: &Path<'_>, status: i64) {
     if !(200..=600).contains(&status) {
         findings.invalid(path, status, format!("HTTP status {status} is not in range 200-599"));
+        // Istio has it in 32 bits.
+        let status = i32::from_le_bytes((status as u32).to_le_bytes());
+        findings.in_istios_words(format!("HTTP status {status} is not in range 200-599"));
     }
 }
 
@@ -228,7 +237,9 @@ fn check_direct_response(findings: &mut Findings, path: &Path<'_>, response: &Ht
 
 fn check_retries(findings: &mut Findings, path: &Path<'_>, retries: &HttpRetry) {
     if retries.attempts < 0 {
+        let before = findings.errors.len();
         findings.invalid(&path.field("attempts"), retries.attempts, "attempts cannot be negative");
+        findings.listed_since(before);
     }
     let configured =
         retries.per_try_timeout.is_some() || !retries.retry_on.is_empty() || retries.retry_remote_localities.is_some();
@@ -262,17 +273,26 @@ fn is_known_status(status: u16) -> bool {
 fn check_rewrite(findings: &mut Findings, path: &Path<'_>, rewrite: &HttpRewrite) {
     if !rewrite.uri.is_empty() && rewrite.uri_regex_rewrite.is_some() {
         findings.forbidden(path, "rewrite may only contain one of URI or UriRegexRewrite");
+        let said = findings.errors.len();
+        check_substitution(findings, path, rewrite);
+        findings.unsaid_since(said);
+        return;
     }
     if rewrite.uri.is_empty() && rewrite.uri_regex_rewrite.is_none() && rewrite.authority.is_empty() {
         let detail = "rewrite must specify at least one of URI, UriRegexRewrite, or authority. Only one of URI or \
                       UriRegexRewrite may be specified";
         findings.required(path, detail);
     }
+    check_substitution(findings, path, rewrite);
+}
+
+fn check_substitution(findings: &mut Findings, path: &Path<'_>, rewrite: &HttpRewrite) {
     if let Some(substitution) = &rewrite.uri_regex_rewrite {
         let path = path.field("uriRegexRewrite");
         if substitution.matches.is_empty() || substitution.rewrite.is_empty() {
             let detail = "UriRegexRewrite requires both Rewrite and Match fields to be specified";
             findings.required(&path, detail);
+            findings.in_istios_words(format!("UriRegexRewrite has errors\n{detail}"));
         } else {
             let subject = "HTTPRewrite.UriRegexRewrite.Match";
             rules::regex(findings, &path.field("match"), &substitution.matches, subject);
