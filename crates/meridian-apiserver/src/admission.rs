@@ -46,6 +46,7 @@ pub(crate) fn admit_new(
     envelope(target, &mut object)?;
     place(target, &mut object)?;
     let managed = managed::take(&mut object);
+    managed::tidy(target, &mut object);
     let metadata = metadata_mut(&mut object)?;
     if !absent(metadata.get("resourceVersion")) {
         return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
@@ -75,6 +76,7 @@ pub(crate) fn admit_update(
     envelope(target, &mut object)?;
     place(target, &mut object)?;
     let managed = managed::take(&mut object);
+    managed::tidy(target, &mut object);
     let resource = target.resource;
     let (name, collection) = (&*current.key().name, &resource.collection);
     let metadata = metadata_mut(&mut object)?;

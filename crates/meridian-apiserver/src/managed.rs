@@ -9,7 +9,7 @@ mod types;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use meridian_fields::{Applied, ApplyError, Managed, Request, Set, TypeRef};
+use meridian_fields::{Applied, ApplyError, Managed, Objects as _, Request, Set, TypeRef};
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
@@ -213,31 +213,29 @@ fn ignored(target: &Objects) -> &'static Set {
     }
 }
 
-/// An object as it will read once it is stored: with what a conversion fills in, and in Kubernetes' own kinds without
-/// `null`, which means nothing there.
+/// Removes what means nothing: in Kubernetes' own kinds all that is empty, in custom ones such metadata.
+pub(crate) fn tidy(target: &Objects, object: &mut Value) {
+    let Some(type_) = Kind(target.resource).type_of(&target.api_version()) else { return };
+    if target.resource.built_in() {
+        return meridian_fields::drop_empty(&type_, object);
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.retain(|_, value| match value {
+            Value::Null => false,
+            Value::Object(fields) => !fields.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            _ => true,
+        });
+    }
+}
+
+/// An object as it will read once it is stored: with what a conversion fills in.
 fn as_read<'a>(target: &Objects, object: &'a Value) -> Cow<'a, Value> {
     let resource = target.resource;
     let (own, stored) = (target.api_version(), resource.api_version(resource.versions[0]));
-    let object = match version::between(resource, object, &own, &stored) {
+    match version::between(resource, object, &own, &stored) {
         Cow::Owned(converted) => Cow::Owned(version::between(resource, &converted, &stored, &own).into_owned()),
         unchanged => unchanged,
-    };
-    if !resource.built_in() {
-        return object;
-    }
-    let mut object = object.into_owned();
-    drop_nulls(&mut object);
-    Cow::Owned(object)
-}
-
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            fields.retain(|_, value| !value.is_null());
-            fields.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
     }
 }
 

@@ -19,6 +19,7 @@ mod reconcile;
 mod remove;
 mod schema;
 mod set;
+mod tidy;
 mod validate;
 mod wire;
 
@@ -31,4 +32,5 @@ pub use merge::merge;
 pub use remove::remove;
 pub use schema::{Field, ItemsBy, ListType, MapType, Scalar, Type, TypeRef};
 pub use set::Set;
+pub use tidy::drop_empty;
 pub use validate::{Duplicates, validate};

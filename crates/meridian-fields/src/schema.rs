@@ -67,6 +67,8 @@ pub struct Field {
     pub type_: TypeRef,
     /// The value of the field where it is missing, which matters for keys of lists.
     pub default: Option<Value>,
+    /// Whether every object has it.
+    pub required: bool,
 }
 
 /// A reference to a type.
@@ -194,7 +196,8 @@ impl Reader<'_> {
         let mut fields = BTreeMap::new();
         for (name, property) in schema["properties"].as_object().into_iter().flatten() {
             let default = property.get("default").filter(|default| !default.is_null()).cloned();
-            fields.insert(name.clone(), Field { type_: self.reference(property, preserve), default });
+            let required = schema["required"].as_array().is_some_and(|all| all.iter().any(|field| field == name));
+            fields.insert(name.clone(), Field { type_: self.reference(property, preserve), default, required });
         }
         let others = match &schema["additionalProperties"] {
             Value::Object(_) => self.reference(&schema["additionalProperties"], preserve),
