@@ -56,13 +56,15 @@ pub(super) fn changed_object(resource: &ApiResource, old: &Value, object: &mut V
 /// (`dropTypeDependentFields`).
 fn wipe_fields_of_old_type(old: &Value, object: &mut Value) {
     let (old, spec) = (&old["spec"], &mut object["spec"]);
+    let unchanged = spec.get("externalTrafficPolicy") == old.get("externalTrafficPolicy");
+    if is_external(old) && !is_external(spec) && unchanged {
+        super::remove(spec, "externalTrafficPolicy");
+    }
     let kind = spec["type"].as_str().unwrap_or_default();
     if kind.is_empty() || old["type"] == kind {
         return;
     }
-    let external = matches!(kind, "NodePort" | "LoadBalancer");
     let useless = [
-        ("externalTrafficPolicy", !external),
         ("healthCheckNodePort", kind != "LoadBalancer"),
         ("allocateLoadBalancerNodePorts", kind != "LoadBalancer"),
         ("loadBalancerClass", kind != "LoadBalancer"),
@@ -74,6 +76,15 @@ fn wipe_fields_of_old_type(old: &Value, object: &mut Value) {
         if useless && spec.get(field) == old.get(field) {
             super::remove(spec, field);
         }
+    }
+}
+
+/// Whether a Service is reached from outside (`ExternallyAccessible`).
+fn is_external(spec: &Value) -> bool {
+    match spec["type"].as_str() {
+        Some("NodePort" | "LoadBalancer") => true,
+        Some("ExternalName") => false,
+        _ => spec["externalIPs"].as_array().is_some_and(|addresses| !addresses.is_empty()),
     }
 }
 
@@ -97,6 +108,9 @@ fn service(object: &mut Value) {
     }
     default(spec, "type", json!("ClusterIP"));
     default(spec, "sessionAffinity", json!("None"));
+    if spec["sessionAffinity"] == "None" {
+        super::remove(spec, "sessionAffinityConfig");
+    }
     if spec["sessionAffinity"] == "ClientIP" && spec["sessionAffinityConfig"].is_null() {
         spec["sessionAffinityConfig"] = json!({"clientIP": {"timeoutSeconds": 10_800}});
     }
@@ -104,8 +118,7 @@ fn service(object: &mut Value) {
     if kind != "ExternalName" {
         default(spec, "internalTrafficPolicy", json!("Cluster"));
     }
-    let has_external_ips = spec["externalIPs"].as_array().is_some_and(|addresses| !addresses.is_empty());
-    if matches!(kind.as_str(), "NodePort" | "LoadBalancer") || (kind == "ClusterIP" && has_external_ips) {
+    if is_external(spec) {
         default(spec, "externalTrafficPolicy", json!("Cluster"));
     }
     if kind == "LoadBalancer" {
