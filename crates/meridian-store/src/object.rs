@@ -192,7 +192,9 @@ pub(crate) fn body_of_update(current: &StoredObject, object: Value) -> Result<Op
     if meta == old_meta && rest == old_rest {
         return Ok(None);
     }
-    if key.resource.has_generation() && spec_differs(&old_rest, &rest) {
+    // To ask for the deletion is a change too, which controllers have to observe.
+    let is_marked = meta.contains_key("deletionTimestamp") && !old_meta.contains_key("deletionTimestamp");
+    if key.resource.has_generation() && (is_marked || spec_differs(&old_rest, &rest)) {
         let generation = old_meta.get("generation").and_then(Value::as_i64).unwrap_or(0);
         meta.insert("generation".into(), (generation + 1).into());
     }
