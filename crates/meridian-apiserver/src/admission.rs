@@ -17,7 +17,7 @@ use crate::query::{FieldValidation, resource_version};
 use crate::target::{Objects, Subresource};
 use crate::version;
 
-pub(crate) use patched::check_patched;
+pub(crate) use patched::{check_name, check_patched};
 pub(crate) use service::Allocator;
 
 /// The characters from which generated names are made: no vowels and nothing that can be misread, as in Kubernetes.
@@ -160,16 +160,10 @@ fn envelope(target: &Objects, object: &mut Value) -> Result<(), ApiError> {
 
 /// Name and namespace agree with the URL; what is left out is taken from there.
 fn place(target: &Objects, object: &mut Value) -> Result<(), ApiError> {
+    check_name(target, object)?;
     let metadata = metadata_mut(object)?;
     if let Some(name) = &target.name {
-        match metadata.get("name").and_then(Value::as_str) {
-            Some(found) if !found.is_empty() && found != name => {
-                return Err(ApiError::bad_request(format!(
-                    "the name of the object ({found}) does not match the name on the URL ({name})"
-                )));
-            }
-            _ => metadata.insert("name".to_owned(), name.as_str().into()),
-        };
+        metadata.insert("name".to_owned(), name.as_str().into());
     }
     let found = metadata.get("namespace").and_then(Value::as_str).unwrap_or_default();
     match &target.namespace {

@@ -285,10 +285,12 @@ impl From<WatchError> for ApiError {
         match error {
             WatchError::Expired { .. } => ApiError::expired(error.to_string()),
             // Clients know by this cause that their revision belongs to another store, and list anew.
-            WatchError::Future { .. } => ApiError::plain(Reason::Timeout, error.to_string()).with_details(json!({
-                "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
-                "retryAfterSeconds": 1,
-            })),
+            WatchError::Future { .. } => {
+                ApiError::plain(Reason::Timeout, format!("Timeout: {error}")).with_details(json!({
+                    "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+                    "retryAfterSeconds": 1,
+                }))
+            }
             WatchError::Closed => ApiError::plain(Reason::ServiceUnavailable, "the server is stopping"),
         }
     }

@@ -17,7 +17,7 @@ use crate::caller::{Caller, MASTERS};
 use crate::error::{ApiError, deleted_status};
 use crate::media::{self, Form};
 use crate::query::{ListOptions, Query, WriteKind, WriteOptions};
-use crate::target::{self, Objects, Review, Subresource, Target};
+use crate::target::{self, Objects, REVIEW_GROUPS, Review, Subresource, Target};
 use crate::watch::{self, WatchSettings};
 use crate::{discovery, openapi, patch, pretty, render, version};
 
@@ -97,6 +97,9 @@ where
         }
     };
     let Some(target) = target::parse(head.uri.path()) else {
+        if target::is_of_our_own(head.uri.path()) {
+            return Err(ApiError::no_such_resource());
+        }
         return Ok(response(404, TEXT, Answer::whole("404 page not found\n")));
     };
     let (accept, content_type) = (header(ACCEPT), header(CONTENT_TYPE));
@@ -229,7 +232,7 @@ impl Context<'_> {
                 Ok(response(200, JSON, Answer::whole(text)))
             }
             (&Method::POST, false) if target.resource.namespaced && target.namespace.is_none() => {
-                Err(ApiError::bad_request("an object of this kind can be created in a namespace only"))
+                Err(ApiError::method_not_allowed())
             }
             (&Method::POST, false) => {
                 let options = self.write_options(WriteKind::Create)?;
@@ -269,7 +272,6 @@ impl Context<'_> {
                 let text = render::list(target.resource, &target.api_version(), Form::Object, &page);
                 Ok(response(200, JSON, Answer::whole(text)))
             }
-            (&Method::PUT | &Method::PATCH, false) => Err(ApiError::bad_request("name must be provided")),
             _ => Err(ApiError::method_not_allowed()),
         }
     }
@@ -378,6 +380,10 @@ impl Context<'_> {
             Review::Token => self.api.token_review(&review_object["spec"]).await?,
             Review::SelfSubject => json!({"userInfo": self.caller.user_info()}),
         };
+        if let Some((group, version, kind, ..)) = REVIEW_GROUPS.iter().find(|known| known.4 == review) {
+            review_object["apiVersion"] = format!("{group}/{version}").into();
+            review_object["kind"] = (*kind).into();
+        }
         Ok(json_response(201, &review_object))
     }
 }

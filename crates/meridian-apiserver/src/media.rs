@@ -147,23 +147,18 @@ pub(crate) fn read_yaml(body: &[u8]) -> Result<Value, ApiError> {
         return Ok(value);
     }
     let text = std::str::from_utf8(body).map_err(|_| ApiError::bad_request("the body of the request is not UTF-8"))?;
-    let mut documents = meridian_resources::yaml::parse(text, "request body");
+    let mut documents = meridian_resources::yaml::values(text, "request body");
     let (Some(document), true) = (documents.pop(), documents.is_empty()) else {
         return Err(ApiError::bad_request("the body of the request must be exactly one YAML document"));
     };
-    match document.object {
-        Ok(parsed) => Ok(parsed.value),
-        Err(diagnostics) => {
-            let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-            Err(ApiError::bad_request(texts.join("; ")))
-        }
-    }
+    document.map_err(|diagnostic| ApiError::bad_request(diagnostic.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, IncludeObject, form, wants_aggregated_discovery};
+    use super::{Form, IncludeObject, form, read_yaml, wants_aggregated_discovery};
     use crate::query::Query;
+    use serde_json::json;
 
     #[test]
     fn the_first_form_that_can_be_served_is_chosen() {
@@ -183,6 +178,15 @@ mod tests {
             let query = Query::parse(None).expect("an empty query");
             assert_eq!(form(accept, &query).ok(), expected, "{accept:?}");
         }
+    }
+
+    #[test]
+    fn yaml_is_read_whatever_it_holds() {
+        let read = |text: &str| read_yaml(text.as_bytes()).map_err(|error| error.to_string());
+        assert_eq!(read("kind: Unknown\na: [1]\n"), Ok(json!({"kind": "Unknown", "a": [1]})));
+        assert_eq!(read("{\"a\": 1}"), Ok(json!({"a": 1})));
+        assert!(read("a: 1\n---\nb: 1\n").is_err_and(|why| why.contains("exactly one")));
+        assert!(read("a: [").is_err_and(|why| why.starts_with("request body:")));
     }
 
     #[test]

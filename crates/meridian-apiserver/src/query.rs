@@ -238,14 +238,12 @@ impl WriteOptions {
     /// Reads the parameters of a write by the program that `agent` (a `User-Agent`) names.
     ///
     /// # Errors
-    /// 400 for a value that is not known, 422 for a manager or a `force` that does not fit the write.
+    /// 422 for a value that is not known, and for a manager or a `force` that does not fit the write.
     pub(crate) fn parse(query: &Query, kind: WriteKind, agent: &str) -> Result<WriteOptions, ApiError> {
         let dry_run = match query.get("dryRun") {
             None => false,
             Some("All") => true,
-            Some(other) => {
-                return Err(ApiError::bad_request(format!("dryRun={other:?} is not supported; use \"All\"")));
-            }
+            Some(other) => return Err(ApiError::invalid_options(kind.options(), &[dry_run_error(other)])),
         };
         let field_validation = match query.get("fieldValidation") {
             None => FieldValidation::default(),
@@ -253,9 +251,9 @@ impl WriteOptions {
             Some("Warn") => FieldValidation::Warn,
             Some("Strict") => FieldValidation::Strict,
             Some(other) => {
-                let message =
-                    format!("fieldValidation={other:?} is not supported; use \"Ignore\", \"Warn\" or \"Strict\"");
-                return Err(ApiError::bad_request(message));
+                let supported = ["", "Ignore", "Strict", "Warn"];
+                let error = FieldError::not_supported("fieldValidation", &other.into(), &supported);
+                return Err(ApiError::invalid_options(kind.options(), &[error]));
             }
         };
         let manager = query.get("fieldManager");
@@ -266,6 +264,11 @@ impl WriteOptions {
         let manager = manager.map_or_else(|| manager_of(agent), str::to_owned);
         Ok(WriteOptions { dry_run, field_validation, manager, force: query.flag("force") })
     }
+}
+
+/// The mistake of a `dryRun` that is not `All`.
+pub(crate) fn dry_run_error(found: &str) -> FieldError {
+    FieldError::not_supported("dryRun", &[found].as_slice().into(), &["All"])
 }
 
 /// What is wrong with `fieldManager` and `force` (`ValidatePatchOptions`).

@@ -184,3 +184,14 @@ fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Target> {
         subresource,
     }))
 }
+
+/// Whether a path is one of Kubernetes' own groups in a version that is served. What is not there is answered with a
+/// `Status` then, elsewhere with a text.
+pub(crate) fn is_of_our_own(path: &str) -> bool {
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    match segments[..] {
+        ["api", ..] => true,
+        ["apis", group, version, ..] => resource::of_version(group, version).any(resource::ApiResource::built_in),
+        _ => false,
+    }
+}

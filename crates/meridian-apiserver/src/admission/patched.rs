@@ -1,4 +1,4 @@
-//! What a patch may not make of an object.
+//! What a patch may not make of an object, and an update may not name.
 
 use meridian_resources::FieldError;
 use serde_json::Value;
@@ -7,6 +7,17 @@ use super::unknown;
 use crate::error::ApiError;
 use crate::query::FieldValidation;
 use crate::target::Objects;
+
+/// Refuses an object that has another name than its URL, before it is known whether there is one.
+pub(crate) fn check_name(target: &Objects, object: &Value) -> Result<(), ApiError> {
+    let found = object["metadata"]["name"].as_str().unwrap_or_default();
+    match &target.name {
+        Some(name) if !found.is_empty() && found != name => Err(ApiError::bad_request(format!(
+            "the name of the object ({found}) does not match the name on the URL ({name})"
+        ))),
+        _ => Ok(()),
+    }
+}
 
 /// Compares a patched object with what it was. Kubernetes answers these mistakes in another way than those of an object
 /// that was sent as a whole: `kubectl edit` opens the editor again for them.

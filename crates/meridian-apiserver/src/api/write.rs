@@ -78,6 +78,7 @@ impl Api {
         object: Value,
         options: &WriteOptions,
     ) -> Result<Written, ApiError> {
+        admission::check_name(target, &object)?;
         self.change(target, options, Tracking::Update(&options.manager), |_| Ok(object.clone())).await
     }
 

@@ -117,7 +117,7 @@ async fn refusals_are_status_objects() {
             "BadRequest",
             "the name of the object (other) does not match the name on the URL (there)",
         ),
-        ("PUT", ROUTES.into(), route("there"), 400, "BadRequest", "name must be provided"),
+        ("PUT", ROUTES.into(), route("there"), 405, "MethodNotAllowed", "does not allow this method"),
         ("POST", ROUTES.into(), json!({"kind": "VirtualService"}), 400, "BadRequest", "its apiVersion is missing"),
         (
             "POST",
@@ -165,9 +165,9 @@ async fn refusals_are_status_objects() {
             "POST",
             "/api/v1/configmaps".into(),
             json!({"metadata": {"name": "a"}}),
-            400,
-            "BadRequest",
-            "in a namespace only",
+            405,
+            "MethodNotAllowed",
+            "does not allow this method",
         ),
         ("POST", "/api/v1".into(), json!({}), 405, "MethodNotAllowed", "does not allow this method"),
         ("DELETE", "/api/v1/namespaces".into(), json!({}), 405, "MethodNotAllowed", "does not allow this method"),
@@ -179,7 +179,7 @@ async fn refusals_are_status_objects() {
             "Conflict",
             "the UID in the precondition (x) does not match",
         ),
-        ("POST", format!("{MAPS}?dryRun=Some"), json!({}), 400, "BadRequest", "dryRun=\"Some\" is not supported"),
+        ("POST", format!("{MAPS}?dryRun=Some"), json!({}), 422, "Invalid", "dryRun: Unsupported value: [\"Some\"]"),
     ];
     for (method, path, body, code, reason, message) in cases {
         let answer = write(&lab, method, &path, &body).await;
