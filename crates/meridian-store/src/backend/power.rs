@@ -119,7 +119,8 @@ impl StorageBackend for Disk {
 }
 
 fn key(i: u64) -> Key {
-    Key::new(GroupResource::new("", if i % 2 == 0 { "secrets" } else { "configmaps" }), "default", &format!("o{i}"))
+    let plural = if i.is_multiple_of(2) { "secrets" } else { "configmaps" };
+    Key::new(GroupResource::new("", plural), "default", &format!("o{i}"))
 }
 
 /// A batch of random changes after `objects`.
