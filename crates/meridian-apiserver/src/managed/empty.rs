@@ -1,7 +1,7 @@
 //! Objects before anything is said about them.
 //!
-//! The types of Kubernetes' own kinds have structures that are always there, be they empty. Nobody sets them, so nobody
-//! owns them; in custom kinds whoever sets the first field of `spec` owns `spec` too.
+//! The types of Kubernetes' own kinds have structures and lists that are always there, be they empty. Nobody sets them,
+//! so nobody owns them; in custom kinds whoever sets the first field of `spec` owns `spec` too.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,8 @@ pub(super) fn object(resource: &ApiResource, api_version: &str) -> Value {
 
 /// The structures that are always there.
 fn structures(resource: &ApiResource) -> Value {
-    let template = json!({"metadata": {}, "spec": {}});
+    let pod = json!({"containers": null});
+    let template = json!({"metadata": {}, "spec": pod});
     let with = |spec: Value, status: Value| json!({"metadata": {}, "spec": spec, "status": status});
     match resource.kind {
         "Service" | "Ingress" => with(json!({}), json!({"loadBalancer": {}})),
@@ -28,14 +29,15 @@ fn structures(resource: &ApiResource) -> Value {
         "HorizontalPodAutoscaler" => with(json!({"scaleTargetRef": {}}), json!({})),
         "PersistentVolumeClaim" => with(json!({"resources": {}}), json!({})),
         "CustomResourceDefinition" => with(json!({"names": {}}), json!({"acceptedNames": {}})),
+        "Pod" => with(pod, json!({})),
         "Namespace"
-        | "Pod"
         | "Node"
         | "PersistentVolume"
         | "PodDisruptionBudget"
         | "ReplicationController"
         | "ResourceQuota" => with(json!({}), json!({})),
-        "IngressClass" | "NetworkPolicy" | "LimitRange" | "Lease" => json!({"metadata": {}, "spec": {}}),
+        "NetworkPolicy" => json!({"metadata": {}, "spec": {"podSelector": {}}}),
+        "IngressClass" | "LimitRange" | "Lease" => json!({"metadata": {}, "spec": {}}),
         "PodTemplate" => json!({"metadata": {}, "template": template}),
         "Event" if resource.group.is_empty() => json!({"metadata": {}, "involvedObject": {}, "source": {}}),
         "Event" => json!({"metadata": {}, "regarding": {}}),
