@@ -120,9 +120,9 @@ impl Applying<'_> {
         if place_of(&object).1.is_empty() {
             let generated = json::text(&object, "/metadata/generateName");
             if generated.is_empty() {
-                return message(format!("error validating {source:?}: resource name may not be empty"));
+                return Err(Error::Object(format!("error validating {source:?}: resource name may not be empty")));
             }
-            return message(format!("from {generated}: cannot use generate name with apply"));
+            return Err(Error::Object(format!("from {generated}: cannot use generate name with apply")));
         }
         let (object, done) = if self.args.server_side {
             server_side::apply(session, self.args, &resource, object).await?

@@ -117,9 +117,8 @@ async fn generated(args: &CreateArgs, session: &mut Session<'_>, mut object: Val
     let created = session.api.post(&writing.target(&resource, &object, false), &object).await;
     let kind = resource.kind.to_lowercase();
     let created = created.map_err(|error| match error {
-        Error::Status(mut status) if status.reason != "Invalid" => {
-            status.message = format!("failed to create {kind}: {}", status.message);
-            Error::Message(format!("error: {}", status.message))
+        Error::Status(status) if status.reason != "Invalid" => {
+            Error::Message(format!("failed to create {kind}: {}", status.message))
         }
         other => other,
     })?;

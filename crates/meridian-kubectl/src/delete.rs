@@ -95,6 +95,8 @@ struct Doomed {
     resource: Resource,
     namespace: Option<String>,
     name: String,
+    /// The file that names it.
+    source: Option<String>,
 }
 
 /// Deletes objects.
@@ -113,23 +115,21 @@ pub(crate) async fn run(args: DeleteArgs, session: &mut Session<'_>) -> Result<(
     }
     let nothing = doomed.is_empty() && errors.is_empty();
     let mut waiting = Vec::new();
-    let (mut found, mut failed) = (0, 0);
     for doomed in doomed {
         match delete(&args, session, &doomed).await {
             Ok(answer) => {
-                found += 1;
                 waiting.push((doomed, answer));
             }
             Err(error) if error.is_not_found() && (args.ignore_not_found || args.all) => {}
             Err(Error::Closed) => return Err(Error::Closed),
-            Err(error) => {
-                failed += 1;
-                errors.push(error);
-            }
+            Err(error) => errors.push(match &doomed.source {
+                Some(source) => error.doing(&format!("error when deleting {source:?}")),
+                None => error,
+            }),
         }
     }
     session.tell_warnings();
-    if nothing || (found == 0 && failed == 0 && errors.is_empty()) {
+    if nothing {
         session.io.line("No resources found")?;
     }
     if args.wait && args.dry_run == DryRun::None {
@@ -178,7 +178,10 @@ async fn doomed(args: &DeleteArgs, session: &mut Session<'_>) -> Result<(Vec<Doo
         let mut errors = documents.errors;
         for document in documents.objects {
             match session.wanted(&document) {
-                Ok((resource, namespace, name)) => all.push(Doomed { resource, namespace, name }),
+                Ok((resource, namespace, name)) => {
+                    let source = Some(document.source.clone());
+                    all.push(Doomed { resource, namespace, name, source });
+                }
                 Err(error) => errors.push(document.locate(error)),
             }
         }
@@ -193,7 +196,7 @@ async fn doomed(args: &DeleteArgs, session: &mut Session<'_>) -> Result<(Vec<Doo
             Some(_) if args.all_namespaces => {
                 return message("a resource cannot be retrieved by name across all namespaces");
             }
-            Some(name) => all.push(Doomed { resource: selected.resource, namespace, name }),
+            Some(name) => all.push(Doomed { resource: selected.resource, namespace, name, source: None }),
             None if selecting => {
                 let target = selected
                     .resource
@@ -204,13 +207,11 @@ async fn doomed(args: &DeleteArgs, session: &mut Session<'_>) -> Result<(Vec<Doo
                 for item in list["items"].as_array().into_iter().flatten() {
                     let (namespace, name) = place_of(item);
                     let (namespace, name) = (namespace.map(str::to_owned), name.to_owned());
-                    all.push(Doomed { resource: selected.resource.clone(), namespace, name });
+                    all.push(Doomed { resource: selected.resource.clone(), namespace, name, source: None });
                 }
             }
             None => {
-                return message(
-                    "resource(s) were provided, but no name was specified: give a name, a selector with -l, or --all",
-                );
+                return message("resource(s) were provided, but no name was specified");
             }
         }
     }
@@ -273,6 +274,6 @@ pub(crate) async fn until_gone(
     name: String,
     answer: &Value,
 ) -> Result<()> {
-    let doomed = Doomed { resource: resource.clone(), namespace, name };
+    let doomed = Doomed { resource: resource.clone(), namespace, name, source: None };
     wait::until_gone(session, &[(doomed, answer.clone())], None).await
 }

@@ -148,7 +148,6 @@ fn description(resource: &Resource, object: &Value, events: Option<&[Value]>) ->
             return tabs::align(&text, tabs::DESCRIPTION);
         }
         "ConfigMap" if core => {
-            text = tabs::align(&text, tabs::DESCRIPTION);
             config_map(&mut text, object);
             text.push('\n');
         }
@@ -160,13 +159,17 @@ fn description(resource: &Resource, object: &Value, events: Option<&[Value]>) ->
             let hidden = [".metadata.managedFields", ".metadata.name", ".metadata.namespace", ".metadata.labels"];
             let hidden: Vec<&str> = hidden.into_iter().chain([".metadata.annotations"]).collect();
             fields::all(&mut text, 0, object, "", &hidden);
-            text = tabs::align(&text, tabs::DESCRIPTION);
         }
     }
-    if let Some(events) = events {
-        text.push_str(&tabs::align(&events_text(events), tabs::DESCRIPTION));
+    match events {
+        // Without Events the line belongs to the columns above it.
+        Some([]) => tabs::align(&format!("{text}Events:\t<none>\n"), tabs::DESCRIPTION),
+        Some(events) => {
+            let text = tabs::align(&text, tabs::DESCRIPTION);
+            text + &tabs::align(&events_text(events), tabs::DESCRIPTION)
+        }
+        None => tabs::align(&text, tabs::DESCRIPTION),
     }
-    text
 }
 
 /// What a Secret has, without the values.
@@ -191,9 +194,6 @@ fn config_map(text: &mut String, object: &Value) {
 }
 
 fn events_text(events: &[Value]) -> String {
-    if events.is_empty() {
-        return "Events:\t<none>\n".to_owned();
-    }
     let mut text = "Events:\n  Type\tReason\tAge\tFrom\tMessage\n  ----\t------\t----\t----\t-------\n".to_owned();
     for event in events {
         let first = ["/eventTime", "/firstTimestamp"].map(|time| json::text(event, time));

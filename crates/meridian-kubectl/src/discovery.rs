@@ -1,7 +1,7 @@
 //! What kinds an API has, and what their names are.
 
 use crate::api::{Api, JSON, Target, segment};
-use crate::error::{Error, Result, message};
+use crate::error::{Error, Result, object as object_error};
 use serde_json::Value;
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
@@ -155,11 +155,11 @@ impl Discovery {
         let (api_version, kind) = (text("/apiVersion"), text("/kind"));
         for (field, found) in [("apiVersion", api_version), ("kind", kind)] {
             if found.is_empty() {
-                return message(format!("error validating {source:?}: {field} not set"));
+                return object_error(format!("error validating {source:?}: {field} not set"));
             }
         }
         self.of_kind(api_version, kind).ok_or_else(|| {
-            Error::Message(format!(
+            Error::Object(format!(
                 "resource mapping not found for name: {:?} namespace: {:?} from {source:?}: no matches for kind \
                  {kind:?} in version {api_version:?}\nensure CRDs are installed first",
                 text("/metadata/name"),

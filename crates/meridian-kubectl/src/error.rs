@@ -10,6 +10,10 @@ pub(crate) enum Error {
     Status(Box<Status>),
     /// What the user gave cannot be used, or the answer was none that can be shown.
     Message(String),
+    /// An object of a file that cannot be used; the place of the object is still to be told.
+    Object(String),
+    /// The whole text, as it is to be told.
+    Text(String),
     /// Several things failed; all others were done.
     Several(Vec<Error>),
     /// Whoever reads the output has gone; nothing is left to be said.
@@ -35,6 +39,11 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 /// An error with a text of our own.
 pub(crate) fn message<T>(text: impl Into<String>) -> Result<T> {
     Err(Error::Message(text.into()))
+}
+
+/// An error about an object of a file.
+pub(crate) fn object<T>(text: impl Into<String>) -> Result<T> {
+    Err(Error::Object(text.into()))
 }
 
 impl Error {
@@ -68,6 +77,7 @@ impl Error {
                 Error::Status(status)
             }
             Error::Message(text) => Error::Message(format!("{what}: {text}")),
+            Error::Object(text) => Error::Object(format!("{what}: {text}")),
             other => other,
         }
     }
@@ -94,8 +104,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Status(status) => status.fmt(f),
-            Error::Message(text) if text.starts_with("error: ") || text.starts_with("Error ") => f.write_str(text),
-            Error::Message(text) => write!(f, "error: {text}"),
+            Error::Text(text) => f.write_str(text),
+            Error::Message(text) | Error::Object(text) => write!(f, "error: {text}"),
             Error::Several(errors) => {
                 for (index, error) in errors.iter().enumerate() {
                     let end = if index > 0 { "\n" } else { "" };

@@ -36,23 +36,22 @@ pub(crate) struct Documents {
 }
 
 impl Document {
-    /// The lines that say where in the file the fields are that an error names.
+    /// An error with the places in the file of the fields that it names, or of the object.
     pub(crate) fn locate(&self, error: Error) -> Error {
-        let fields = error.fields();
-        if fields.is_empty() && !matches!(error, Error::Message(_)) {
-            return error;
-        }
-        let unknown = error.to_string().contains("unknown field");
         let mut text = error.to_string();
-        if fields.is_empty() {
-            let at = self.written.start();
-            text.push_str(&format!("\n  {}:{}:{}", self.source, at.line, at.column));
-        }
-        for field in fields {
+        let unknown = text.contains("unknown field");
+        for field in error.fields() {
             let at = self.written.locate(&field, unknown);
             text.push_str(&format!("\n  {}:{}:{}: {field}", self.source, at.line, at.column));
         }
-        Error::Message(text)
+        if let Error::Object(_) = error {
+            let at = self.written.start();
+            text.push_str(&format!("\n  {}:{}:{}", self.source, at.line, at.column));
+        }
+        match error {
+            Error::Status(_) | Error::Object(_) => Error::Text(text),
+            other => other,
+        }
     }
 }
 

@@ -124,8 +124,9 @@ impl JsonPath {
 
     fn results<'v>(&self, object: &'v Value) -> Result<Vec<Vec<Cow<'v, Value>>>> {
         let mut results = Vec::new();
-        eval::parts(&self.parts, Cow::Borrowed(object), &mut results)
-            .map_err(|error| Error::Message(format!("error executing jsonpath {:?}: {error}", self.text)))?;
+        eval::parts(&self.parts, Cow::Borrowed(object), &mut results).map_err(|error| {
+            Error::Message(format!("error executing jsonpath {:?}: Error executing template: {error}", self.text))
+        })?;
         Ok(results)
     }
 }

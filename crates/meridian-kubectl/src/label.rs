@@ -145,20 +145,16 @@ async fn change(
             }
         }
     }
-    let mut gone = false;
     for key in &changes.gone {
         if known.get(key).is_some() {
-            gone = true;
             patch.insert(key.clone(), Value::Null);
         } else if which == Which::Labels {
             session.io.line(&format!("label {key:?} not found."))?;
         }
     }
-    let done = match (which, patch.is_empty(), gone && changes.set.is_empty()) {
-        (Which::Annotations, _, _) => "annotated",
-        (Which::Labels, true, _) => "not labeled",
-        (Which::Labels, false, true) => "unlabeled",
-        (Which::Labels, false, false) => "labeled",
+    let done = match which {
+        Which::Annotations => "annotated",
+        Which::Labels => done(args, object, &patch),
     };
     let manager = match which {
         Which::Labels => "kubectl-label",
@@ -175,4 +171,24 @@ async fn change(
     let target = target.with("dryRun", args.dry_run.parameter());
     let changed = session.api.patch(&target, "application/merge-patch+json", &patch).await?;
     writing.tell(session, resource, &changed, done)
+}
+
+/// What kubectl says of a change of labels; it compares the texts of the object before and after.
+fn done(args: &LabelArgs, object: &Value, patch: &Map<String, Value>) -> &'static str {
+    let mut after = object.clone();
+    if let Some(labels) = crate::json::child(&mut after["metadata"], "labels") {
+        for (key, value) in patch {
+            if value.is_null() {
+                labels.remove(key);
+            } else {
+                labels.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    let shorter = crate::json::compact(&after).len() < crate::json::compact(object).len();
+    match after == *object {
+        true => "not labeled",
+        false if shorter && !args.overwrite => "unlabeled",
+        false => "labeled",
+    }
 }

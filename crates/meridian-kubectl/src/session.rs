@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::connect::ConnectionArgs;
 use crate::discovery::{Discovery, Resource};
-use crate::error::{Result, message};
+use crate::error::{Result, object};
 use crate::files::Document;
 use crate::io::Io;
 use crate::json;
@@ -50,21 +50,21 @@ impl<'io> Session<'io> {
     ///
     /// # Errors
     /// It names another one than `-n`.
-    pub(crate) fn place(&self, resource: &Resource, object: &mut Value) -> Result<()> {
+    pub(crate) fn place(&self, resource: &Resource, value: &mut Value) -> Result<()> {
         if !resource.namespaced {
-            if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
                 metadata.remove("namespace");
             }
             return Ok(());
         }
-        let own = json::text(object, "/metadata/namespace");
+        let own = json::text(value, "/metadata/namespace");
         if own.is_empty() {
             let namespace = self.namespace.clone();
-            if let Some(metadata) = json::child(object, "metadata") {
+            if let Some(metadata) = json::child(value, "metadata") {
                 metadata.insert("namespace".to_owned(), namespace.into());
             }
         } else if self.enforced && own != self.namespace {
-            return message(format!(
+            return object(format!(
                 "the namespace from the provided object {own:?} does not match the namespace {:?}. You must pass \
                  '--namespace={own}' to perform this operation.",
                 self.namespace
@@ -81,11 +81,11 @@ impl Session<'_> {
     /// It does not say what it is, or is in another namespace than `-n`.
     pub(crate) fn wanted(&self, document: &Document) -> Result<(Resource, Option<String>, String)> {
         let resource = self.discovery.of_object(&document.value, &document.source)?.clone();
-        let mut object = document.value.clone();
-        self.place(&resource, &mut object)?;
-        let (namespace, name) = place_of(&object);
+        let mut value = document.value.clone();
+        self.place(&resource, &mut value)?;
+        let (namespace, name) = place_of(&value);
         if name.is_empty() {
-            return message("resource name may not be empty");
+            return object("resource name may not be empty");
         }
         Ok((resource, namespace.map(str::to_owned), name.to_owned()))
     }

@@ -126,11 +126,15 @@ impl SecretArgs {
             }
             SecretKind::DockerRegistry { name, docker_server, docker_username, docker_password, docker_email } => {
                 let auth = STANDARD.encode(format!("{docker_username}:{docker_password}"));
-                let mut entry = json!({"username": docker_username, "password": docker_password, "auth": auth});
+                // Fields in kubectl's order, which trees of JSON do not keep.
+                let text = |value: &str| Value::from(value).to_string();
+                let mut entry = format!("\"username\":{}", text(docker_username));
+                entry.push_str(&format!(",\"password\":{}", text(docker_password)));
                 if !docker_email.is_empty() {
-                    entry["email"] = docker_email.as_str().into();
+                    entry.push_str(&format!(",\"email\":{}", text(docker_email)));
                 }
-                let config = json!({"auths": {docker_server: entry}}).to_string().into_bytes();
+                let server = text(docker_server);
+                let config = format!("{{\"auths\":{{{server}:{{{entry},\"auth\":{}}}}}}}", text(&auth)).into_bytes();
                 let data = BTreeMap::from([(".dockerconfigjson".to_owned(), config)]);
                 Ok(secret(name, Some("kubernetes.io/dockerconfigjson"), data))
             }

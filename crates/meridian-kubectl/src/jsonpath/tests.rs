@@ -55,7 +55,8 @@ fn slices() {
     for (template, expected) in cases {
         assert_eq!(printed(template), expected, "{template}");
     }
-    let message = "error: error executing jsonpath \"{.numbers[9]}\": array index out of bounds: index 9, length 4";
+    let message = "error: error executing jsonpath \"{.numbers[9]}\": Error executing template: array index out of \
+                   bounds: index 9, length 4";
     assert_eq!(printed("{.numbers[9]}"), message);
 }
 

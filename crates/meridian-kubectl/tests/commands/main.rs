@@ -6,3 +6,4 @@ mod both;
 mod cases;
 mod mixed;
 mod ours;
+mod real;

@@ -23,9 +23,20 @@ fn a_bad_document_says_where_it_is_and_hurts_no_other() {
     assert_eq!(said.out, expected, "{said:?}");
     let lines: Vec<&str> = said.err.lines().collect();
     let starts = |start: String| lines.iter().any(|line| line.trim_start().starts_with(&start));
-    assert!(starts(format!("error: {path}:10:")), "{said:?}");
+    assert!(starts(format!("error: {path}:10:")) && starts("The Gateway \"invalid\" is invalid: ".into()), "{said:?}");
     assert!(starts(format!("{path}:15:3: spec.selectors")), "{said:?}");
-    assert!(starts(format!("{path}:25:20: spec.servers[0].port")), "{said:?}");
+    assert!(starts(format!("{path}:25:21: spec.servers[0].port.number")), "{said:?}");
+}
+
+#[test]
+fn what_is_longer_or_shorter_than_by_kubectl() {
+    let Some(lab) = Lab::new() else { return };
+    let text = "\napiVersion: example.com/v1\nkind: Nothing\nmetadata: {name: a}\n";
+    let (theirs, ours) = (lab.kubectl(&["apply", "-f", "-"], text), lab.ours(&["apply", "-f", "-"], text));
+    assert_eq!(ours.err, format!("{}  STDIN:2:1\n", theirs.err), "the place is told, too");
+    let template = ["get", "ns", OURS, "-o", "jsonpath={.spec.finalizers[7]}"];
+    let (theirs, ours) = (lab.kubectl(&template, ""), lab.ours(&template, ""));
+    assert!(theirs.err.starts_with(&format!("{}.", ours.err.trim_end())), "the object is not: {theirs:?} {ours:?}");
 }
 
 #[test]
