@@ -107,7 +107,8 @@ pub(crate) const CREATE: &[&str] = &[
     "replace -f DIR/one.yaml",
     "replace -f DIR/one.yaml --dry-run=server",
     "replace -f DIR/missing.yaml",
-    "describe secret file",
+    "create secret generic one --from-literal=a=b --type=example.com/own",
+    "describe secret one",
     "describe configmap one",
 ];
 
