@@ -15,8 +15,11 @@ use meridian_store::{Key, Store, StoredObject};
 use serde_json::{Value, json};
 
 use crate::admission::Allocator;
+use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::in_process::InProcess;
 use crate::resource;
+use crate::server::Options;
 use crate::target::Objects;
 
 pub(crate) use delete::{DeleteOptions, Deleted};
@@ -52,6 +55,11 @@ impl Api {
             api.make_default_service_account(name).await?;
         }
         Ok(api)
+    }
+
+    /// The same API as clients see it, as `caller`, without a connection.
+    pub fn connect(&self, caller: Caller) -> InProcess {
+        InProcess::new(self.clone(), caller, &Options::default())
     }
 
     /// The store beneath.

@@ -187,7 +187,7 @@ impl ControlPlane {
         };
         self.take(change);
         for _ in 1..ROUND {
-            match self.changes.try_next()? {
+            match self.changes.try_next() {
                 Some(change) => self.take(change),
                 None => break,
             }
@@ -200,7 +200,7 @@ impl ControlPlane {
             Change::Put(observed) => self.put(&observed),
             Change::Gone(key) => self.gone(&key),
             Change::Listed(collection, keys) => {
-                let of_list = |key: &&Key| collection.as_ref().is_none_or(|collection| key.resource == *collection);
+                let of_list = |key: &&Key| key.resource == collection;
                 let gone: Vec<Key> =
                     self.known.keys().filter(of_list).filter(|key| !keys.contains(key)).cloned().collect();
                 gone.iter().for_each(|key| self.gone(key));
@@ -239,13 +239,13 @@ impl ControlPlane {
         let key = &observed.key;
         let fingerprint = observed.fingerprint();
         if self.known.insert(key.clone(), fingerprint) == Some(fingerprint) {
-            if observed.may_be_of_others() && self.is_told(key) {
+            if !observed.own && self.is_told(key) {
                 // Only the status is different: should somebody have changed what is ours, it is put back.
                 self.outdated.insert(key.clone());
             }
             return;
         }
-        match meridian_resources::decode(observed.kind, &observed.to_value()) {
+        match meridian_resources::decode(observed.kind, &observed.object) {
             Ok(resource) => {
                 self.unreadable.remove(key);
                 self.outdated.insert(key.clone());

@@ -10,6 +10,7 @@ use meridian_translate::{CONDITION_TYPES, Condition};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
+use tokio::sync::OnceCell;
 
 /// What an event says it comes from.
 const COMPONENT: &str = "meridian";
@@ -70,7 +71,12 @@ pub(crate) fn of_gateway_api(status: &Value) -> Vec<Notice> {
 
 /// What has been told, so that it is not told again.
 #[derive(Debug, Default)]
-pub(crate) struct Events(Mutex<HashMap<Key, Vec<Notice>>>);
+pub(crate) struct Events {
+    told: Mutex<HashMap<Key, Vec<Notice>>>,
+    /// Namespace and name of the events of earlier processes, which do not end by themselves; read when they are first
+    /// asked for.
+    earlier: OnceCell<Mutex<HashSet<(String, String)>>>,
+}
 
 impl Events {
     /// Keeps the events of an object as these notices are; `uid` is empty when the object is gone.
@@ -91,10 +97,7 @@ impl Events {
             }
         }
         let mut over: HashSet<&str> = before.iter().map(|notice| notice.topic.as_str()).collect();
-        if !cluster.is_kubernetes() {
-            // There they do not end by themselves, and may be of an earlier process.
-            over.extend(CONDITION_TYPES);
-        }
+        over.extend(self.earlier(cluster, key).await);
         over.retain(|topic| !notices.iter().any(|notice| notice.topic == *topic));
         for topic in over {
             if let Err(error) = cluster.remove_event(namespace(key), &name(key, topic)).await {
@@ -103,8 +106,26 @@ impl Events {
         }
     }
 
+    /// The topics of an object's events that an earlier process has written; each is returned once.
+    async fn earlier(&self, cluster: &Cluster, key: &Key) -> Vec<&'static str> {
+        let read = || async {
+            let names = cluster.lasting_events().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the events of earlier processes could not be read, and stay");
+                Vec::new()
+            });
+            Mutex::new(names.into_iter().collect())
+        };
+        let earlier = self.earlier.get_or_init(read).await;
+        let mut earlier = earlier.lock().unwrap_or_else(PoisonError::into_inner);
+        if earlier.is_empty() {
+            return Vec::new();
+        }
+        let is_there = |topic: &&str| earlier.remove(&(namespace(key).to_owned(), name(key, topic)));
+        CONDITION_TYPES.into_iter().filter(is_there).collect()
+    }
+
     fn replace(&self, key: &Key, notices: Vec<Notice>) -> Vec<Notice> {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let before = if notices.is_empty() { told.remove(key) } else { told.insert(key.clone(), notices) };
         before.unwrap_or_default()
     }

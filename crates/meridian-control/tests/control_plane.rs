@@ -33,7 +33,7 @@ async fn start() -> Plane {
     let node = ProxyNode::gateway("ingressgateway", "istio-system", gateway.labels());
     let (sender, configs) = watch::channel(Arc::new(ProxyConfig::default()));
     tokio::spawn(
-        ControlPlane::new(Cluster::embedded(api.clone()), vec![ProxyFeed { node, sender }], Discovery::default()).run(),
+        ControlPlane::new(Cluster::embedded(&api), vec![ProxyFeed { node, sender }], Discovery::default()).run(),
     );
     Plane { api, configs }
 }

@@ -3,8 +3,11 @@
 use crate::error::{Error, whole_text};
 use crate::merge_patch;
 use crate::requests::{Counting, Requests};
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
-use kube::client::ClientBuilder;
+use crate::tree::Tree;
+use bytes::Bytes;
+use http::{Request, Response};
+use kube::api::{Api, ApiResource, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::client::{Body, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
 use kube::discovery::{Scope, pinned_kind};
@@ -14,9 +17,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use tower_layer::Layer;
+use tower_service::Service;
 
 /// Who is named as the writer of what is written here.
 pub const FIELD_MANAGER: &str = "meridian";
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A connection to an API server. Cheap to clone; clones share it.
 #[derive(Clone)]
@@ -24,6 +31,8 @@ pub struct Client {
     pub(crate) kube: kube::Client,
     requests: Requests,
     known: Arc<Known>,
+    /// It is the API of this process.
+    pub(crate) in_process: bool,
 }
 
 /// What is known of the kinds that the server has.
@@ -79,7 +88,23 @@ impl Client {
         let builder = ClientBuilder::try_from(config).map_err(|error| Error::Config(whole_text(&error)))?;
         let kube = builder.with_layer(&Counting(requests.clone())).build();
         tracing::debug!(namespace, "a client of the Kubernetes API");
-        Ok(Self { kube, requests, known: Arc::default() })
+        Ok(Self { kube, requests, known: Arc::default(), in_process: false })
+    }
+
+    /// The API of this process, which serves all kinds from the start: `service` answers requests without a
+    /// connection. The client needs the runtime on which it is made.
+    #[must_use]
+    pub fn in_process<S, B>(service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Send + 'static,
+        S::Error: Into<BoxError> + Send,
+        S::Future: Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let requests = Requests::default();
+        let kube = kube::Client::new(Counting(requests.clone()).layer(service), "default");
+        Self { kube, requests, known: Arc::default(), in_process: true }
     }
 
     /// What was asked of the server so far.
@@ -100,7 +125,7 @@ impl Client {
     }
 
     /// The objects of a kind by its name; those that are not ours are looked up once.
-    async fn objects(&self, api_version: &str, kind: &str, namespace: &str) -> Result<Api<DynamicObject>, Error> {
+    async fn objects(&self, api_version: &str, kind: &str, namespace: &str) -> Result<Api<Tree>, Error> {
         let (resource, namespaced) = match kind::by_api_version_kind(api_version, kind) {
             Some(known) => (resource(known, api_version.rsplit('/').next().unwrap_or(api_version)), known.namespaced),
             None => self.look_up(api_version, kind).await?,
@@ -124,7 +149,7 @@ impl Client {
         Ok(found)
     }
 
-    async fn objects_of(&self, object: &Value) -> Result<(Api<DynamicObject>, String), Error> {
+    async fn objects_of(&self, object: &Value) -> Result<(Api<Tree>, String), Error> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let api = self.objects(text("/apiVersion"), text("/kind"), text("/metadata/namespace")).await?;
         Ok((api, text("/metadata/name").to_owned()))
@@ -142,7 +167,19 @@ impl Client {
         name: &str,
     ) -> Result<Option<Value>, Error> {
         let api = self.objects(api_version, kind, namespace).await?;
-        Ok(api.get_opt(name).await?.map(|object| value_of(object, api_version, kind)))
+        Ok(api.get_opt(name).await?.map(|object| object.into_value(api_version, kind)))
+    }
+
+    /// Namespace and name of all objects of a kind.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn names(&self, api_version: &str, kind: &str) -> Result<Vec<(String, String)>, Error> {
+        let (resource, _) = self.look_up(api_version, kind).await?;
+        let api: Api<Tree> = Api::all_with(self.kube.clone(), &resource);
+        let all = api.list_metadata(&ListParams::default()).await?;
+        let name = |metadata: ObjectMeta| (metadata.namespace.unwrap_or_default(), metadata.name.unwrap_or_default());
+        Ok(all.items.into_iter().map(|object| name(object.metadata)).collect())
     }
 
     /// Server-side apply with force, under [`FIELD_MANAGER`]: makes the object, or makes it say what this one says.
@@ -152,7 +189,7 @@ impl Client {
     pub async fn apply(&self, object: &Value) -> Result<Value, Error> {
         let (api, name) = self.objects_of(object).await?;
         let applied = api.patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(object)).await?;
-        Ok(value_of(applied, "", ""))
+        Ok(applied.into_value("", ""))
     }
 
     /// Creates an object.
@@ -161,8 +198,8 @@ impl Client {
     /// See [`Error`]; [`Error::AlreadyExists`] among them.
     pub async fn create(&self, object: &Value) -> Result<Value, Error> {
         let (api, _) = self.objects_of(object).await?;
-        let created = api.create(&by_us(), &dynamic(object)?).await?;
-        Ok(value_of(created, "", ""))
+        let created = api.create(&by_us(), &Tree::new(object.clone())).await?;
+        Ok(created.into_value("", ""))
     }
 
     /// Replaces an object, whose `metadata.resourceVersion` says what is replaced.
@@ -171,8 +208,8 @@ impl Client {
     /// See [`Error`]; [`Error::Conflict`] when it is another one by now.
     pub async fn replace(&self, object: &Value) -> Result<Value, Error> {
         let (api, name) = self.objects_of(object).await?;
-        let replaced = api.replace(&name, &by_us(), &dynamic(object)?).await?;
-        Ok(value_of(replaced, "", ""))
+        let replaced = api.replace(&name, &by_us(), &Tree::new(object.clone())).await?;
+        Ok(replaced.into_value("", ""))
     }
 
     /// Changes an object by a JSON merge patch (RFC 7396).
@@ -189,7 +226,7 @@ impl Client {
     ) -> Result<Value, Error> {
         let api = self.objects(api_version, kind, namespace).await?;
         let patched = api.patch(name, &patch_by_us(), &Patch::Merge(patch)).await?;
-        Ok(value_of(patched, api_version, kind))
+        Ok(patched.into_value(api_version, kind))
     }
 
     /// Deletes an object; what it owns is deleted after it.
@@ -209,7 +246,7 @@ impl Client {
     pub async fn read(&self, kind: &'static Kind, namespace: &str, name: &str) -> Result<Value, Error> {
         let resource = self.resource_of(kind);
         let object = self.api(kind, &resource, namespace).get(name).await?;
-        Ok(value_of(object, &resource.api_version, kind.kind))
+        Ok(object.into_value(&resource.api_version, kind.kind))
     }
 
     /// Writes the status of an object of a kind of ours, if the object still has the version `resource_version`, in
@@ -232,10 +269,10 @@ impl Client {
         });
         let api = self.api(kind, &resource, namespace);
         let written = api.patch_status(name, &patch_by_us(), &Patch::Merge(patch)).await?;
-        Ok(value_of(written, &resource.api_version, kind.kind))
+        Ok(written.into_value(&resource.api_version, kind.kind))
     }
 
-    fn api(&self, kind: &Kind, resource: &ApiResource, namespace: &str) -> Api<DynamicObject> {
+    fn api(&self, kind: &Kind, resource: &ApiResource, namespace: &str) -> Api<Tree> {
         if kind.namespaced {
             Api::namespaced_with(self.kube.clone(), namespace, resource)
         } else {
@@ -256,24 +293,4 @@ fn patch_by_us() -> PatchParams {
 pub(crate) fn resource(kind: &Kind, version: &str) -> ApiResource {
     let name = GroupVersionKind::gvk(kind.group, version, kind.kind);
     ApiResource::from_gvk_with_plural(&name, kind.plural)
-}
-
-fn dynamic(object: &Value) -> Result<DynamicObject, Error> {
-    serde_json::from_value(object.clone()).map_err(|error| Error::Refused(format!("no object of Kubernetes: {error}")))
-}
-
-/// The object as a tree, without what only servers look at. Items of lists do not say what they are: `api_version` and
-/// `kind` say it for them.
-pub(crate) fn value_of(mut object: DynamicObject, api_version: &str, kind: &str) -> Value {
-    object.metadata.managed_fields = None;
-    if let Some(annotations) = &mut object.metadata.annotations {
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-    }
-    // Maps with text as keys, and values that were JSON before, are always JSON.
-    let mut value = serde_json::to_value(object).unwrap_or_default();
-    if !api_version.is_empty() {
-        value["apiVersion"] = api_version.into();
-        value["kind"] = kind.into();
-    }
-    value
 }

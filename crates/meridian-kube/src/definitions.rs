@@ -42,6 +42,9 @@ const BUILT_IN: [&str; 8] = [
 pub(crate) async fn follow(client: Client, kinds: &'static [&'static Kind], changes: mpsc::Sender<Change>) {
     let (listed, mut first_lists) = mpsc::unbounded_channel();
     let mut served = Served::new(client.clone(), kinds, changes, listed);
+    if served.client.in_process {
+        return served.follow_all(first_lists).await;
+    }
     served.start_built_in();
     let api: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(client.kube.clone());
     let mut definitions = pin!(watcher(api, watch::config()));
@@ -118,6 +121,22 @@ impl Served {
             looks: Pauses::new(),
             looked: false,
             awaited: Some(HashSet::new()),
+        }
+    }
+
+    /// Follows the objects of all kinds, for ever: there are no definitions on which it depends what is served.
+    async fn follow_all(mut self, mut first_lists: mpsc::UnboundedReceiver<&'static Kind>) {
+        for kind in self.kinds {
+            self.start(kind, kind.versions[0]);
+        }
+        self.looked = true;
+        loop {
+            self.tell_in_step().await;
+            tokio::select! {
+                Some(kind) = first_lists.recv() => self.first_list(kind),
+                Some(_) = self.watchers.join_next() => {}
+                else => return,
+            }
         }
     }
 

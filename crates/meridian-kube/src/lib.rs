@@ -13,6 +13,7 @@ mod error;
 mod merge_patch;
 mod requests;
 mod review;
+mod tree;
 mod watch;
 
 pub use client::{Client, FIELD_MANAGER};

@@ -1,16 +1,14 @@
 //! What the control plane is told of the objects of an API.
 
-use super::{embedded, kubernetes};
+use super::seen::Seen;
 use meridian_resources::Kind;
 use meridian_resources::core::{endpoints, pod};
 use meridian_resources::istio::service_entry;
-use meridian_store::{GroupResource, Key, StoredObject};
+use meridian_store::{GroupResource, Key};
 use serde_json::Value;
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -19,8 +17,8 @@ pub(crate) enum Change {
     Put(Observed),
     /// An object is gone.
     Gone(Key),
-    /// All objects of a collection (`None`: of all) have been told, and there are no others than these.
-    Listed(Option<GroupResource>, HashSet<Key>),
+    /// All objects of a collection have been told, and there are no others than these.
+    Listed(GroupResource, HashSet<Key>),
     /// Everything that exists has been told once: from now on there is something to say of it.
     InStep,
 }
@@ -37,67 +35,25 @@ pub(crate) struct Observed {
     /// Its name.
     pub(crate) key: Key,
     /// The object itself.
-    pub(crate) object: Body,
-}
-
-/// The text or the tree of an object.
-#[derive(Debug)]
-pub(crate) enum Body {
-    Stored(Arc<StoredObject>),
-    /// From a Kubernetes API; `own`: as it was after this process wrote its status.
-    Read {
-        object: Value,
-        own: bool,
-    },
+    pub(crate) object: Value,
+    /// It is as it was after this process wrote its status.
+    pub(crate) own: bool,
 }
 
 impl Observed {
-    /// The object as a tree.
-    pub(crate) fn to_value(&self) -> Cow<'_, Value> {
-        match &self.object {
-            Body::Stored(object) => Cow::Owned(object.to_value(&self.kind.preferred_api_version(), self.kind.kind)),
-            Body::Read { object, .. } => Cow::Borrowed(object),
-        }
-    }
-
-    /// Whether the status may be one that others have written after it was last ours. The embedded API is asked for the
-    /// status of the moment whenever one is written, so there is nothing to be put right later.
-    pub(crate) fn may_be_of_others(&self) -> bool {
-        match &self.object {
-            Body::Stored(_) => false,
-            Body::Read { own, .. } => !own,
-        }
-    }
-
     /// A number that is another one when anything is different that is translated. Statuses, our own reports above
     /// all, are not, but for those of Pods and the addresses of ServiceEntries.
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        match &self.object {
-            Body::Stored(object) => {
-                if !counts_generations(self.kind) {
-                    object.revision().hash(&mut hasher);
-                    return hasher.finish();
-                }
-                let meta = object.metadata();
-                (meta.uid, meta.generation, meta.labels, meta.annotations).hash(&mut hasher);
-                if *self.kind == service_entry::KIND {
-                    object.to_value("", "")["status"]["addresses"].to_string().hash(&mut hasher);
-                }
-            }
-            Body::Read { object, .. } => {
-                let meta = &object["metadata"];
-                meta["uid"].to_string().hash(&mut hasher);
-                for part in parts(self.kind, object) {
-                    part.to_string().hash(&mut hasher);
-                }
-            }
+        self.object["metadata"]["uid"].hash(&mut hasher);
+        for part in parts(self.kind, &self.object) {
+            part.hash(&mut hasher);
         }
         hasher.finish()
     }
 }
 
-/// What of an object of a Kubernetes API may make a difference.
+/// What of an object may make a difference.
 fn parts<'o>(kind: &Kind, object: &'o Value) -> Vec<&'o Value> {
     let (meta, status) = (&object["metadata"], &object["status"]);
     if *kind == pod::KIND {
@@ -125,25 +81,50 @@ fn counts_generations(kind: &Kind) -> bool {
 
 /// The changes of an API.
 #[derive(Debug)]
-pub(crate) enum Changes {
-    Embedded(Box<embedded::Changes>),
-    Kubernetes(kubernetes::Changes),
+pub(crate) struct Changes {
+    watch: meridian_kube::Watch,
+    seen: Seen,
 }
 
 impl Changes {
+    pub(super) fn new(watch: meridian_kube::Watch, seen: Seen) -> Self {
+        Self { watch, seen }
+    }
+
     /// Waits for the next one. Nothing is lost when this is dropped.
     pub(crate) async fn next(&mut self) -> Result<Change, Ended> {
-        match self {
-            Self::Embedded(changes) => changes.next().await,
-            Self::Kubernetes(changes) => changes.next().await,
+        match self.watch.next().await {
+            Some(change) => Ok(self.change_of(change)),
+            None => Err(Ended),
         }
     }
 
     /// The next one when it is there already.
-    pub(crate) fn try_next(&mut self) -> Result<Option<Change>, Ended> {
-        match self {
-            Self::Embedded(changes) => changes.try_next(),
-            Self::Kubernetes(changes) => Ok(changes.try_next()),
+    pub(crate) fn try_next(&mut self) -> Option<Change> {
+        self.watch.try_next().map(|change| self.change_of(change))
+    }
+
+    fn change_of(&self, change: meridian_kube::Change) -> Change {
+        use meridian_kube::Change as Told;
+        match change {
+            Told::Put { kind, object } => {
+                let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+                let key = Key::new(GroupResource::of(kind), text("namespace"), text("name"));
+                let own = self.seen.told(kind, &key, &object);
+                Change::Put(Observed { kind, key, object, own })
+            }
+            Told::Gone { kind, namespace, name } => {
+                let key = Key::new(GroupResource::of(kind), &namespace, &name);
+                self.seen.remove(&key);
+                Change::Gone(key)
+            }
+            Told::Listed { kind, objects } => {
+                let collection = GroupResource::of(kind);
+                let key = |(namespace, name): (String, String)| Key::new(collection.clone(), &namespace, &name);
+                let keys: HashSet<Key> = objects.into_iter().map(key).collect();
+                Change::Listed(collection, keys)
+            }
+            Told::InStep => Change::InStep,
         }
     }
 }
@@ -157,7 +138,7 @@ mod tests {
     fn fingerprint(group: &str, name: &str, object: Value) -> u64 {
         let kind = kind::by_group_kind(group, name).unwrap();
         let key = Key::new(GroupResource::of(kind), "default", "a");
-        Observed { kind, key, object: Body::Read { object, own: false } }.fingerprint()
+        Observed { kind, key, object, own: false }.fingerprint()
     }
 
     #[test]

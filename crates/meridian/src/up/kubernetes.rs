@@ -81,7 +81,7 @@ pub(super) async fn serve(args: ControlPlaneArgs, target: Target) -> anyhow::Res
         certificates: CertificateService::new(authority.clone(), Arc::new(KubernetesTokens::new(client.clone()))),
         authority,
     };
-    let mut discovery = discovery::start(ports, registry.clone(), stopped)?;
+    let mut discovery = discovery::start(ports, registry.clone(), stopped.clone())?;
     discovery.installation = args.pods.installation();
     let mesh_file = control.mesh_config.as_deref().map(MeshFile::open).transpose().context("--mesh-config")?;
     discovery.mesh = MeshSources::new(mesh_file, control.settings.clone());
@@ -96,7 +96,7 @@ pub(super) async fn serve(args: ControlPlaneArgs, target: Target) -> anyhow::Res
     };
     let mut in_step = discovery.in_step.subscribe();
     let debug = debug::start(debug_address, Fleet { local: Arc::default(), registry }, health).await?;
-    let control_plane = start_control_plane(cluster, Vec::new(), discovery)?;
+    let control_plane = start_control_plane(move || cluster, Vec::new(), discovery, stopped)?;
     tracing::info!("reading the objects of the Kubernetes API");
     let ready = async {
         // An error means that the control plane has ended, which the signal below does not wait for.

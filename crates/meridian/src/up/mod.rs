@@ -149,9 +149,10 @@ async fn serve(
     drop(ready);
     if let Some((local, handle)) = local {
         discovery.local = Some(handle);
-        running.spawn(local.run(Cluster::embedded(api.clone()), stopped.clone()));
+        running.spawn(local.run(Cluster::embedded(&api), stopped.clone()));
     }
-    let control_plane = start_control_plane(Cluster::embedded(api.clone()), feeds, discovery)?;
+    let followed = api.clone();
+    let control_plane = start_control_plane(move || Cluster::embedded(&followed), feeds, discovery, stopped.clone())?;
     if let Some(dir) = config_dir {
         tokio::spawn(dir.follow());
     }
@@ -179,8 +180,9 @@ async fn serve(
     renewal.abort();
     serving.await??;
     drop((api, demo, debug));
-    // The control plane ends with the store, whose last handles are gone now but for its own.
-    drop(control_plane);
+    if control_plane.join().is_err() {
+        tracing::error!("the control plane ended with a panic");
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -194,14 +196,24 @@ fn open_config_dir(dir: Option<&Path>, api: &Api) -> anyhow::Result<Option<Confi
     Ok(dir.map(|dir| ConfigDir::open(dir, api.clone())).transpose()?)
 }
 
-/// The control plane has a thread of its own, so that translating never delays an answer of the API.
+/// The control plane has a thread of its own, so that translating never delays an answer of the API. What it asks of an
+/// API of this process is answered on that thread, too. It ends when `stopped` says so.
 fn start_control_plane(
-    cluster: Cluster,
+    cluster: impl FnOnce() -> Cluster + Send + 'static,
     feeds: Vec<ProxyFeed>,
     discovery: Discovery,
+    mut stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let run = move || runtime.block_on(async { ControlPlane::new(cluster, feeds, discovery).run().await });
+    let run = move || {
+        runtime.block_on(async {
+            tokio::select! {
+                () = ControlPlane::new(cluster(), feeds, discovery).run() => {}
+                // An error means that the sender is gone, which is a stop too.
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+        });
+    };
     Ok(std::thread::Builder::new().name("control-plane".into()).spawn(run)?)
 }
 
