@@ -113,7 +113,7 @@ impl Cluster {
     }
 
     fn new(client: Client, leads: watch::Receiver<bool>, place: Place) -> Self {
-        Self { client, leads, seen: Seen::default(), place, runtime: Handle::current() }
+        Self { client, leads, seen: Seen::new(place == Place::Kubernetes), place, runtime: Handle::current() }
     }
 
     /// Whether it is a Kubernetes API, where pods are run; else gateways are processes of this machine.
@@ -199,7 +199,7 @@ impl Cluster {
                 None => {
                     let object = self.client.read(kind, &key.namespace, &key.name).await?;
                     let read = Arc::new(State::of(&object, false));
-                    self.seen.insert(key, read.clone());
+                    self.seen.read(key, read.clone());
                     read
                 }
             };
@@ -212,7 +212,7 @@ impl Cluster {
             let (version, status) = (&known.resource_version, (before.as_ref(), &status));
             match self.client.write_status(kind, &key.namespace, &key.name, version, status).await {
                 Ok(object) => {
-                    self.seen.insert(key, Arc::new(State::of(&object, true)));
+                    self.seen.written(key, &object);
                     return Ok(known.uid.clone());
                 }
                 // Somebody else has written meanwhile: look again.

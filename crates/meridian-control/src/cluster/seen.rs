@@ -8,8 +8,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The statuses as they were seen last.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Seen(Arc<Mutex<HashMap<Key, Arc<State>>>>);
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    states: Arc<Mutex<HashMap<Key, Arc<State>>>>,
+    /// Whether statuses are kept. Where asking costs next to nothing, only the versions are that were written here.
+    keeps: bool,
+}
 
 /// An object's status, and of which version of the object it is.
 #[derive(Debug)]
@@ -49,16 +53,41 @@ fn has_reports(kind: &Kind) -> bool {
 }
 
 impl Seen {
-    pub(super) fn get(&self, key: &Key) -> Option<Arc<State>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    pub(super) fn new(keeps: bool) -> Self {
+        Self { states: Arc::default(), keeps }
     }
 
-    pub(super) fn insert(&self, key: &Key, state: Arc<State>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), state);
+    /// The status of an object, as far as it is kept.
+    pub(super) fn get(&self, key: &Key) -> Option<Arc<State>> {
+        if self.keeps { self.state(key) } else { None }
+    }
+
+    fn state(&self, key: &Key) -> Option<Arc<State>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Takes in the status of an object that was read.
+    pub(super) fn read(&self, key: &Key, state: Arc<State>) {
+        if self.keeps {
+            self.insert(key, state);
+        }
+    }
+
+    /// Takes in an object whose status was written here.
+    pub(super) fn written(&self, key: &Key, object: &Value) {
+        let mut state = State::of(object, true);
+        if !self.keeps {
+            state.status = None;
+        }
+        self.insert(key, Arc::new(state));
+    }
+
+    fn insert(&self, key: &Key, state: Arc<State>) {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), state);
     }
 
     pub(super) fn remove(&self, key: &Key) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// Takes in an object that the watch has told. Whether it is as it was written here.
@@ -67,10 +96,12 @@ impl Seen {
             return false;
         }
         let version = object["metadata"]["resourceVersion"].as_str();
-        if self.get(key).is_some_and(|state| state.own && Some(&*state.resource_version) == version) {
+        if self.state(key).is_some_and(|state| state.own && Some(&*state.resource_version) == version) {
             return true;
         }
-        self.insert(key, Arc::new(State::of(object, false)));
+        if self.keeps {
+            self.insert(key, Arc::new(State::of(object, false)));
+        }
         false
     }
 }
