@@ -12,6 +12,7 @@ mod httpbin;
 mod input;
 mod install;
 mod kube_inject;
+mod kubeconfig;
 mod logging;
 mod objects;
 mod proxy;
@@ -67,6 +68,8 @@ enum Command {
     KubeInject(kube_inject::KubeInjectArgs),
     /// Wait until the proxy of this pod is ready
     Wait(wait::WaitArgs),
+    /// Write a kubeconfig for somebody else, for the API of `meridian up`
+    Kubeconfig(kubeconfig::KubeconfigArgs),
     /// Install the control plane on Kubernetes, and gateways for Istio's API
     Install(Box<install::InstallArgs>),
     /// Take away what `meridian install` has installed
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         Command::Validate(args) => validate::run(&args),
         Command::KubeInject(args) => block_on(kube_inject::run(&args)),
         Command::Wait(args) => block_on(wait::run(args)),
+        Command::Kubeconfig(args) => block_on(kubeconfig::run(args)),
         Command::Install(args) => block_on(install::install(*args)),
         Command::Uninstall(args) => block_on(install::uninstall(args)),
         Command::Exec(args) => match block_on(exec::run(*args)) {

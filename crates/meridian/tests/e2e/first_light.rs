@@ -52,7 +52,7 @@ fn a_stop_ends_with_success_and_the_objects_are_there_at_the_next_start() {
 fn a_second_process_on_the_same_folder_is_told_so() {
     let first = Meridian::start(&[]);
     let second = Meridian::spawn_in(&first.data, crate::support::loopback(), &[]);
-    let line = second.wait_for_log("in use by another process");
+    let line = second.wait_for_log("is in use by process");
     assert!(line.contains(&first.data.display().to_string()), "{line}");
 }
 

@@ -14,6 +14,7 @@ mod mesh_identity;
 mod policies;
 mod processes;
 mod routing_decisions;
+mod security;
 mod status;
 mod store;
 mod support;
