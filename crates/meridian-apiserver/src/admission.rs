@@ -12,9 +12,11 @@ use meridian_store::StoredObject;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
+use crate::kinds;
 use crate::managed::{self, Tracking};
 use crate::query::{FieldValidation, resource_version};
 use crate::target::{Objects, Subresource};
+use crate::values::absent;
 use crate::version;
 
 pub(crate) use patched::{check_name, check_patched};
@@ -53,12 +55,16 @@ pub(crate) fn admit_new(
     }
     generate_name(metadata);
     let mut warnings = unknown(target, &mut object, validation)?;
-    if target.resource.status_subresource && !target.resource.built_in() {
+    if let Some(first) = target.resource.first_status {
+        object["status"] = first();
+    } else if target.resource.status_subresource && !target.resource.built_in() {
         remove(&mut object, "status");
     }
     defaults::new_object(target.resource, &mut object);
     warnings.extend(check(target, &mut object)?);
+    warnings.extend(kinds::warning(target.resource, &object));
     managed::track_new(target, &mut object, managed, tracking);
+    kinds::observed(target.resource, None, &mut object);
     version::to_stored(target.resource, &mut object);
     let reservation = allocator.admit_new(target.resource, &mut object)?;
     Ok((Admitted { object, warnings }, reservation))
@@ -107,15 +113,18 @@ pub(crate) fn admit_update(
             managed::take(&mut object);
             set_or_remove(&mut object, "status", status);
         }
-        None if resource.status_subresource => set_or_remove(&mut object, "status", old.get("status").cloned()),
-        // A token is asked for, not written.
-        Some(Subresource::Token) => return Err(ApiError::method_not_allowed()),
-        None => {}
+        None | Some(Subresource::Scale) if resource.status_subresource => {
+            set_or_remove(&mut object, "status", old.get("status").cloned())
+        }
+        None | Some(Subresource::Scale) => {}
+        // The others are asked for, not written.
+        Some(_) => return Err(ApiError::method_not_allowed()),
     }
     defaults::changed_object(resource, &old, &mut object);
     immutable::check(resource, &old, &object)?;
     warnings.extend(check(target, &mut object)?);
     managed::track_change(target, &old, &mut object, managed, tracking);
+    kinds::observed(resource, Some(&old), &mut object);
     version::to_stored(resource, &mut object);
     let reservation = allocator.admit_update(resource, &old, &mut object)?;
     Ok((Admitted { object, warnings }, reservation))
@@ -202,11 +211,15 @@ fn generate_name(metadata: &mut Map<String, Value>) {
 
 /// Deals with fields that the schema does not have. Returns warnings.
 fn unknown(target: &Objects, object: &mut Value, validation: FieldValidation) -> Result<Vec<String>, ApiError> {
-    let Some(kind) = target.resource.typed else { return Ok(Vec::new()) };
-    let mut unknown: Vec<String> = match validation {
-        FieldValidation::Ignore => Vec::new(),
-        _ => unknown_fields(kind, object).iter().map(ToString::to_string).collect(),
+    // Kubernetes' own kinds have fields that the types here do not look at.
+    let structure = target.resource.native(target.version).map(|native| native.structure());
+    let found = match (structure, target.resource.typed) {
+        _ if validation == FieldValidation::Ignore => Vec::new(),
+        (Some(structure), _) => structure.unknown_fields(object),
+        (None, Some(kind)) => unknown_fields(kind, object),
+        (None, None) => Vec::new(),
     };
+    let mut unknown: Vec<String> = found.iter().map(ToString::to_string).collect();
     if validation == FieldValidation::Strict && !unknown.is_empty() {
         let message = format!(
             "{kind} in version \"{version}\" cannot be handled as a {kind}: strict decoding error: {unknown}",
@@ -216,8 +229,14 @@ fn unknown(target: &Objects, object: &mut Value, validation: FieldValidation) ->
         );
         return Err(ApiError::bad_request(message));
     }
-    prune(kind, object);
-    unknown.extend(deprecations(target, kind, object));
+    match (structure, target.resource.typed) {
+        (Some(structure), _) => structure.prune(object),
+        (None, Some(kind)) => prune(kind, object),
+        (None, None) => {}
+    }
+    if let Some(kind) = target.resource.typed {
+        unknown.extend(deprecations(target, kind, object));
+    }
     Ok(unknown)
 }
 
@@ -239,15 +258,15 @@ fn check(target: &Objects, object: &mut Value) -> Result<Vec<String>, ApiError> 
     let resource = target.resource;
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let Some(kind) = resource.typed else {
-        if name.is_empty() {
-            let missing = FieldError::required("metadata.name", "name or generateName is required");
-            return Err(ApiError::invalid(resource, &name, &[missing]));
-        }
-        return Ok(Vec::new());
+        let found = stored_kind_errors(target, object);
+        return if found.is_empty() { Ok(Vec::new()) } else { Err(ApiError::invalid(resource, &name, &found)) };
     };
     apply_defaults(kind, object);
     let (errors, warnings) = judge(kind, object);
-    let refused = of_server(kind, &errors);
+    let mut refused = of_server(kind, &errors);
+    if refused.is_empty() && resource.group.is_empty() && resource.kind == "Pod" {
+        kinds::rules::pod("spec", &object["spec"], &mut refused);
+    }
     if !refused.is_empty() {
         return Err(ApiError::invalid(resource, &name, &refused));
     }
@@ -263,17 +282,20 @@ fn check(target: &Objects, object: &mut Value) -> Result<Vec<String>, ApiError> 
     }
 }
 
+/// The mistakes of an object of a kind that is only stored.
+fn stored_kind_errors(target: &Objects, object: &Value) -> Vec<FieldError> {
+    let resource = target.resource;
+    let Some(native) = resource.native(target.version) else { return Vec::new() };
+    let errors = native.structure().validate(object, resource.namespaced, resource.name);
+    if errors.is_empty() { kinds::rules::check(resource, object) } else { errors }
+}
+
 fn metadata_mut(object: &mut Value) -> Result<&mut Map<String, Value>, ApiError> {
     let metadata = &mut object["metadata"];
     if metadata.is_null() {
         *metadata = json!({});
     }
     metadata.as_object_mut().ok_or_else(|| ApiError::bad_request("metadata: found a value that is not an object"))
-}
-
-/// Missing, `null` and empty mean the same.
-fn absent(value: Option<&Value>) -> bool {
-    value.is_none_or(|value| value.is_null() || value.as_str() == Some(""))
 }
 
 fn remove(object: &mut Value, field: &str) {

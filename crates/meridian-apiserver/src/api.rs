@@ -3,9 +3,12 @@
 //! Programs that hold the store use it in the same process: what they write passes the same checks, gets the same
 //! defaults and is on disk when the call returns.
 
+mod collect;
 mod delete;
 mod ingress_class;
+mod namespaces;
 mod read;
+mod scale;
 mod write;
 
 use std::sync::Arc;

@@ -15,8 +15,26 @@ const CUSTOM_VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "p
 /// What can be done with their status.
 const STATUS_VERBS: [&str; 3] = ["get", "patch", "update"];
 
-/// What is sent to the subresource `token`: group, version, kind.
-const TOKEN_REQUEST: (&str, &str, &str) = ("authentication.k8s.io", "v1", "TokenRequest");
+/// A subresource that holds a kind of its own: its name, group, version and kind, and what can be done with it.
+type Part = (&'static str, (&'static str, &'static str, &'static str), &'static [&'static str]);
+
+/// The subresources of a resource, beside its status.
+fn parts(resource: &ApiResource) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    if resource.is_service_accounts() {
+        parts.push(("token", ("authentication.k8s.io", "v1", "TokenRequest"), &["create"]));
+    }
+    if resource.is_namespaces() {
+        parts.push(("finalize", ("", "v1", "Namespace"), &["update"]));
+    }
+    if resource.group.is_empty() && resource.plural == "pods" {
+        parts.push(("eviction", ("policy", "v1", "Eviction"), &["create"]));
+    }
+    if resource.scale {
+        parts.push(("scale", ("autoscaling", "v1", "Scale"), &STATUS_VERBS));
+    }
+    parts
+}
 
 /// `APIVersions` of the core group.
 pub(crate) fn core_versions() -> Value {
@@ -41,13 +59,7 @@ pub(crate) fn group(name: &str) -> Option<Value> {
 
 /// Every group but core, with its versions.
 fn named_groups() -> Vec<(&'static str, Vec<&'static str>)> {
-    let mut groups: Vec<_> = resource::groups().into_iter().filter(|(group, _)| !group.is_empty()).collect();
-    for (group, version, ..) in REVIEW_GROUPS {
-        if groups.iter().all(|(known, _)| known != group) {
-            groups.push((*group, vec![*version]));
-        }
-    }
-    groups
+    resource::groups().into_iter().filter(|(group, _)| !group.is_empty()).collect()
 }
 
 fn group_value(group: &str, versions: &[&str]) -> Value {
@@ -72,15 +84,15 @@ pub(crate) fn resource_list(group: &str, version: &str) -> Value {
         });
         names(resource, &mut entry);
         resources.push(entry);
-        if resource.is_service_accounts() {
+        for (part, (group, version, kind), verbs) in parts(resource) {
             resources.push(json!({
-                "name": format!("{}/token", resource.plural),
+                "name": format!("{}/{part}", resource.plural),
                 "singularName": "",
-                "namespaced": true,
-                "group": TOKEN_REQUEST.0,
-                "version": TOKEN_REQUEST.1,
-                "kind": TOKEN_REQUEST.2,
-                "verbs": ["create"],
+                "namespaced": resource.namespaced,
+                "group": group,
+                "version": version,
+                "kind": kind,
+                "verbs": verbs,
             }));
         }
         if resource.status_subresource {
@@ -152,12 +164,18 @@ fn aggregated_resource(resource: &ApiResource, version: &str) -> Value {
         "verbs": verbs(resource),
     });
     names(resource, &mut entry);
-    if resource.is_service_accounts() {
-        let kind = json!({"group": TOKEN_REQUEST.0, "version": TOKEN_REQUEST.1, "kind": TOKEN_REQUEST.2});
-        entry["subresources"] = json!([{"subresource": "token", "responseKind": kind, "verbs": ["create"]}]);
-    }
+    let mut subresources: Vec<Value> = parts(resource)
+        .into_iter()
+        .map(|(part, (group, version, kind), verbs)| {
+            let kind = json!({"group": group, "version": version, "kind": kind});
+            json!({"subresource": part, "responseKind": kind, "verbs": verbs})
+        })
+        .collect();
     if resource.status_subresource {
-        entry["subresources"] = json!([{"subresource": "status", "responseKind": kind, "verbs": STATUS_VERBS}]);
+        subresources.push(json!({"subresource": "status", "responseKind": kind, "verbs": STATUS_VERBS}));
+    }
+    if !subresources.is_empty() {
+        entry["subresources"] = subresources.into();
     }
     entry
 }

@@ -1,5 +1,8 @@
 //! From a request to an answer.
 
+mod gateways;
+mod subresources;
+
 use std::fmt::Display;
 use std::time::Instant;
 
@@ -107,7 +110,8 @@ where
     match target {
         Target::Objects(objects) => {
             let body = read_body(body).await?;
-            context.objects(objects, &body).await
+            let kind = objects.clone();
+            context.objects(objects, &body).await.map_err(|error| gateways::complete(api, &kind, error))
         }
         Target::Review(review) => {
             let body = read_body(body).await?;
@@ -208,6 +212,9 @@ impl Context<'_> {
     async fn objects(&self, target: Objects, body: &[u8]) -> Result<Response<Answer>, ApiError> {
         let form = media::form(self.accept.as_deref(), &self.query)?;
         let one = target.name.is_some();
+        if let Some(answer) = self.subresource(&target, body).await {
+            return answer;
+        }
         match (&self.method, one) {
             (&Method::POST, true) if target.subresource == Some(Subresource::Token) => {
                 let options = self.write_options(WriteKind::Create)?;
@@ -227,9 +234,14 @@ impl Context<'_> {
                 Ok(response(200, JSON, Answer::whole(text)))
             }
             (&Method::GET, false) => {
-                let page = self.api.list(&target, &ListOptions::parse(&self.query)?)?;
+                let options = ListOptions::parse(&self.query)?;
+                let page = self.api.list(&target, &options)?;
                 let text = render::list(target.resource, &target.api_version(), form, &page);
-                Ok(response(200, JSON, Answer::whole(text)))
+                let mut answer = response(200, JSON, Answer::whole(text));
+                if page.objects.is_empty() {
+                    warn(&mut answer, gateways::hint(self.api, &target, &options).as_slice());
+                }
+                Ok(answer)
             }
             (&Method::POST, false) if target.resource.namespaced && target.namespace.is_none() => {
                 Err(ApiError::method_not_allowed())
@@ -336,12 +348,7 @@ impl Context<'_> {
             render::object(target.resource, &api_version, form, &written.object)
         };
         let mut response = response(code, JSON, Answer::whole(text));
-        for warning in &written.warnings {
-            let escaped = warning.replace('\\', "\\\\").replace('"', "\\\"");
-            if let Ok(value) = HeaderValue::try_from(format!("299 - \"{escaped}\"")) {
-                response.headers_mut().append(WARNING, value);
-            }
-        }
+        warn(&mut response, &written.warnings);
         response
     }
 
@@ -400,6 +407,16 @@ fn version() -> Value {
         "compiler": "rustc",
         "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
     })
+}
+
+/// Adds what the client should know (RFC 9111's `Warning`, code 299, as Kubernetes uses it).
+fn warn(response: &mut Response<Answer>, warnings: &[String]) {
+    for warning in warnings {
+        let escaped = warning.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::try_from(format!("299 - \"{escaped}\"")) {
+            response.headers_mut().append(WARNING, value);
+        }
+    }
 }
 
 fn json_response(code: u16, value: &Value) -> Response<Answer> {

@@ -19,6 +19,7 @@ mod duration;
 mod error;
 mod http;
 mod in_process;
+mod kinds;
 mod kubeconfig;
 mod managed;
 mod media;
@@ -37,6 +38,7 @@ mod table;
 mod target;
 mod tls;
 mod token;
+mod values;
 mod version;
 mod watch;
 

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use meridian_resources::kind::converted;
 use serde_json::{Map, Value, json};
 
-use crate::patch::{media_types, merge_keys};
+use crate::kinds::native;
+use crate::patch::media_types;
 use crate::resource::{self, ApiResource};
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
@@ -73,77 +74,37 @@ fn build(group: &str, version: &str) -> Value {
     })
 }
 
-fn schemas(group: &str, version: &str) -> Map<String, Value> {
-    let mut schemas = Map::new();
+/// The definitions of a group and version, by their names.
+pub(crate) fn schemas(group: &str, version: &str) -> Map<String, Value> {
+    let natives = resource::of_version(group, version).filter_map(|resource| resource.native(version));
+    let mut schemas = native::definitions(natives);
     schemas.insert(LIST_META.to_owned(), list_meta());
     for resource in resource::of_version(group, version) {
         let gvk = |kind: &str| json!([{"group": group, "version": version, "kind": kind}]);
-        let mut schema = match resource.typed {
-            Some(kind) => converted::schema(kind, version).clone(),
-            None => json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
-        };
-        for (path, merge) in merge_keys::all(resource) {
-            mark_list(&mut schema, path, merge);
-        }
-        for path in merge_keys::atomic_maps(resource) {
-            if let Some(node) = field_mut(&mut schema, path) {
-                node["x-kubernetes-map-type"] = "atomic".into();
-            }
-        }
-        if let Some(metadata) = schema.pointer_mut("/properties/metadata").map(Value::take) {
-            schemas.insert(META.to_owned(), metadata);
+        let name = definition(resource, version, resource.kind);
+        if let Some(kind) = resource.typed.filter(|_| !schemas.contains_key(&name)) {
+            let mut schema = converted::schema(kind, version).clone();
             schema["properties"]["metadata"] =
                 json!({"description": "Standard object's metadata.", "allOf": [{"$ref": reference(META)}]});
+            schemas.insert(name.clone(), schema);
         }
-        schema[GVK] = gvk(resource.kind);
-        let name = definition(resource, version, resource.kind);
+        if let Some(schema) = schemas.get_mut(&name) {
+            schema[GVK] = gvk(resource.kind);
+        }
         let mut list = list(resource, &name);
         list[GVK] = gvk(resource.list_kind);
         schemas.insert(definition(resource, version, resource.list_kind), list);
-        schemas.insert(name, schema);
     }
     schemas
 }
 
-/// The name of a kind's definition, and all definitions of its group and version.
+/// The name of a kind's definition, and all definitions that it refers to.
 pub(crate) fn definitions_of(resource: &ApiResource, version: &str) -> (String, Map<String, Value>) {
-    (definition(resource, version, resource.kind), schemas(resource.group, version))
-}
-
-/// Says how a list is merged, in the words of Kubernetes' extensions.
-fn mark_list(schema: &mut Value, path: &str, merge: merge_keys::ListMerge) {
-    let Some(node) = field_mut(schema, path) else { return };
-    node["x-kubernetes-patch-strategy"] = "merge".into();
-    match merge {
-        merge_keys::ListMerge::By(key) => {
-            node["x-kubernetes-patch-merge-key"] = key.into();
-            match merge_keys::applied_by(path, key) {
-                Some(keys) => {
-                    node["x-kubernetes-list-type"] = "map".into();
-                    node["x-kubernetes-list-map-keys"] = json!(keys);
-                    // References to objects have one owner.
-                    if matches!(path, "metadata.ownerReferences" | "secrets" | "spec.imagePullSecrets") {
-                        node["items"]["x-kubernetes-map-type"] = "atomic".into();
-                    }
-                }
-                None => node["x-kubernetes-list-type"] = "atomic".into(),
-            }
-        }
-        merge_keys::ListMerge::Set => node["x-kubernetes-list-type"] = "set".into(),
+    let name = definition(resource, version, resource.kind);
+    match resource.native(version) {
+        Some(native) => (name, native::definitions([native])),
+        None => (name, schemas(resource.group, version)),
     }
-}
-
-/// The schema of a field, if the types here know it; they may know less of an object than Kubernetes does.
-fn field_mut<'a>(schema: &'a mut Value, path: &str) -> Option<&'a mut Value> {
-    let mut node = schema;
-    for field in path.split('.') {
-        // On the way through a list, its items.
-        if node.get("items").is_some() {
-            node = &mut node["items"];
-        }
-        node = node.pointer_mut(&format!("/properties/{field}"))?;
-    }
-    Some(node)
 }
 
 fn list_meta() -> Value {
@@ -175,6 +136,11 @@ fn list(resource: &ApiResource, item: &str) -> Value {
 
 /// The name of a schema, in Kubernetes' manner: `io.istio.networking.v1.Gateway`, `io.k8s.api.core.v1.Secret`.
 fn definition(resource: &ApiResource, version: &str, kind: &str) -> String {
+    if let Some(native) = resource.native(version) {
+        // A list is called as its items are.
+        let name = native.name();
+        return name.strip_suffix(resource.kind).map_or_else(|| name.to_string(), |package| format!("{package}{kind}"));
+    }
     let package = match resource.group {
         "" => "io.k8s.api.core".to_owned(),
         group if resource.built_in() => format!("io.k8s.api.{}", group.split('.').next().unwrap_or(group)),

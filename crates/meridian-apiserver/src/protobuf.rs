@@ -84,7 +84,7 @@ fn decode(message: &'static Message, bytes: &[u8]) -> Result<Map<String, Value>,
                 object.append(&mut decode(inner, bytes)?);
                 continue;
             }
-            Type::TextMap | Type::BytesMap => {
+            Type::TextMap | Type::BytesMap | Type::QuantityMap | Type::TextsMap => {
                 let (key, value) = map_entry(message.name, field, wire)?;
                 let map = object.entry(field.name).or_insert_with(|| Value::Object(Map::new()));
                 map[key.as_str()] = value;
@@ -111,7 +111,9 @@ fn scalar(message: &'static str, field: &Field, wire: Wire<'_>) -> Result<Value,
         (Type::Bool, Wire::Varint(number)) => (number != 0).into(),
         (Type::Message(inner), Wire::Bytes(bytes)) => Value::Object(decode(inner, bytes)?),
         (Type::IntOrString, Wire::Bytes(bytes)) => int_or_string(message, bytes)?,
-        (Type::Time, Wire::Bytes(bytes)) => time(bytes)?,
+        (Type::Quantity, Wire::Bytes(bytes)) => quantity(message, bytes)?,
+        (Type::Time, Wire::Bytes(bytes)) => time(bytes, "%Y-%m-%dT%H:%M:%SZ")?,
+        (Type::MicroTime, Wire::Bytes(bytes)) => time(bytes, "%Y-%m-%dT%H:%M:%S.%6fZ")?,
         (Type::Json, Wire::Bytes(bytes)) => json(message, bytes)?,
         _ => return Err(DecodeError::Truncated),
     })
@@ -141,10 +143,31 @@ fn map_entry(message: &'static str, field: &Field, wire: Wire<'_>) -> Result<(St
         }
     }
     let value = match field.type_ {
-        Type::BytesMap => STANDARD.encode(value),
-        _ => utf8(value, message)?.to_owned(),
+        Type::BytesMap => STANDARD.encode(value).into(),
+        Type::QuantityMap => quantity(message, value)?,
+        Type::TextsMap => texts(message, value)?,
+        _ => utf8(value, message)?.into(),
     };
-    Ok((key, value.into()))
+    Ok((key, value))
+}
+
+/// `resource.Quantity`: its text.
+fn quantity(message: &'static str, bytes: &[u8]) -> Result<Value, DecodeError> {
+    match Reader(bytes).field()? {
+        Some((1, Wire::Bytes(text))) => Ok(utf8(text, message)?.into()),
+        None => Ok(Value::Null),
+        Some(_) => Err(DecodeError::Truncated),
+    }
+}
+
+/// A message that only wraps a list of texts.
+fn texts(message: &'static str, bytes: &[u8]) -> Result<Value, DecodeError> {
+    let (mut reader, mut texts) = (Reader(bytes), Vec::new());
+    while let Some(field) = reader.field()? {
+        let (1, Wire::Bytes(text)) = field else { return Err(DecodeError::Truncated) };
+        texts.push(utf8(text, message)?.to_owned());
+    }
+    Ok(texts.into())
 }
 
 /// `intstr.IntOrString`: 1 says which, 2 is the number, 3 the text.
@@ -162,17 +185,19 @@ fn int_or_string(message: &'static str, bytes: &[u8]) -> Result<Value, DecodeErr
     Ok(if is_text { text.into() } else { number.into() })
 }
 
-/// `meta/v1 Time`: seconds since 1970; an empty message is no time.
-fn time(bytes: &[u8]) -> Result<Value, DecodeError> {
+/// `meta/v1 Time` and `MicroTime`: seconds since 1970 and nanoseconds; an empty message is no time.
+fn time(bytes: &[u8], format: &str) -> Result<Value, DecodeError> {
     let mut reader = Reader(bytes);
-    let mut seconds = None;
+    let (mut seconds, mut nanoseconds) = (None, 0);
     while let Some(field) = reader.field()? {
-        if let (1, Wire::Varint(value)) = field {
-            seconds = Some(value.cast_signed());
+        match field {
+            (1, Wire::Varint(value)) => seconds = Some(value.cast_signed()),
+            (2, Wire::Varint(value)) => nanoseconds = i32::try_from(value.cast_signed()).unwrap_or(0),
+            _ => {}
         }
     }
-    let time = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    Ok(time.map_or(Value::Null, |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into()))
+    let time = seconds.and_then(|seconds| jiff::Timestamp::new(seconds, nanoseconds).ok());
+    Ok(time.map_or(Value::Null, |time| time.strftime(format).to_string().into()))
 }
 
 /// `FieldsV1`: JSON in bytes.

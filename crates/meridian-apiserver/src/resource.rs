@@ -1,10 +1,33 @@
-//! What the API serves: the kinds of `meridian-resources`, and a few that only the API itself needs.
+//! What the API serves: the kinds of `meridian-resources`, and Kubernetes' own that are only stored.
 
 use std::sync::OnceLock;
 
-use meridian_resources::{Column, Kind};
+use meridian_resources::{Column, Kind, NameRule};
 use meridian_store::GroupResource;
 use serde_json::Value;
+
+use crate::kinds::native::{self, Native};
+use crate::target::REVIEW_GROUPS;
+
+/// What stands in the columns of a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// NAME, its own columns, AGE.
+    Usual,
+    /// Its own columns only.
+    Own,
+}
+
+/// A version whose objects have another form than those that are stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Conversion {
+    /// The version.
+    pub version: &'static str,
+    /// Rewrites an object of this version to the stored form.
+    pub to_stored: fn(&mut Value),
+    /// Rewrites a stored object to this version.
+    pub from_stored: fn(&mut Value),
+}
 
 /// One served resource in all its versions.
 #[derive(Debug)]
@@ -31,8 +54,20 @@ pub struct ApiResource {
     pub status_subresource: bool,
     /// Columns beside NAME and AGE.
     pub columns: &'static [Column],
-    /// The kind whose schema and rules its objects obey; without one, any object with metadata is accepted.
+    /// How the columns are placed.
+    pub(crate) layout: Layout,
+    /// The kind whose schema and rules its objects obey; without one, they obey the structure that Kubernetes gives them.
     pub typed: Option<&'static Kind>,
+    /// What names look like, for resources that are not [`ApiResource::typed`].
+    pub(crate) name: NameRule,
+    /// The status of a new object; `None` where it is the client's, or the kind's own affair.
+    pub(crate) first_status: Option<fn() -> Value>,
+    /// What a client is told that creates one and may expect that something happens.
+    pub(crate) idle: Option<&'static str>,
+    /// Whether it has the subresource `scale`.
+    pub(crate) scale: bool,
+    /// Versions of another form, for resources that are not [`ApiResource::typed`].
+    pub(crate) conversions: &'static [Conversion],
     /// Where its objects are stored.
     pub collection: GroupResource,
 }
@@ -51,7 +86,13 @@ impl ApiResource {
             namespaced: kind.namespaced,
             status_subresource: kind.status_subresource,
             columns: kind.columns,
+            layout: Layout::Usual,
             typed: Some(kind),
+            name: NameRule::Subdomain,
+            first_status: None,
+            idle: None,
+            scale: false,
+            conversions: &[],
             collection: GroupResource::of(kind),
         }
     }
@@ -71,6 +112,11 @@ impl ApiResource {
     pub fn built_in(&self) -> bool {
         const CUSTOM: &[&str] = &["gateway.networking.k8s.io"];
         !self.group.contains('.') || (self.group.ends_with(".k8s.io") && !CUSTOM.contains(&self.group))
+    }
+
+    /// Kubernetes' own description of its objects in `version`, where Kubernetes has this kind itself.
+    pub(crate) fn native(&self, version: &str) -> Option<&'static Native> {
+        native::find(self.group, version, self.kind)
     }
 
     /// Whether this is the collection of service accounts, for which tokens can be asked for.
@@ -95,10 +141,38 @@ pub(crate) fn all() -> &'static [ApiResource] {
     static ALL: OnceLock<Vec<ApiResource>> = OnceLock::new();
     ALL.get_or_init(|| {
         let mut all: Vec<ApiResource> = meridian_resources::all().iter().map(|kind| ApiResource::of(kind)).collect();
-        all.push(events());
-        all.sort_by_key(|resource| (resource.group, resource.plural));
+        all.extend(crate::kinds::all());
+        all.sort_by_key(|resource| (place(resource.group), resource.group, resource.plural));
         all
     })
+}
+
+/// The order of groups in discovery. `kubectl` takes the first group that knows a name: `kubectl get gateway` means
+/// Istio's Gateway, whose documents call it that, and `events` those of the core group. Others follow by name.
+const ORDER: [&str; 19] = [
+    "",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "networking.istio.io",
+    "security.istio.io",
+    "telemetry.istio.io",
+];
+
+fn place(group: &str) -> usize {
+    ORDER.iter().position(|known| *known == group).unwrap_or(ORDER.len())
 }
 
 /// The resource of a group by its name in URLs.
@@ -111,57 +185,25 @@ pub(crate) fn of_kind(kind: &Kind) -> Option<&'static ApiResource> {
     by_plural(kind.group, kind.plural)
 }
 
-/// The groups with their versions, preferred first; the core group is the first.
+/// The groups with their versions, preferred first, in the order of discovery; the core group is the first.
 pub(crate) fn groups() -> Vec<(&'static str, Vec<&'static str>)> {
     let mut groups: Vec<(&'static str, Vec<&'static str>)> = Vec::new();
-    for resource in all() {
-        let at = groups.iter().position(|(group, _)| *group == resource.group).unwrap_or_else(|| {
-            groups.push((resource.group, Vec::new()));
+    let stored = all().iter().flat_map(|resource| resource.versions.iter().map(|version| (resource.group, *version)));
+    let reviews = REVIEW_GROUPS.iter().map(|review| (review.0, review.1));
+    for (group, version) in stored.chain(reviews) {
+        let at = groups.iter().position(|(known, _)| *known == group).unwrap_or_else(|| {
+            groups.push((group, Vec::new()));
             groups.len() - 1
         });
-        for version in resource.versions {
-            if !groups[at].1.contains(version) {
-                groups[at].1.push(version);
-            }
+        if !groups[at].1.contains(&version) {
+            groups[at].1.push(version);
         }
     }
+    groups.sort_by_key(|(group, _)| (place(group), *group));
     groups
 }
 
 /// The resources of a group that are served in `version`.
 pub(crate) fn of_version<'a>(group: &'a str, version: &'a str) -> impl Iterator<Item = &'static ApiResource> + 'a {
     all().iter().filter(move |resource| resource.group == group && resource.versions.contains(&version))
-}
-
-/// Events, which `kubectl describe` asks for.
-fn events() -> ApiResource {
-    ApiResource {
-        group: "",
-        versions: &["v1"],
-        kind: "Event",
-        list_kind: "EventList",
-        plural: "events",
-        singular: "event",
-        short_names: &["ev"],
-        categories: &[],
-        namespaced: true,
-        status_subresource: false,
-        columns: EVENT_COLUMNS,
-        typed: None,
-        collection: GroupResource::new("", "events"),
-    }
-}
-
-const EVENT_COLUMNS: &[Column] = &[
-    Column::string("Type", "Normal or Warning", |event| text(event, "/type")),
-    Column::string("Reason", "Why it happened, in one word", |event| text(event, "/reason")),
-    Column::string("Object", "What it is about", |event| {
-        let part = |field| event.pointer(field).and_then(Value::as_str).unwrap_or_default();
-        format!("{}/{}", part("/involvedObject/kind").to_lowercase(), part("/involvedObject/name")).into()
-    }),
-    Column::string("Message", "What happened", |event| text(event, "/message")),
-];
-
-fn text(object: &Value, pointer: &str) -> Value {
-    object.pointer(pointer).cloned().unwrap_or(Value::Null)
 }

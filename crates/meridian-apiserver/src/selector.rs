@@ -291,13 +291,28 @@ impl FieldRequirement {
         let equal = match self.path.as_str() {
             "metadata.name" => *object.key().name == *self.value,
             "metadata.namespace" => *object.key().namespace == *self.value,
-            path => {
-                let object = object.to_value("", "");
-                let field = object.pointer(&format!("/{}", path.replace('.', "/")));
-                field.and_then(Value::as_str).unwrap_or_default() == self.value
-            }
+            path => field(&object.to_value("", ""), path) == self.value,
         };
         equal == self.equal
+    }
+}
+
+/// The text by which a stored object is selected.
+fn field(object: &Value, path: &str) -> String {
+    let path = match path {
+        // Whoever reports an event names itself in one of two fields.
+        "source" => "source.component".to_owned(),
+        "reportingController" => "reportingComponent".to_owned(),
+        // The stored form is that of the core group.
+        path => path.replace("regarding.", "involvedObject."),
+    };
+    match object.pointer(&format!("/{}", path.replace('.', "/"))) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Bool(flag)) => flag.to_string(),
+        _ if path == "status.replicas" || path == "status.successful" => "0".to_owned(),
+        _ if path == "spec.unschedulable" || path == "spec.hostNetwork" => "false".to_owned(),
+        _ => String::new(),
     }
 }
 
@@ -307,16 +322,44 @@ fn extra_fields(resource: &ApiResource) -> &'static [&'static str] {
         ("", "secrets") => &["type"],
         ("", "namespaces") => &["status.phase"],
         ("", "services") => &["spec.clusterIP", "spec.type"],
-        ("", "pods") => &["spec.nodeName", "spec.serviceAccountName", "status.phase", "status.podIP"],
+        ("", "nodes") => &["spec.unschedulable"],
+        ("", "replicationcontrollers") => &["status.replicas"],
+        ("apps", "replicasets") => &["status.replicas"],
+        ("batch", "jobs") => &["status.successful"],
+        ("", "pods") => &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.podIPs",
+            "status.nominatedNodeName",
+        ],
         ("", "events") => &[
             "involvedObject.kind",
             "involvedObject.namespace",
             "involvedObject.name",
             "involvedObject.uid",
             "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
             "involvedObject.fieldPath",
             "reason",
+            "reportingComponent",
             "source",
+            "type",
+        ],
+        ("events.k8s.io", "events") => &[
+            "regarding.kind",
+            "regarding.namespace",
+            "regarding.name",
+            "regarding.uid",
+            "regarding.apiVersion",
+            "regarding.resourceVersion",
+            "regarding.fieldPath",
+            "reason",
+            "reportingController",
             "type",
         ],
         _ => &[],

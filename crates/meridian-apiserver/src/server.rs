@@ -97,6 +97,8 @@ impl Server {
         let (stop, stopping) = stop::channel();
         let settings = WatchSettings { bookmark_interval: self.options.bookmark_interval, stopping };
         let mut connections = JoinSet::new();
+        let mut collector = JoinSet::new();
+        collector.spawn(self.api.clone().collect());
         tokio::pin!(shutdown);
         loop {
             tokio::select! {
@@ -114,6 +116,7 @@ impl Server {
             }
         }
         drop(listener);
+        collector.shutdown().await;
         stop.stop();
         let finished = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_TIMEOUT, finished).await.is_err() {

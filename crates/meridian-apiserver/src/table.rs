@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::duration;
 use crate::media::IncludeObject;
 use crate::render;
-use crate::resource::ApiResource;
+use crate::resource::{ApiResource, Layout};
 use crate::version;
 
 const NAME: &str = "Name must be unique within a namespace.";
@@ -24,9 +24,11 @@ enum Place {
 fn places(resource: &ApiResource) -> impl Iterator<Item = Place> {
     let after = |column: &&Column| column.wide || column.after_age;
     let columns = resource.columns;
+    let usual = resource.layout == Layout::Usual;
     let before_age = columns.iter().filter(move |column| !after(column)).map(Place::Own);
     let after_age = columns.iter().filter(after).map(Place::Own);
-    std::iter::once(Place::Name).chain(before_age).chain([Place::Age]).chain(after_age)
+    let (name, age) = (usual.then_some(Place::Name), usual.then_some(Place::Age));
+    name.into_iter().chain(before_age).chain(age).chain(after_age)
 }
 
 /// `columnDefinitions`.
@@ -38,7 +40,10 @@ pub(crate) fn column_definitions(resource: &ApiResource) -> Value {
             // To Kubernetes' own kinds it is a text, to custom resources a time that is shown as an age.
             Place::Age if resource.built_in() => definition("Age", "string", "", AGE, false),
             Place::Age => definition("Age", "date", "", AGE, false),
-            Place::Own(column) => definition(column.name, column.type_, "", column.description, column.wide),
+            Place::Own(column) => {
+                let format = if column.name == "Name" { "name" } else { "" };
+                definition(column.name, column.type_, format, column.description, column.wide)
+            }
         })
         .collect()
 }

@@ -77,6 +77,25 @@ pub(crate) enum Subresource {
     Status,
     /// A token for a service account.
     Token,
+    /// How many pods there should be.
+    Scale,
+    /// What keeps a namespace that is being deleted.
+    Finalize,
+    /// A Pod's deletion that a budget may forbid.
+    Eviction,
+    /// The program that runs in it.
+    Program(Program),
+}
+
+/// What clients want of a running program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    Exec,
+    Attach,
+    Log,
+    PortForward,
+    Proxy,
+    EphemeralContainers,
 }
 
 impl Subresource {
@@ -85,7 +104,35 @@ impl Subresource {
         match self {
             Subresource::Status => "status",
             Subresource::Token => "token",
+            Subresource::Scale => "scale",
+            Subresource::Finalize => "finalize",
+            Subresource::Eviction => "eviction",
+            Subresource::Program(Program::Exec) => "exec",
+            Subresource::Program(Program::Attach) => "attach",
+            Subresource::Program(Program::Log) => "log",
+            Subresource::Program(Program::PortForward) => "portforward",
+            Subresource::Program(Program::Proxy) => "proxy",
+            Subresource::Program(Program::EphemeralContainers) => "ephemeralcontainers",
         }
+    }
+
+    /// The subresource of a resource by its name in URLs.
+    fn of(resource: &ApiResource, name: &str) -> Option<Subresource> {
+        let core = |plural: &str| resource.group.is_empty() && resource.plural == plural;
+        Some(match name {
+            "status" if resource.status_subresource => Subresource::Status,
+            "scale" if resource.scale => Subresource::Scale,
+            "token" if resource.is_service_accounts() => Subresource::Token,
+            "finalize" if resource.is_namespaces() => Subresource::Finalize,
+            "proxy" if core("pods") || core("services") || core("nodes") => Subresource::Program(Program::Proxy),
+            "eviction" if core("pods") => Subresource::Eviction,
+            "exec" if core("pods") => Subresource::Program(Program::Exec),
+            "attach" if core("pods") => Subresource::Program(Program::Attach),
+            "log" if core("pods") => Subresource::Program(Program::Log),
+            "portforward" if core("pods") => Subresource::Program(Program::PortForward),
+            "ephemeralcontainers" if core("pods") => Subresource::Program(Program::EphemeralContainers),
+            _ => return None,
+        })
     }
 }
 
@@ -150,32 +197,30 @@ fn version_of(group: &str, version: &str, target: fn(&'static str, &'static str)
 fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Target> {
     let (namespace, rest) = match rest {
         // A namespace itself, or its status, is an object; anything after it is inside.
-        ["namespaces", namespace, rest @ ..] if !rest.is_empty() && rest != ["status"] => (Some(*namespace), rest),
+        ["namespaces", namespace, rest @ ..] if !matches!(rest, [] | ["status" | "finalize"]) => {
+            (Some(*namespace), rest)
+        }
         rest => (None, rest),
     };
-    let (plural, name, subresource) = match rest {
+    let (plural, name, part) = match rest {
         [plural] => (*plural, None, None),
         [plural, name] => (*plural, Some(*name), None),
-        [plural, name, "status"] => (*plural, Some(*name), Some(Subresource::Status)),
-        [plural, name, "token"] => (*plural, Some(*name), Some(Subresource::Token)),
-        [plural, name, _] => return Some(Target::NoPart(resource::by_plural(group, plural)?, (*name).to_owned())),
+        [plural, name, "proxy", ..] => (*plural, Some(*name), Some("proxy")),
+        [plural, name, part] => (*plural, Some(*name), Some(*part)),
         _ => return None,
     };
     let resource = resource::by_plural(group, plural)?;
     let version = resource.versions.iter().find(|served| **served == version)?;
     // An object of a namespaced resource has no URL outside a namespace, and the other way round.
     let misplaced = if resource.namespaced { namespace.is_none() && name.is_some() } else { namespace.is_some() };
-    let unknown_part = match subresource {
-        Some(Subresource::Status) => !resource.status_subresource,
-        Some(Subresource::Token) => !resource.is_service_accounts(),
-        None => false,
-    };
     if misplaced {
         return None;
     }
-    if unknown_part {
-        return Some(Target::NoPart(resource, name.unwrap_or_default().to_owned()));
-    }
+    let subresource = match part.map(|part| Subresource::of(resource, part)) {
+        None => None,
+        Some(Some(subresource)) => Some(subresource),
+        Some(None) => return Some(Target::NoPart(resource, name.unwrap_or_default().to_owned())),
+    };
     Some(Target::Objects(Objects {
         resource,
         version,

@@ -28,6 +28,8 @@ pub enum FieldErrorKind {
     TooLong,
     /// Too many items.
     TooMany,
+    /// A name that nothing has.
+    NotFound,
 }
 
 impl FieldErrorKind {
@@ -42,6 +44,7 @@ impl FieldErrorKind {
             FieldErrorKind::Forbidden => "Forbidden",
             FieldErrorKind::TooLong => "Too long",
             FieldErrorKind::TooMany => "Too many",
+            FieldErrorKind::NotFound => "Not found",
         }
     }
 
@@ -56,6 +59,7 @@ impl FieldErrorKind {
             FieldErrorKind::Forbidden => "FieldValueForbidden",
             FieldErrorKind::TooLong => "FieldValueTooLong",
             FieldErrorKind::TooMany => "FieldValueTooMany",
+            FieldErrorKind::NotFound => "FieldValueNotFound",
         }
     }
 }
@@ -350,6 +354,17 @@ impl FieldError {
             Origin::Istio(Wording::Words(words) | Wording::Listed(Some(words))) => words,
             _ => &self.detail,
         }
+    }
+
+    /// A value of any type that is not allowed, shown as a whole, as Kubernetes does with its own kinds.
+    pub fn invalid_value(path: impl Into<String>, found: &Value, detail: impl Into<String>) -> Self {
+        FieldError { found: Some(found.to_string()), ..Self::invalid(path, found, detail) }
+    }
+
+    /// A name that nothing has.
+    pub fn not_found(path: impl Into<String>, found: &Value) -> Self {
+        let error = Self::invalid(path, found, "");
+        FieldError { kind: FieldErrorKind::NotFound, message: format!("nothing has the name {found}"), ..error }
     }
 
     /// Kubernetes' wording without the path (`Invalid value: 99999: port must be between 1-65535`), as the causes of

@@ -42,7 +42,7 @@ fn findings(kind: &Kind, object: &Value) -> Findings {
     if !findings.errors.is_empty() {
         return findings;
     }
-    metadata::check(kind, object, &mut findings);
+    metadata::check(kind.namespaced, metadata::name_rule(kind), kind.nulls, object, &mut findings);
     let of_server = findings.errors.len();
     let dry_run = refuse_dry_run(kind, object, &mut findings);
     match converted::of_object(kind, object) {

@@ -40,9 +40,18 @@ impl GroupResource {
         GroupResource::new("", "namespaces")
     }
 
-    /// Whether objects of this collection carry `metadata.generation`. Kubernetes' core kinds do not, except pods.
+    /// Whether objects of this collection carry `metadata.generation`. Kubernetes' core kinds do not, except two, and
+    /// some others of its own do not either.
     pub fn has_generation(&self) -> bool {
-        self.0.contains('.') || &*self.0 == "pods"
+        match self.0.split_once('.') {
+            None => matches!(&*self.0, "pods" | "replicationcontrollers"),
+            Some((_, "rbac.authorization.k8s.io" | "coordination.k8s.io" | "storage.k8s.io" | "events.k8s.io")) => {
+                false
+            }
+            Some((plural, "apps")) => plural != "controllerrevisions",
+            Some((_, "autoscaling")) => false,
+            Some(_) => true,
+        }
     }
 
     /// Whether the bodies of this collection are encrypted on disk.

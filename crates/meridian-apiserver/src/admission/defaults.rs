@@ -4,7 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::kinds;
 use crate::resource::ApiResource;
+use crate::values::{absent, default, drop_nulls, object_at};
 
 /// The label with a namespace's own name, by which selectors find it.
 const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
@@ -26,12 +28,14 @@ pub(super) fn new_object(resource: &ApiResource, object: &mut Value) {
         ("discovery.k8s.io", "endpointslices") => endpoint_slice(object),
         ("", "pods") => {
             // Where pods are only described, their status may come with them.
-            if super::absent(object.get("status")) {
+            if absent(object.get("status")) {
                 object["status"] = json!({});
             }
             default(&mut object["status"], "phase", json!("Pending"));
+            kinds::defaults::pods::pod(object_at(object, "spec"));
+            kinds::defaults::pods::amounts(object);
         }
-        _ => {}
+        _ => stored_kind(resource, object),
     }
 }
 
@@ -48,7 +52,16 @@ pub(super) fn changed_object(resource: &ApiResource, old: &Value, object: &mut V
         }
         ("", "secrets") => secret(object),
         ("discovery.k8s.io", "endpointslices") => endpoint_slice(object),
-        _ => {}
+        ("", "pods") => kinds::defaults::pods::pod(object_at(object, "spec")),
+        _ => stored_kind(resource, object),
+    }
+}
+
+/// Kinds that are only stored.
+fn stored_kind(resource: &ApiResource, object: &mut Value) {
+    if resource.typed.is_none() {
+        drop_nulls(object);
+        kinds::defaults::fill(resource, object);
     }
 }
 
@@ -159,14 +172,5 @@ fn secret(object: &mut Value) {
     }
     if let Value::Object(data) = data {
         data.extend(folded.into_iter().map(|(name, value)| (name, value.into())));
-    }
-}
-
-/// Sets a field that is missing, `null` or empty. What is no object stays for the validator to refuse.
-fn default(object: &mut Value, field: &str, value: Value) {
-    if let Value::Object(fields) = object
-        && super::absent(fields.get(field))
-    {
-        fields.insert(field.to_owned(), value);
     }
 }

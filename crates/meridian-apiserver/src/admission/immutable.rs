@@ -6,6 +6,7 @@ use meridian_resources::FieldError;
 use serde_json::Value;
 
 use crate::error::ApiError;
+use crate::kinds;
 use crate::resource::ApiResource;
 
 /// Compares what may not differ.
@@ -31,6 +32,7 @@ pub(super) fn check(resource: &ApiResource, old: &Value, new: &Value) -> Result<
         let name = &new["spec"]["controllerName"];
         errors.push(FieldError::invalid("spec.controllerName", name, "Value is immutable"));
     }
+    errors.extend(kinds::rules::check_change(resource, old, new));
     if errors.is_empty() {
         return Ok(());
     }

@@ -1,22 +1,38 @@
-//! Removing: one object, many, and namespaces with all that is in them.
+//! Removing: one object, or many.
 //!
 //! An object with finalizers is only marked (`metadata.deletionTimestamp`) and goes when the last finalizer is taken
-//! off. A namespace goes when nothing is left in it.
+//! off.
 
 use std::sync::Arc;
 
-use meridian_store::{Change, GroupResource, Key, StoreError, StoredObject};
+use meridian_store::{Change, GroupResource, StoreError, StoredObject};
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::{Api, key, target};
+use super::{Api, key};
 use crate::error::ApiError;
 use crate::media;
 use crate::query::{ListOptions, Query, resource_version};
 use crate::target::Objects;
 
-/// `metav1.DeleteOptions`, as far as they change what happens. Grace periods are zero for all that is stored here, and
-/// nothing is collected in the background.
+/// The finalizer of an object that waits until its dependents are gone.
+pub(crate) const FOREGROUND: &str = "foregroundDeletion";
+/// The finalizer of an object that waits until its dependents have forgotten it.
+pub(crate) const ORPHAN: &str = "orphan";
+/// The namespaces that cannot be deleted.
+const IMMORTAL: &[&str] = &["default", "kube-system", "kube-public"];
+
+/// What happens to the objects that depend on one that is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Propagation {
+    /// They go after it.
+    Background,
+    /// They go before it.
+    Foreground,
+    /// They stay.
+    Orphan,
+}
+
+/// `metav1.DeleteOptions`, as far as they change what happens. Grace periods are zero for all that is stored here.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeleteOptions {
     /// Do everything but remove.
@@ -25,6 +41,8 @@ pub(crate) struct DeleteOptions {
     pub uid: Option<String>,
     /// The object must be at this revision.
     pub resource_version: Option<u64>,
+    /// What happens to those that depend on it; `None` leaves that to the object's own finalizers.
+    pub propagation: Option<Propagation>,
 }
 
 /// The body of a deletion.
@@ -33,6 +51,9 @@ pub(crate) struct DeleteOptions {
 struct Body {
     dry_run: Vec<String>,
     preconditions: Option<BodyPreconditions>,
+    orphan_dependents: Option<bool>,
+    propagation_policy: Option<String>,
+    grace_period_seconds: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -58,12 +79,27 @@ impl DeleteOptions {
             }
             dry_run = true;
         }
+        let grace = match query.get("gracePeriodSeconds") {
+            None => body.grace_period_seconds,
+            Some(text) => Some(text.parse().map_err(|_| {
+                ApiError::bad_request(format!("gracePeriodSeconds={text:?} is not a number; it must be zero or more"))
+            })?),
+        };
+        if let Some(seconds) = grace.filter(|seconds| *seconds < 0) {
+            return Err(invalid(&format!(
+                "gracePeriodSeconds: Invalid value: {seconds}: must be greater than or equal to 0"
+            )));
+        }
+        let propagation = propagation(
+            body.orphan_dependents.or_else(|| query.get("orphanDependents").map(|value| value != "false")),
+            body.propagation_policy.as_deref().or_else(|| query.get("propagationPolicy")),
+        )?;
         let preconditions = body.preconditions.unwrap_or_default();
         let resource_version = resource_version(preconditions.resource_version.as_deref())?;
-        Ok(DeleteOptions { dry_run, uid: preconditions.uid, resource_version })
+        Ok(DeleteOptions { dry_run, uid: preconditions.uid, resource_version, propagation })
     }
 
-    fn check(&self, target: &Objects, current: &StoredObject) -> Result<(), ApiError> {
+    pub(super) fn check(&self, target: &Objects, current: &StoredObject) -> Result<(), ApiError> {
         let name = &current.key().name;
         let uid = current.metadata().uid;
         let why = match (&self.uid, self.resource_version) {
@@ -80,6 +116,44 @@ impl DeleteOptions {
         };
         Err(ApiError::conflict(&target.resource.collection, name, &why))
     }
+}
+
+fn invalid(why: &str) -> ApiError {
+    ApiError::unprocessable(format!("DeleteOptions.meta.k8s.io \"\" is invalid: {why}"))
+}
+
+/// `propagationPolicy`, and its older form.
+fn propagation(orphan: Option<bool>, policy: Option<&str>) -> Result<Option<Propagation>, ApiError> {
+    if let (Some(_), Some(policy)) = (orphan, policy) {
+        return Err(invalid(&format!(
+            "propagationPolicy: Invalid value: \"{policy}\": orphanDependents and deletionPropagation cannot be both set"
+        )));
+    }
+    Ok(match (orphan, policy) {
+        (Some(true), _) | (_, Some("Orphan")) => Some(Propagation::Orphan),
+        (_, Some("Foreground")) => Some(Propagation::Foreground),
+        (Some(false), _) | (_, Some("Background")) => Some(Propagation::Background),
+        (None, None) => None,
+        (None, Some(other)) => {
+            return Err(invalid(&format!(
+                "propagationPolicy: Unsupported value: \"{other}\": supported values: \"Foreground\", \"Background\", \
+                 \"Orphan\", \"nil\""
+            )));
+        }
+    })
+}
+
+/// The finalizers of an object when it is deleted in this manner.
+fn finalizers(current: &StoredObject, propagation: Option<Propagation>) -> Vec<String> {
+    let mut finalizers = current.metadata().finalizers;
+    let Some(propagation) = propagation else { return finalizers };
+    finalizers.retain(|one| one != FOREGROUND && one != ORPHAN);
+    match propagation {
+        Propagation::Background => {}
+        Propagation::Foreground => finalizers.push(FOREGROUND.to_owned()),
+        Propagation::Orphan => finalizers.push(ORPHAN.to_owned()),
+    }
+    finalizers
 }
 
 /// What a deletion has come to.
@@ -107,6 +181,9 @@ impl Api {
     /// 404; 409 when a precondition does not hold.
     pub(crate) async fn delete(&self, target: &Objects, options: &DeleteOptions) -> Result<Deleted, ApiError> {
         let key = key(target)?;
+        if target.resource.is_namespaces() && IMMORTAL.contains(&&*key.name) {
+            return Err(ApiError::forbidden(&key.resource, &key.name, "this namespace may not be deleted"));
+        }
         if options.dry_run {
             let current = self.store.get(&key).ok_or_else(|| StoreError::NotFound(key.clone()))?;
             options.check(target, &current)?;
@@ -120,8 +197,9 @@ impl Api {
             .store
             .modify(&key, |current| -> Result<Change, ApiError> {
                 options.check(target, current)?;
-                pending = !current.metadata().finalizers.is_empty();
-                Ok(if pending { mark(current) } else { Change::Delete })
+                let finalizers = finalizers(current, options.propagation);
+                pending = !finalizers.is_empty();
+                Ok(if pending { mark(current, &finalizers) } else { Change::Delete })
             })
             .await?;
         if pending {
@@ -156,92 +234,32 @@ impl Api {
         Ok(page)
     }
 
-    /// A namespace goes with its content at once, in one transaction, unless something in it has finalizers.
-    async fn delete_namespace(
-        &self,
-        target: &Objects,
-        key: &Key,
-        options: &DeleteOptions,
-    ) -> Result<Deleted, ApiError> {
-        let current = self.store.get(key).ok_or_else(|| StoreError::NotFound(key.clone()))?;
-        options.check(target, &current)?;
-        if !current.metadata().finalizers.is_empty() {
-            let marked = self.store.modify(key, |current| Ok::<_, ApiError>(mark_namespace(current))).await?;
-            return Ok(Deleted::Pending(marked));
-        }
-        let services = self.store.list(&GroupResource::new("", "services"), Some(&key.name)).objects;
-        match self.store.delete_namespace(&key.name).await {
-            Ok(gone) => {
-                services.iter().for_each(|service| self.allocator.release(&service.to_value("v1", "Service")));
-                Ok(Deleted::Gone(gone))
-            }
-            Err(StoreError::Finalizers(_)) => {
-                let marked = self.store.modify(key, |current| Ok::<_, ApiError>(mark_namespace(current))).await?;
-                self.empty_namespace(&key.name).await?;
-                Ok(Deleted::Pending(marked))
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Removes or marks everything in a namespace.
-    async fn empty_namespace(&self, namespace: &str) -> Result<(), ApiError> {
-        for resource in crate::resource::all().iter().filter(|resource| resource.namespaced) {
-            for object in self.store.list(&resource.collection, Some(namespace)).objects {
-                let name = Some(object.key().name.to_string());
-                let one = target(resource, resource.versions[0], Some(namespace.to_owned()), name);
-                match Box::pin(self.delete(&one, &DeleteOptions::default())).await {
-                    Err(error) if error.reason == crate::error::Reason::NotFound => {}
-                    result => drop(result?),
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// What an object's end entails: its addresses are free again, and its namespace may go if it waits for that.
     pub(super) async fn after_deletion(&self, object: &StoredObject) -> Result<(), ApiError> {
         let key = object.key();
         if key.resource == GroupResource::new("", "services") {
             self.allocator.release(&object.to_value("v1", "Service"));
         }
-        let namespace = Key::namespace(&key.namespace);
-        let waits = self.store.get(&namespace).is_some_and(|namespace| {
-            let metadata = namespace.metadata();
-            metadata.deletion_timestamp.is_some() && metadata.finalizers.is_empty()
-        });
-        if waits {
-            match self.store.delete_namespace(&key.namespace).await {
-                Ok(_) | Err(StoreError::Finalizers(_) | StoreError::NotFound(_)) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
+        self.finish_namespace(&key.namespace).await
     }
 }
 
-/// The object with the time at which its deletion was asked for.
-fn mark(current: &StoredObject) -> Change {
-    if current.metadata().deletion_timestamp.is_some() {
+/// The object with the time at which its deletion was asked for, waiting for these finalizers.
+fn mark(current: &StoredObject, finalizers: &[String]) -> Change {
+    let metadata = current.metadata();
+    if metadata.deletion_timestamp.is_some() && metadata.finalizers == finalizers {
         return Change::Keep;
     }
     let mut object = current.to_value("", "");
-    object["metadata"]["deletionTimestamp"] = now().into();
-    object["metadata"]["deletionGracePeriodSeconds"] = 0.into();
+    if metadata.deletion_timestamp.is_none() {
+        object["metadata"]["deletionTimestamp"] = now().into();
+        object["metadata"]["deletionGracePeriodSeconds"] = 0.into();
+    }
+    object["metadata"]["finalizers"] = finalizers.into();
     Change::Put(object)
 }
 
-fn mark_namespace(current: &StoredObject) -> Change {
-    match mark(current) {
-        Change::Put(mut object) => {
-            object["status"]["phase"] = Value::from("Terminating");
-            Change::Put(object)
-        }
-        other => other,
-    }
-}
-
 /// The time as Kubernetes writes it: RFC 3339, whole seconds, UTC.
-fn now() -> String {
+pub(super) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

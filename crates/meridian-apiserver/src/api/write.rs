@@ -134,7 +134,7 @@ impl Api {
 
     /// Lets `next` make the new object out of the current one, and writes it if it is admitted; again when somebody
     /// else was faster.
-    async fn change(
+    pub(super) async fn change(
         &self,
         target: &Objects,
         options: &WriteOptions,
@@ -163,12 +163,16 @@ impl Api {
             .modify(&key, |current| -> Result<Change, ApiError> {
                 let object = decide(current)?;
                 last_finalizer = awaits_deletion(current) && !has_finalizers(&object);
-                Ok(if last_finalizer { Change::Delete } else { Change::Put(object) })
+                // A namespace goes only with its content.
+                let goes = last_finalizer && !target.resource.is_namespaces();
+                Ok(if goes { Change::Delete } else { Change::Put(object) })
             })
             .await?;
         let (warnings, reservation) = outcome.unwrap_or_default();
         reservation.keep();
-        if last_finalizer {
+        if last_finalizer && target.resource.is_namespaces() {
+            self.finish_namespace(&object.key().name).await?;
+        } else if last_finalizer {
             self.after_deletion(&object).await?;
         }
         Ok(Written { object, warnings, created: false })

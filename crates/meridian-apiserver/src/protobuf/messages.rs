@@ -1,5 +1,11 @@
 //! The messages that clients send in protobuf: field numbers and JSON names (`generated.proto` of `k8s.io/api`).
 
+mod access;
+mod others;
+mod pods;
+mod volumes;
+mod workloads;
+
 /// A message.
 #[derive(Debug)]
 pub(super) struct Message {
@@ -31,9 +37,17 @@ pub(super) enum Type {
     TextMap,
     /// A map of bytes, which are base64 in JSON.
     BytesMap,
+    /// A map of lists of texts.
+    TextsMap,
     IntOrString,
+    /// `resource.Quantity`, a text in JSON.
+    Quantity,
+    /// A map of quantities.
+    QuantityMap,
     /// Seconds since 1970, RFC 3339 in JSON.
     Time,
+    /// The same with microseconds.
+    MicroTime,
     /// JSON in bytes.
     Json,
 }
@@ -67,9 +81,37 @@ pub(super) fn find(api_version: &str, kind: &str) -> Option<&'static Message> {
         ("discovery.k8s.io/v1", "EndpointSlice") => &ENDPOINT_SLICE,
         ("networking.k8s.io/v1", "Ingress") => &INGRESS,
         ("networking.k8s.io/v1", "IngressClass") => &INGRESS_CLASS,
+        ("v1", "Pod") => &pods::POD,
+        ("v1", "ReplicationController") => &pods::REPLICATION_CONTROLLER,
+        ("v1", "PodTemplate") => &pods::POD_TEMPLATE,
+        ("v1", "PersistentVolumeClaim") => &volumes::PERSISTENT_VOLUME_CLAIM,
+        ("v1", "LimitRange") => &others::LIMIT_RANGE,
+        ("v1", "ResourceQuota") => &others::RESOURCE_QUOTA,
+        ("v1", "Event") => &others::EVENT,
+        ("apps/v1", "Deployment") => &workloads::DEPLOYMENT,
+        ("apps/v1", "ReplicaSet") => &workloads::REPLICA_SET,
+        ("apps/v1", "StatefulSet") => &workloads::STATEFUL_SET,
+        ("apps/v1", "DaemonSet") => &workloads::DAEMON_SET,
+        ("autoscaling/v1", "HorizontalPodAutoscaler") => &workloads::V1_HORIZONTAL_POD_AUTOSCALER,
+        ("autoscaling/v1", "Scale") => &workloads::SCALE,
+        ("autoscaling/v2", "HorizontalPodAutoscaler") => &workloads::HORIZONTAL_POD_AUTOSCALER,
+        ("batch/v1", "Job") => &workloads::JOB,
+        ("batch/v1", "CronJob") => &workloads::CRON_JOB,
+        ("coordination.k8s.io/v1", "Lease") => &others::LEASE,
+        ("events.k8s.io/v1", "Event") => &others::EVENTS_EVENT,
+        ("networking.k8s.io/v1", "NetworkPolicy") => &others::NETWORK_POLICY,
+        ("policy/v1", "PodDisruptionBudget") => &workloads::POD_DISRUPTION_BUDGET,
+        ("policy/v1", "Eviction") => &workloads::EVICTION,
+        ("rbac.authorization.k8s.io/v1", "Role") => &access::ROLE,
+        ("rbac.authorization.k8s.io/v1", "ClusterRole") => &access::CLUSTER_ROLE,
+        ("rbac.authorization.k8s.io/v1", "RoleBinding") => &access::ROLE_BINDING,
+        ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding") => &access::CLUSTER_ROLE_BINDING,
+        ("scheduling.k8s.io/v1", "PriorityClass") => &others::PRIORITY_CLASS,
+        ("storage.k8s.io/v1", "StorageClass") => &others::STORAGE_CLASS,
+        ("authorization.k8s.io/v1", "SubjectAccessReview") => &access::SUBJECT_ACCESS_REVIEW,
+        ("authorization.k8s.io/v1", "LocalSubjectAccessReview") => &access::LOCAL_SUBJECT_ACCESS_REVIEW,
+        ("authorization.k8s.io/v1", "SelfSubjectRulesReview") => &access::SELF_SUBJECT_RULES_REVIEW,
         ("authorization.k8s.io/v1", "SelfSubjectAccessReview") => &SELF_SUBJECT_ACCESS_REVIEW,
-        ("authorization.k8s.io/v1", "LocalSubjectAccessReview" | "SubjectAccessReview") => &SUBJECT_ACCESS_REVIEW,
-        ("authorization.k8s.io/v1", "SelfSubjectRulesReview") => &SELF_SUBJECT_RULES_REVIEW,
         ("authentication.k8s.io/v1", "SelfSubjectReview") => &SELF_SUBJECT_REVIEW,
         ("authentication.k8s.io/v1", "TokenRequest") => &TOKEN_REQUEST,
         ("authentication.k8s.io/v1", "TokenReview") => &TOKEN_REVIEW,
@@ -445,44 +487,6 @@ static SELF_SUBJECT_ACCESS_REVIEW_SPEC: Message = Message {
         one(1, "resourceAttributes", Type::Message(&RESOURCE_ATTRIBUTES)),
         one(2, "nonResourceAttributes", Type::Message(&NON_RESOURCE_ATTRIBUTES)),
     ],
-};
-
-static SUBJECT_ACCESS_REVIEW: Message = Message {
-    name: "SubjectAccessReview",
-    fields: &[
-        METADATA,
-        one(2, "spec", Type::Message(&SUBJECT_ACCESS_REVIEW_SPEC)),
-        one(3, "status", Type::Message(&SUBJECT_ACCESS_REVIEW_STATUS)),
-    ],
-};
-
-static SUBJECT_ACCESS_REVIEW_SPEC: Message = Message {
-    name: "SubjectAccessReviewSpec",
-    fields: &[
-        one(1, "resourceAttributes", Type::Message(&RESOURCE_ATTRIBUTES)),
-        one(2, "nonResourceAttributes", Type::Message(&NON_RESOURCE_ATTRIBUTES)),
-        one(3, "user", Text),
-        many(4, "groups", Text),
-        one(6, "uid", Text),
-    ],
-};
-
-static SELF_SUBJECT_RULES_REVIEW: Message = Message {
-    name: "SelfSubjectRulesReview",
-    fields: &[
-        METADATA,
-        one(2, "spec", Type::Message(&SELF_SUBJECT_RULES_REVIEW_SPEC)),
-        one(3, "status", Type::Message(&SELF_SUBJECT_RULES_REVIEW_STATUS)),
-    ],
-};
-
-static SELF_SUBJECT_RULES_REVIEW_SPEC: Message =
-    Message { name: "SelfSubjectRulesReviewSpec", fields: &[one(1, "namespace", Text)] };
-
-/// A status that clients send empty.
-static SELF_SUBJECT_RULES_REVIEW_STATUS: Message = Message {
-    name: "SubjectRulesReviewStatus",
-    fields: &[one(3, "incomplete", Bool), one(4, "evaluationError", Text)],
 };
 
 static RESOURCE_ATTRIBUTES: Message = Message {

@@ -488,7 +488,7 @@ async fn malformed_objects_are_answered() {
         ),
         (
             MAPS.replace("configmaps", "pods"),
-            json!({"metadata": metadata, "spec": {"containers": []}, "status": {"phase": "Running"}}),
+            json!({"metadata": metadata, "spec": {"containers": [{"name": "a", "image": "b"}]}, "status": {"phase": "Running"}}),
         ),
         (
             "/api/v1/namespaces".to_owned(),

@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 /// What is replaced, in this order.
 static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let rules = [
+        // Where nothing runs what is stored, the user is told.
+        (r"(?m)^Warning: [A-Z]\w+ is stored, but [^\n]*\n", ""),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
         // What kubectl logs.
         (r"(?m)^W\d{4} [\d:.]+ +\d+ ", "WARNING "),

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Findings, labels};
 use crate::kind::{Kind, Nulls};
 use crate::schema::path::Path;
+use crate::structure::NameRule;
 
 /// The longest subdomain (RFC 1123).
 const LONGEST_SUBDOMAIN: usize = 253;
@@ -30,53 +31,52 @@ const LABEL_VALUE: &str = "a valid label must be an empty string or consist of a
     used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 /// The mistakes of an object's `metadata`, which agrees with the schema.
-pub(crate) fn check(kind: &Kind, object: &Value, findings: &mut Findings) {
+pub(crate) fn check(namespaced: bool, rule: NameRule, nulls: Nulls, object: &Value, findings: &mut Findings) {
     let metadata = object.get("metadata").unwrap_or(&Value::Null);
     let text = |field: &str| metadata.get(field).and_then(Value::as_str).unwrap_or_default();
     let path = &Path::Root.field("metadata");
-    let rule = name_rule(kind);
     match (text("name"), text("generateName")) {
         ("", "") => findings.required(&path.field("name"), "name or generateName is required"),
         ("", prefix) => {
             // The server appends letters and digits.
-            findings.check(&path.field("generateName"), prefix, rule(&format!("{prefix}a")));
+            findings.check(&path.field("generateName"), prefix, rule.check(&format!("{prefix}a")));
         }
-        (name, _) => findings.check(&path.field("name"), name, rule(name)),
+        (name, _) => findings.check(&path.field("name"), name, rule.check(name)),
     }
     match text("namespace") {
         "" => {}
-        _ if !kind.namespaced => {
+        _ if !namespaced => {
             findings.forbidden(&path.field("namespace"), "not allowed on this type");
         }
         namespace => findings.check(&path.field("namespace"), namespace, label(namespace)),
     }
     check_labels(findings, &path.field("labels"), metadata.get("labels"));
     check_annotations(findings, &path.field("annotations"), metadata.get("annotations"));
-    check_finalizers(findings, kind, &path.field("finalizers"), metadata.get("finalizers"));
+    check_finalizers(findings, nulls, &path.field("finalizers"), metadata.get("finalizers"));
 }
 
 /// Finalizers that Kubernetes itself knows by a single word.
 const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 
 /// Names as those of labels; those of Kubernetes' own kinds say whose they are (`ValidateFinalizerName`).
-fn check_finalizers(findings: &mut Findings, kind: &Kind, path: &Path<'_>, names: Option<&Value>) {
+fn check_finalizers(findings: &mut Findings, nulls: Nulls, path: &Path<'_>, names: Option<&Value>) {
     let names = names.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     for (index, name) in names.enumerate() {
         let path = &path.index(index);
         findings.check(path, name, label_key(name));
         let is_short = !name.contains('/') && !STANDARD_FINALIZERS.contains(&name);
-        if is_short && kind.nulls == Nulls::Absent {
+        if is_short && nulls == Nulls::Absent {
             findings.invalid(path, name, "name is neither a standard finalizer name nor is it fully qualified");
         }
     }
 }
 
 /// Services and namespaces become parts of DNS names; all else may have dots.
-fn name_rule(kind: &Kind) -> fn(&str) -> Result<(), String> {
+pub(crate) fn name_rule(kind: &Kind) -> NameRule {
     match (kind.group, kind.kind) {
-        ("", "Service") => label_1035,
-        ("", "Namespace") => label,
-        _ => subdomain,
+        ("", "Service") => NameRule::Label1035,
+        ("", "Namespace") => NameRule::Label,
+        _ => NameRule::Subdomain,
     }
 }
 

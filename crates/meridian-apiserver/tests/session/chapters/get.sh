@@ -185,6 +185,7 @@ kubectl get gateways.networking.istio.io
 
 kubectl get gateways.gateway.networking.k8s.io,httproute,grpcroute,gtw -o wide
 
+# differs: Istio's Gateway is meant here, whatever the definitions are called
 kubectl get gateway
 
 kubectl get gw
