@@ -5,6 +5,7 @@ mod client;
 mod gateway_api;
 mod h1;
 mod h2;
+mod objects;
 mod passthrough;
 mod process;
 mod routes;
@@ -25,6 +26,8 @@ pub(crate) enum Benchmark {
     Passthrough(passthrough::PassthroughArgs),
     /// How fast a changed route is live, and what many routes cost in memory
     Routes(routes::RoutesArgs),
+    /// What the embedded API costs with many objects: creating, listing, applying, restarting, memory
+    Api(objects::ObjectsArgs),
     /// How fast a changed HTTPRoute is live through a real Kubernetes API, and what is lost while things change
     GatewayApi(gateway_api::GatewayApiArgs),
     /// What a sidecar with many services costs in memory, and how fast a change reaches it
@@ -42,6 +45,7 @@ pub(crate) fn run(benchmark: Benchmark) -> anyhow::Result<()> {
         Benchmark::Tls(args) => tls::run(&args),
         Benchmark::Passthrough(args) => passthrough::run(&args),
         Benchmark::Routes(args) => routes::run(&args),
+        Benchmark::Api(args) => objects::run(&args),
         Benchmark::GatewayApi(args) => gateway_api::run(&args),
         Benchmark::Sidecar(args) => sidecar::run(&args),
     }
