@@ -189,3 +189,37 @@ as one --force-conflicts <<<'{"apiVersion": "networking.k8s.io/v1", "kind": "Ing
 
 . ./tools
 kubectl create $show -f - <<<'{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "z"}, "imagePullSecrets": [{"name": "x"}], "secrets": [{"name": "y"}]}'
+
+# Kinds with pods in them, of which a controller may say something in the status.
+kubectl create deployment d --image=nginx:1 --port=80 -o jsonpath='{.metadata.managedFields}' 2>/dev/null
+
+cat >deployment.yaml <<'YAML'
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: e}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: e}}
+  template:
+    metadata: {labels: {app: e}}
+    spec:
+      containers:
+      - {name: c, image: "nginx:1", ports: [{containerPort: 80}], env: [{name: A, value: "1"}]}
+      volumes: [{name: v, emptyDir: {}}]
+YAML
+kubectl apply --server-side --field-manager=one -f deployment.yaml -o jsonpath='{.metadata.managedFields}{"\n"}{.spec}' 2>/dev/null
+
+sed -e s/nginx:1/nginx:2/ -e 's/replicas: 2/replicas: 3/' deployment.yaml | kubectl apply --server-side --field-manager=two -f -
+
+kubectl scale deployment e --replicas=4 >/dev/null; kubectl apply --server-side --field-manager=one -f deployment.yaml
+
+kubectl apply --server-side --field-manager=one -f - -o jsonpath='{.spec.template.spec}' 2>/dev/null <<'YAML'
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: e}
+spec:
+  selector: {matchLabels: {app: e}}
+  template:
+    metadata: {labels: {app: e}}
+    spec: {containers: [{name: c, image: "nginx:1"}]}
+YAML
