@@ -138,7 +138,8 @@ impl Keyring {
         let mode = fs::metadata(&path)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-            tracing::warn!(file = %path.display(), mode = format!("{mode:04o}"), "others could read the store's key; its mode is 0600 now");
+            let (file, mode) = (path.display(), format!("{mode:04o}"));
+            tracing::warn!(%file, mode, "others could read the store's key; its mode is 0600 now");
         }
         parse(&text).map(Some)
     }
