@@ -3,6 +3,7 @@
 use crate::error::{Error, Result, message};
 use crate::io::Io;
 use meridian_kube::whole_text;
+use meridian_resources::kind;
 use meridian_resources::yaml::{self, Written};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,11 @@ impl Document {
     pub(crate) fn locate(&self, error: Error) -> Error {
         let mut text = error.to_string();
         let unknown = text.contains("unknown field");
-        for field in error.fields() {
+        let mut fields = error.fields();
+        if fields.is_empty() && matches!(error, Error::Status(_)) {
+            fields = self.refused(&text);
+        }
+        for field in fields {
             let at = self.written.locate(&field, unknown);
             text.push_str(&format!("\n  {}:{}:{}: {field}", self.source, at.line, at.column));
         }
@@ -52,6 +57,20 @@ impl Document {
             Error::Status(_) | Error::Object(_) => Error::Text(text),
             other => other,
         }
+    }
+}
+
+impl Document {
+    /// The fields that a refusal is about which names none, as those of `validation.istio.io` do: those of which our own
+    /// checks of the kind say the same.
+    fn refused(&self, text: &str) -> Vec<String> {
+        let of = |pointer| crate::json::text(&self.value, pointer);
+        let Some(kind) = kind::by_api_version_kind(of("/apiVersion"), of("/kind")) else { return Vec::new() };
+        let errors = meridian_resources::validate(kind, &self.value).into_iter();
+        errors
+            .filter(|error| !error.detail.is_empty() && text.contains(&error.detail))
+            .map(|error| error.path)
+            .collect()
     }
 }
 
