@@ -7,7 +7,9 @@ mod service;
 
 use meridian_resources::kind::converted::deprecation;
 use meridian_resources::networking::ingress::{self, CLASS_ANNOTATION};
-use meridian_resources::{FieldError, Kind, Origin, apply_defaults, denial, judge, of_server, prune, unknown_fields};
+use meridian_resources::{
+    FieldError, Kind, Origin, apply_defaults, denial, drop_nulls, judge, of_server, prune, unknown_fields,
+};
 use meridian_store::StoredObject;
 use serde_json::{Map, Value, json};
 
@@ -163,6 +165,9 @@ fn envelope(target: &Objects, object: &mut Value) -> Result<(), ApiError> {
         let error = FieldError::invalid("kind", &object["kind"], format!("must be {}", resource.kind));
         let found = object["kind"].as_str().unwrap_or_default();
         return Err(ApiError::invalid_kind(resource.group, found, name, &[error]));
+    }
+    if let Some(kind) = resource.typed {
+        drop_nulls(kind, object);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::error::{FieldError, Origin, Wording};
-use crate::kind::{Kind, converted};
+use crate::kind::{Kind, Nulls, converted};
 use crate::rules::{Findings, metadata};
 use crate::schema::path::Path;
 use crate::schema::{Schema, check, fields};
@@ -126,6 +126,13 @@ pub fn unknown_fields(kind: &Kind, object: &Value) -> Vec<FieldError> {
 pub fn prune(kind: &Kind, object: &mut Value) {
     let root = &schema(kind, object).root;
     fields::prune(root, object);
+}
+
+/// Removes what is `null`, where that means the same as nothing: in Kubernetes' own kinds.
+pub fn drop_nulls(kind: &Kind, object: &mut Value) {
+    if kind.nulls == Nulls::Absent {
+        fields::drop_absent(&schema(kind, object).root, object);
+    }
 }
 
 #[cfg(test)]

@@ -180,7 +180,7 @@ impl Allocation<'_> {
             asked.clone_from(&had);
         }
         if !had.is_empty() && asked != had {
-            self.errors.push(FieldError::invalid("spec.clusterIPs[0]", &json!([asked]), "may not change once set"));
+            self.errors.push(all_of("spec.clusterIPs[0]", &json!([asked]), "may not change once set"));
             return;
         }
         let address = match asked.as_str() {
@@ -192,7 +192,7 @@ impl Allocation<'_> {
                 }
                 None => {
                     let detail = "failed to allocate a serviceIP: range is full; delete Services that are not needed";
-                    self.errors.push(FieldError::invalid("spec.clusterIPs", &json!([]), detail));
+                    self.errors.push(all_of("spec.clusterIPs", &json!([]), detail));
                     return;
                 }
             },
@@ -201,7 +201,7 @@ impl Allocation<'_> {
                 Ok(()) => asked,
                 Err(why) => {
                     let detail = format!("failed to allocate IP {asked}: {why}");
-                    self.errors.push(FieldError::invalid("spec.clusterIPs", &json!([asked]), detail));
+                    self.errors.push(all_of("spec.clusterIPs", &json!([asked]), &detail));
                     return;
                 }
             },
@@ -270,6 +270,11 @@ impl Allocation<'_> {
         let same = ports.iter().find(|old| old["port"] == port["port"] && old["protocol"] == port["protocol"])?;
         same["nodePort"].as_u64().and_then(|number| u32::try_from(number).ok())
     }
+}
+
+/// A mistake in a list, which is shown as a whole.
+fn all_of(path: &str, found: &Value, detail: &str) -> FieldError {
+    FieldError { found: Some(found.to_string()), ..FieldError::invalid(path, found, detail) }
 }
 
 fn count_ports(service: &Value) -> usize {

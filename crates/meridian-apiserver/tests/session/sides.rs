@@ -43,12 +43,19 @@ pub(crate) fn start() -> Option<(Side, Side)> {
     Some((real, ours))
 }
 
-/// Istio's kinds by our own types, and those of Gateway API by its project.
+/// Those of Istio and of Gateway API by their projects, the others by our own types; only kinds that we serve.
 fn define_kinds(kubernetes: &Kubernetes) {
-    let documents = crd::kinds().filter_map(crd::document).map(|document| document.to_string());
-    kubernetes.kubectl(&["create", "-f", "-"], &documents.collect::<Vec<_>>().join("\n"));
-    let served =
-        all().iter().filter(|kind| kind.group.ends_with("gateway.networking.k8s.io") || kind.group.contains("x-k8s"));
+    let istio = kubernetes.oracles().join("istio-crds/customresourcedefinitions.gen.yaml");
+    let istio = fs::read_to_string(&istio).unwrap_or_else(|error| panic!("{}: {error}", istio.display()));
+    let is_served = |text: &&str| {
+        let names = all().iter().map(|kind| format!("\n  name: {}.{}\n", kind.plural, kind.group));
+        names.into_iter().any(|name| text.contains(&name))
+    };
+    let istio = istio.split("\n---\n").filter(is_served).map(str::to_owned);
+    let others = crd::kinds().filter(|kind| !kind.group.ends_with(".istio.io")).filter_map(crd::document);
+    let documents: Vec<String> = istio.chain(others.map(|document| document.to_string())).collect();
+    kubernetes.kubectl(&["create", "-f", "-"], &documents.join("\n---\n"));
+    let served = all().iter().filter(|kind| kind.group.starts_with("gateway.networking."));
     let files: Vec<String> = served.map(|kind| format!("{}_{}.yaml", kind.group, kind.plural)).collect();
     kubernetes.gateway_api(&files.iter().map(String::as_str).collect::<Vec<_>>());
 }

@@ -58,6 +58,25 @@ pub(crate) fn prune(node: &Node, value: &mut Value) {
     }
 }
 
+/// Takes the fields away that are `null`. The values of maps stay as they are.
+pub(crate) fn drop_absent(node: &Node, value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, value| !(value.is_null() && node.properties.contains_key(name)));
+            for (name, value) in fields.iter_mut() {
+                if let Some(child) = node.field(name) {
+                    drop_absent(child, value);
+                }
+            }
+        }
+        Value::Array(items) => {
+            let Some(child) = &node.items else { return };
+            items.iter_mut().for_each(|item| drop_absent(child, item));
+        }
+        _ => {}
+    }
+}
+
 /// Fills the defaults of absent fields. A `null` that a field may not have is taken away.
 pub(crate) fn apply_defaults(node: &Node, value: &mut Value) {
     match value {

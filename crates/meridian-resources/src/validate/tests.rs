@@ -280,6 +280,13 @@ fn a_pod_is_kept_as_it_is() {
     assert_eq!(pod["spec"]["containers"][0]["ports"][0], json!({"containerPort": 80, "protocol": "TCP"}));
 }
 
+#[test]
+fn nulls_in_kubernetes_own_kinds_are_as_if_they_were_not_there() {
+    let mut service = core("Service", json!({"spec": {"ports": null, "selector": {"a": "b"}, "externalName": "c"}}));
+    drop_nulls(&crate::core::service::KIND, &mut service);
+    assert_eq!(service["spec"], json!({"selector": {"a": "b"}, "externalName": "c"}));
+}
+
 /// Kubernetes refuses `80.0` in JSON, but its clients make `80` of it when they read YAML.
 #[test]
 fn whole_floats_are_integers_only_in_yaml() {
