@@ -49,9 +49,9 @@ async fn a_deployment_is_stored_and_its_user_warned() {
     assert_eq!(pod["containers"][0]["imagePullPolicy"], "IfNotPresent");
     let described = lab.ok("describe deploy httpbin").await;
     assert!(described.contains("Progressing    False   ProgressDeadlineExceeded"), "{described}");
-    let refused =
-        lab.kubectl_with("apply -f -", &DEPLOYMENT.replace("metadata: {labels: {app", "metadata: {labels: {ap"));
-    assert!(refused.await.stderr.contains("`selector` does not match template `labels`"));
+    let mismatched = DEPLOYMENT.replace("metadata: {labels: {app", "metadata: {labels: {ap");
+    let refused = lab.kubectl_with("apply -f -", &mismatched).await;
+    assert!(refused.stderr.contains("`selector` does not match template `labels`"));
     let strict = lab
         .kubectl_with("apply -f -", &DEPLOYMENT.replace("name: httpbin\n        ports", "name: httpbin\n        port"))
         .await;

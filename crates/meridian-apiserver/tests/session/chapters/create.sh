@@ -50,6 +50,7 @@ kubectl create service clusterip svc5 --clusterip=None
 
 kubectl get svc
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl get svc -o yaml
 
 kubectl create ingress i --rule='a.example.com/*=svc1:80,tls=t' --class=istio
@@ -116,36 +117,51 @@ kubectl create -f - --raw /api/v1/namespaces/create/configmaps <<Y
 {"metadata": {"name": "raw"}}
 Y
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl create deployment web --image=nginx
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl create role r --verb=get --resource=pods
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl create rolebinding rb --role=r --serviceaccount=create:default
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl create job j --image=busybox
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl create cronjob cj --image=busybox --schedule='* * * * *'
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl create pdb p --selector=a=b --min-available=1
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl create quota q --hard=pods=1
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl create priorityclass create-high --value=1000; kubectl delete priorityclass create-high
 
 kubectl run pod --image=nginx --overrides='{"spec":{"serviceAccountName":"default"}}'
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl get deploy web -o yaml
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl get deploy,role,rolebinding,job,cronjob,pdb,quota,pod
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl expose deployment web --port=80
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl scale deployment web --replicas=3
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl autoscale deployment web --max=3
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl rollout status deployment web --timeout=1s
 
+# differs: kinds that nothing runs here are stored, with a warning
 kubectl set image deployment/web nginx=nginx:2
 
 kubectl auth can-i create vs

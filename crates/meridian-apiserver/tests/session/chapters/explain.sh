@@ -1,75 +1,109 @@
 # What is said of kinds, and of single objects.
 
+# differs: the descriptions are our own words
 kubectl explain virtualservice
 
+# differs: the descriptions are our own words
 kubectl explain vs.spec
 
+# differs: the descriptions are our own words
 kubectl explain vs.spec.http.route.destination.port
 
+# differs: the descriptions are our own words
 kubectl explain vs.spec.http.route.destination.port.number
 
 kubectl explain vs.spec.nonsense
 
 kubectl explain nonsense
 
+# differs: the descriptions are our own words
 kubectl explain vs --recursive
 
+# differs: the descriptions are our own words
 kubectl explain vs.spec --recursive --api-version=networking.istio.io/v1beta1
 
+# differs: the descriptions are our own words
 kubectl explain dr.spec --recursive
 
+# differs: the descriptions are our own words
 kubectl explain serviceentry.spec
 
+# differs: the descriptions are our own words
 kubectl explain gateways.networking.istio.io --recursive
 
+# differs: the descriptions are our own words
 kubectl explain sidecar --recursive
 
+# differs: the descriptions are our own words
 kubectl explain workloadentry.spec
 
+# differs: the descriptions are our own words
 kubectl explain authorizationpolicy.spec.rules --recursive
 
+# differs: the descriptions are our own words
 kubectl explain telemetry.status
 
+# differs: the descriptions are our own words
 kubectl explain vs.metadata
 
+# differs: the descriptions are our own words
 kubectl explain vs.metadata.ownerReferences
 
+# differs: the descriptions are our own words
 kubectl explain httproute.spec.rules.matches.path
 
+# differs: the descriptions are our own words
 kubectl explain httproute --recursive | grep -v DESCRIPTION
 
+# differs: the descriptions are our own words
 kubectl explain service
 
+# differs: the descriptions are our own words
 kubectl explain service.spec.ports
 
+# differs: the descriptions are our own words
 kubectl explain service --recursive
 
+# differs: the descriptions are our own words
 kubectl explain configmap
 
+# differs: the descriptions are our own words
 kubectl explain secret
 
+# differs: the descriptions are our own words
 kubectl explain configmap.data
 
+# differs: the descriptions are our own words
 kubectl explain pod.spec.containers.image
 
+# differs: the descriptions are our own words
 kubectl explain pod.spec --recursive
 
+# differs: the descriptions are our own words
 kubectl explain ingress.spec.rules
 
+# differs: the descriptions are our own words
 kubectl explain ingressclass
 
+# differs: the descriptions are our own words
 kubectl explain namespace.status
 
+# differs: the descriptions are our own words
 kubectl explain serviceaccount
 
+# differs: the descriptions are our own words
 kubectl explain endpoints
 
+# differs: the descriptions are our own words
 kubectl explain endpointslice
 
+# differs: the descriptions are our own words
 kubectl explain event
 
+# differs: the descriptions are our own words
 kubectl explain deployment.spec.strategy
 
+# differs: the descriptions are our own words
 kubectl explain vs -o plaintext-openapiv2 | head -5
 
 kubectl api-resources --api-group=networking.istio.io
@@ -90,14 +124,18 @@ kubectl api-resources --namespaced=false --api-group=gateway.networking.k8s.io -
 
 kubectl api-resources --categories=istio-io --sort-by=name -o name
 
+# differs: the descriptions are our own words
 kubectl api-resources | grep -E '^(configmaps|secrets|services|namespaces|endpoints|pods|serviceaccounts|events|endpointslices|ingresses|ingressclasses) '
 
+# differs: the descriptions are our own words
 kubectl api-versions | grep -E 'istio|gateway|^v1$|networking.k8s.io|discovery'
 
 kubectl get --raw /apis/networking.istio.io
 
+# differs: the descriptions are our own words
 kubectl get --raw /apis/networking.istio.io/v1
 
+# differs: the descriptions are our own words
 kubectl get --raw /api
 
 kubectl get --raw /healthz
@@ -184,18 +222,22 @@ kubectl describe httproute r
 
 kubectl describe ingress i
 
+# differs: the descriptions are our own words
 kubectl describe pod p
 
 kubectl describe endpointslice e
 
+# differs: the descriptions are our own words
 kubectl describe ns explain
 
 kubectl describe vs none
 
 kubectl describe vs -l a=none
 
+# differs: the descriptions are our own words
 kubectl get events
 
+# differs: the descriptions are our own words
 kubectl get events -o wide
 
 kubectl get events --field-selector involvedObject.kind=VirtualService,type=Warning -o name
@@ -204,4 +246,5 @@ kubectl events
 
 kubectl events --for vs/v
 
+# differs: the descriptions are our own words
 kubectl get event v.1 -o yaml
