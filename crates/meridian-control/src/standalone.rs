@@ -4,7 +4,7 @@ use crate::{identity, mesh};
 use meridian_apiserver::{Api, ApiError};
 use meridian_resources::gateway_api::GROUP;
 use meridian_resources::{Kind, kind};
-use meridian_store::{GroupResource, Key};
+use meridian_store::{EventType, GroupResource, Key, Selection, WatchError};
 use meridian_translate::{CONTROLLER_NAME, MeshConfig};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -92,7 +92,37 @@ pub async fn prepare(api: &Api, gateways: &[Gateway]) -> Result<(), ApiError> {
         replace(api, "discovery.k8s.io", "EndpointSlice", endpoint_slice(gateway)).await?;
         replace(api, "", "Pod", pod(gateway)).await?;
     }
-    Ok(())
+    replace(api, "", "Pod", control_plane_pod(gateways)).await
+}
+
+/// Makes the Pod of a gateway or of the control plane again that a user has deleted, as tutorials do to restart them; what
+/// it stands for goes on. Ends with the store.
+pub async fn keep(api: Api, gateways: Vec<Gateway>) {
+    let pods = GroupResource::of(known("", "Pod"));
+    loop {
+        let revision = api.store().revision();
+        for pod in gateways.iter().map(pod).chain([control_plane_pod(&gateways)]) {
+            if let Err(error) = make(&api, "", "Pod", pod).await {
+                tracing::warn!(%error, "a Pod cannot be made again");
+            }
+        }
+        match deletion(&api, &pods, revision).await {
+            Ok(()) => {}
+            Err(WatchError::Closed) => return,
+            Err(error) => tracing::debug!(%error, "looking at the gateways' Pods again"),
+        }
+    }
+}
+
+/// Waits until a Pod in the gateways' namespace is deleted.
+async fn deletion(api: &Api, pods: &GroupResource, revision: u64) -> Result<(), WatchError> {
+    let selection = Selection { namespace: Some(NAMESPACE.into()), ..Selection::of(pods.clone()) };
+    let mut watch = api.store().watch(selection, revision)?;
+    loop {
+        if watch.next().await?.event_type == EventType::Deleted {
+            return Ok(());
+        }
+    }
 }
 
 /// The Service and the Pod of a gateway called `name`, as [`prepare`] makes them for one on loopback addresses.
@@ -161,25 +191,38 @@ fn endpoint_slice(gateway: &Gateway) -> Value {
 }
 
 fn pod(gateway: &Gateway) -> Value {
-    let address = gateway.reachable().to_string();
-    json!({
-        "metadata": {
-            "name": gateway.name,
-            "namespace": NAMESPACE,
-            "labels": gateway.labels(),
-            "annotations": {
-                ADMIN_ANNOTATION: gateway.admin.to_string(),
-                CONTROL_PLANE_ANNOTATION: gateway.control_plane.to_string(),
-            },
+    let metadata = json!({
+        "name": gateway.name,
+        "namespace": NAMESPACE,
+        "labels": gateway.labels(),
+        "annotations": {
+            ADMIN_ANNOTATION: gateway.admin.to_string(),
+            CONTROL_PLANE_ANNOTATION: gateway.control_plane.to_string(),
         },
-        "spec": {"serviceAccountName": gateway.name, "containers": [{"name": "istio-proxy", "image": "meridian"}]},
+    });
+    running(metadata, &gateway.name, "istio-proxy", gateway.reachable())
+}
+
+/// The Pod of the control plane, by the labels that Istio's has.
+fn control_plane_pod(gateways: &[Gateway]) -> Value {
+    let address = gateways.first().map_or(Ipv4Addr::LOCALHOST.into(), Gateway::reachable);
+    let labels = json!({"app": "istiod", "istio": "pilot"});
+    running(json!({"name": "istiod", "namespace": NAMESPACE, "labels": labels}), "istiod", "discovery", address)
+}
+
+/// A Pod whose one container runs.
+fn running(metadata: Value, account: &str, container: &str, address: IpAddr) -> Value {
+    let address = address.to_string();
+    json!({
+        "metadata": metadata,
+        "spec": {"serviceAccountName": account, "containers": [{"name": container, "image": "meridian"}]},
         "status": {
             "phase": "Running",
             "podIP": address,
             "hostIP": address,
             "conditions": [{"type": "Ready", "status": "True"}],
             "containerStatuses": [{
-                "name": "istio-proxy", "ready": true, "restartCount": 0, "image": "meridian", "imageID": "",
+                "name": container, "ready": true, "restartCount": 0, "image": "meridian", "imageID": "",
                 "state": {"running": {}},
             }],
         },

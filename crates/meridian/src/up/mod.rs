@@ -9,6 +9,7 @@ mod discovery;
 mod gateway;
 mod kubernetes;
 mod local;
+mod node_ports;
 mod pods;
 
 pub(crate) use args::{ControlPlaneArgs, UpArgs, seconds};
@@ -147,6 +148,14 @@ async fn serve(
         running.spawn(async move { gateway.run(&mut stopped, args.drain_time, ready).await });
     }
     drop(ready);
+    let (mut until_stopped, pods) = (stopped.clone(), standalone::keep(api.clone(), identities.clone()));
+    running.spawn(async move {
+        tokio::select! {
+            () = pods => {}
+            _ = until_stopped.wait_for(|stop| *stop) => {}
+        }
+    });
+    running.spawn(node_ports::serve(api.clone(), identities, stopped.clone()));
     if let Some((local, handle)) = local {
         discovery.local = Some(handle);
         running.spawn(local.run(Cluster::embedded(&api), stopped.clone()));
