@@ -61,8 +61,8 @@ impl Document {
 }
 
 impl Document {
-    /// The fields that a refusal is about which names none, as those of `validation.istio.io` do: those of which our own
-    /// checks of the kind say the same.
+    /// The fields that a refusal is about which names none, as those of `validation.istio.io` do: those of which our
+    /// own checks of the kind say the same.
     fn refused(&self, text: &str) -> Vec<String> {
         let of = |pointer| crate::json::text(&self.value, pointer);
         let Some(kind) = kind::by_api_version_kind(of("/apiVersion"), of("/kind")) else { return Vec::new() };

@@ -1,4 +1,5 @@
-//! The commands that change and show objects, for users without `kubectl`: `apply`, `get`, `delete` and their relatives.
+//! The commands that change and show objects, for users without `kubectl`: `apply`, `get`, `delete` and
+//! their relatives.
 //!
 //! They speak to any Kubernetes API, that of `meridian up` among them, and say what kubectl says, so that both can be
 //! mixed on the same objects and in the same scripts. Kinds, names and scopes come from discovery, rows from the API.

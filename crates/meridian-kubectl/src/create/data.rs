@@ -113,7 +113,8 @@ fn is_key(key: &str) -> bool {
 fn insert(data: &mut BTreeMap<String, Vec<u8>>, key: &str, value: Vec<u8>) -> Result<()> {
     if !is_key(key) {
         return message(format!(
-            "{key:?} is not a valid key name: a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
+            "{key:?} is not a valid key name: a valid config key must consist of alphanumeric characters, '-', '_' or \
+             '.'"
         ));
     }
     if data.insert(key.to_owned(), value).is_some() {

@@ -98,7 +98,8 @@ fn label(field: &str) -> String {
     words.collect::<Vec<String>>().join(" ")
 }
 
-/// Cuts before capitals that begin a word: `apiVersion` into `api`, `Version`; `serverTLSKey` into `server`, `TLS`, `Key`.
+/// Cuts before capitals that begin a word: `apiVersion` into `api`, `Version`; `serverTLSKey` into `server`, `TLS`,
+/// `Key`.
 fn words(field: &str) -> Vec<String> {
     let chars: Vec<char> = field.chars().collect();
     let mut words: Vec<String> = Vec::new();

@@ -3,8 +3,8 @@
 use crate::both::{Lab, OURS};
 use std::time::{Duration, Instant};
 
-const GOOD: &str = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: good}\nspec:\n  selector: {a: b}\n  \
-                    servers:\n  - {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}\n";
+const GOOD: &str = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: good}\nspec:\n  \
+                    selector: {a: b}\n  servers:\n  - {port: {number: 80, name: http, protocol: HTTP}, hosts: ['*']}\n";
 
 #[test]
 fn a_bad_document_says_where_it_is_and_hurts_no_other() {
