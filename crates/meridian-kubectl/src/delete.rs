@@ -132,10 +132,11 @@ pub(crate) async fn run(args: DeleteArgs, session: &mut Session<'_>) -> Result<(
     if nothing {
         session.io.line("No resources found")?;
     }
-    if args.wait && args.dry_run == DryRun::None {
-        if let Err(error) = wait::until_gone(session, &waiting, timeout).await {
-            errors.push(error);
-        }
+    if args.wait
+        && args.dry_run == DryRun::None
+        && let Err(error) = wait::until_gone(session, &waiting, timeout).await
+    {
+        errors.push(error);
     }
     Error::all(errors)
 }

@@ -21,14 +21,8 @@ pub(crate) fn check(resource: &ApiResource, object: &Value) -> Vec<FieldError> {
         ("batch", "Job") => job("spec", spec, &mut errors),
         ("batch", "CronJob") => cron_job(spec, &mut errors),
         ("autoscaling", _) => autoscaler(spec, &mut errors),
-        ("policy", "PodDisruptionBudget") => {
-            if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() {
-                errors.push(FieldError::invalid_value(
-                    "spec",
-                    spec,
-                    "minAvailable and maxUnavailable cannot be both set",
-                ));
-            }
+        ("policy", "PodDisruptionBudget") if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() => {
+            errors.push(FieldError::invalid_value("spec", spec, "minAvailable and maxUnavailable cannot be both set"));
         }
         ("rbac.authorization.k8s.io", kind) => access(kind, object, &mut errors),
         ("apiextensions.k8s.io", _) => definition(object, &mut errors),

@@ -51,7 +51,7 @@ fn step<'v>(step: &Step, values: Values<'v>) -> Result<Values<'v>, String> {
             for value in values {
                 let items = items(value, " is not array or slice and cannot be filtered")?;
                 let exists =
-                    |item: &Cow<'v, Value>| walk(steps, vec![item.clone()]).is_ok_and(|found| !found.is_empty());
+                    |item: &Cow<'v, Value>| walk(steps, vec![Cow::Borrowed(item)]).is_ok_and(|found| !found.is_empty());
                 found.extend(items.into_iter().filter(exists));
             }
         }
@@ -137,9 +137,9 @@ fn slice(slice: Slice, items: Values<'_>) -> Result<Values<'_>, String> {
     Ok(items.into_iter().take(to).skip(from).step_by(step).collect())
 }
 
-fn compared(left: &[Step], comparison: Comparison, right: &[Step], item: &Cow<'_, Value>) -> Result<bool, String> {
+fn compared(left: &[Step], comparison: Comparison, right: &[Step], item: &Value) -> Result<bool, String> {
     let one = |steps| -> Result<Option<Value>, String> {
-        let found = walk(steps, vec![item.clone()])?;
+        let found = walk(steps, vec![Cow::Borrowed(item)])?;
         match &found[..] {
             [] => Ok(None),
             [only] => Ok(Some(only.clone().into_owned())),
