@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::kinds;
 use crate::resource::ApiResource;
-use crate::values::{absent, default, drop_nulls, object_at};
+use crate::values::{absent, default, drop_nulls, items_mut, object_at};
 
 /// The label with a namespace's own name, by which selectors find it.
 const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
@@ -34,6 +34,8 @@ pub(super) fn new_object(resource: &ApiResource, object: &mut Value) {
             default(&mut object["status"], "phase", json!("Pending"));
             kinds::defaults::pods::pod(object_at(object, "spec"));
             kinds::defaults::pods::amounts(object);
+            let quality = kinds::defaults::pods::quality(&object["spec"]);
+            default(&mut object["status"], "qosClass", json!(quality));
         }
         _ => stored_kind(resource, object),
     }
@@ -137,7 +139,7 @@ fn service(object: &mut Value) {
     if kind == "LoadBalancer" {
         default(spec, "allocateLoadBalancerNodePorts", json!(true));
     }
-    for port in spec["ports"].as_array_mut().into_iter().flatten().filter(|port| port.is_object()) {
+    for port in items_mut(spec, "ports").filter(|port| port.is_object()) {
         default(port, "protocol", json!("TCP"));
         let number = port["port"].clone();
         let target = &port["targetPort"];

@@ -229,7 +229,7 @@ impl Allocation<'_> {
         let wanted = wants_node_ports(object);
         let had = node_ports(self.old);
         let seeds: Vec<u64> = (0..).map(|i| seed(object, i)).take(count_ports(object)).collect();
-        let ports = object["spec"]["ports"].as_array_mut().into_iter().flatten();
+        let ports = object.pointer_mut("/spec/ports").and_then(Value::as_array_mut).into_iter().flatten();
         for (i, port) in ports.enumerate().filter(|(_, port)| port.is_object()) {
             if !wanted {
                 super::remove(port, "nodePort");

@@ -79,6 +79,9 @@ impl Native {
             let mut inliner = Inliner { definitions: &definitions, within: Vec::new(), merges: BTreeMap::new() };
             let mut schema = inliner.inline("", &root);
             metadata_is_optional(&mut schema);
+            if let Some(status) = schema.pointer_mut("/properties/status") {
+                nothing_is_required(status);
+            }
             Compiled { structure: Structure::compile(&schema), merges: inliner.merges }
         })
     }
@@ -143,6 +146,21 @@ fn metadata_is_optional(schema: &mut Value) {
     required.retain(|field| field != "metadata");
     if required.is_empty() {
         schema.as_object_mut().map(|fields| fields.remove("required"));
+    }
+}
+
+/// A client that sends a status need not complete it: Kubernetes forgets it, or reads what is absent as zero.
+fn nothing_is_required(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            // A field may have that name; its value is then a schema.
+            if fields.get("required").is_some_and(Value::is_array) {
+                fields.remove("required");
+            }
+            fields.values_mut().for_each(nothing_is_required);
+        }
+        Value::Array(items) => items.iter_mut().for_each(nothing_is_required),
+        _ => {}
     }
 }
 

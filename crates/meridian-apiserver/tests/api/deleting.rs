@@ -90,7 +90,7 @@ async fn namespaces_say_what_keeps_them() {
     lab.ok("create -n foo deployment web --image=nginx").await;
     lab.ok("delete namespace foo --wait=false").await;
     assert_eq!(lab.ok("get deploy -n foo -o name").await, "");
-    let message = r#"get ns foo -o jsonpath='{.status.conditions[?(@.type=="NamespaceFinalizersRemaining")].message}'"#;
+    let message = r#"get ns foo -o 'jsonpath={.status.conditions[?(@.type=="NamespaceFinalizersRemaining")].message}'"#;
     let held = "Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances";
     assert_eq!(lab.ok(message).await, held);
     assert!(lab.ok("get ns foo").await.contains("Terminating"));

@@ -62,7 +62,7 @@ async fn the_legacy_version_keeps_its_form() {
     assert!(
         lab.ok("explain ingress.spec.backend --api-version=networking.k8s.io/v1beta1").await.contains("servicePort")
     );
-    assert!(lab.ok("explain ingress.spec.defaultBackend.service").await.contains("port\t<Object>"));
+    assert!(lab.ok("explain ingress.spec.defaultBackend.service").await.contains("port\t<ServiceBackendPort>"));
     assert_eq!(lab.ok("delete ingress legacy").await, "ingress.networking.k8s.io \"legacy\" deleted\n");
 }
 

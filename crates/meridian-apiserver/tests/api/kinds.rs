@@ -48,7 +48,7 @@ async fn a_deployment_is_stored_and_its_user_warned() {
     assert_eq!((&pod["restartPolicy"], &pod["terminationGracePeriodSeconds"]), (&json!("Always"), &json!(30)));
     assert_eq!(pod["containers"][0]["imagePullPolicy"], "IfNotPresent");
     let described = lab.ok("describe deploy httpbin").await;
-    assert!(described.contains("Progressing    False   ProgressDeadlineExceeded"), "{described}");
+    assert!(described.contains("Progressing   False   ProgressDeadlineExceeded"), "{described}");
     let mismatched = DEPLOYMENT.replace("metadata: {labels: {app", "metadata: {labels: {ap");
     let refused = lab.kubectl_with("apply -f -", &mismatched).await;
     assert!(refused.stderr.contains("`selector` does not match template `labels`"));
@@ -103,7 +103,7 @@ async fn every_generator_of_kubectl_creates() {
     let created = [
         ("create deployment web --image=nginx --replicas=2 --port=80", "deployment.apps/web"),
         ("create job once --image=busybox -- date", "job.batch/once"),
-        ("create cronjob often --image=busybox --schedule='*/5 * * * *' -- date", "cronjob.batch/often"),
+        ("create cronjob often --image=busybox '--schedule=*/5 * * * *' -- date", "cronjob.batch/often"),
         ("create role reader --verb=get,list --resource=pods", "role.rbac.authorization.k8s.io/reader"),
         ("create clusterrole all --verb=* --resource=*", "clusterrole.rbac.authorization.k8s.io/all"),
         ("create rolebinding r --role=reader --user=ada", "rolebinding.rbac.authorization.k8s.io/r"),

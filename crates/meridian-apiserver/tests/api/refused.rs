@@ -30,7 +30,7 @@ async fn the_server_refuses_first_and_webhooks_then() {
     let several = lab.kubectl_with("create -f -", &WEBHOOK.replace("[a.example.com]", "[]")).await;
     let expected = format!(
         "Error from server: error when creating \"STDIN\": {denied}2 errors occurred:\n\t* server config must contain at \
-         least one host\n\t* server must have TLS settings for HTTPS/TLS protocols\n\n\n"
+         least one host\n\t* server must have TLS settings for HTTPS/TLS protocols\n\n"
     );
     assert_eq!((several.code, several.stderr), (Some(1), expected));
     assert_eq!(lab.ok("get gw,se -o name").await, "", "nothing was stored");

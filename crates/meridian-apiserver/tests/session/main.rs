@@ -5,7 +5,7 @@
 //! it prints, what it says on standard error, and its exit code are compared, apart from times, identifiers and
 //! addresses ([`normal`]). A paragraph with the comment `# differs: REASON` may differ, and is reported when it does not.
 //!
-//! `MERIDIAN_SESSION=apply,get` plays these chapters only.
+//! `MERIDIAN_SESSION=apply,get` plays these chapters only, and prints the differences that have a reason too.
 #![allow(clippy::unwrap_used)]
 
 mod normal;
@@ -32,15 +32,15 @@ fn both_servers_answer_the_same() {
         }
         let script = step::read(&fs::read_to_string(&chapter).unwrap());
         steps += script.len();
-        differences.extend(play(name, &script, &real, &ours));
+        differences.extend(play(name, &script, &real, &ours, !chosen.is_empty()));
     }
     assert!(steps > 0, "there is no chapter {chosen:?}");
     println!("{steps} steps were played");
     assert!(differences.is_empty(), "{} of {steps} steps differ:\n{}", differences.len(), differences.join("\n"));
 }
 
-/// Plays a chapter against both servers at once. Returns what differs.
-fn play(name: &str, script: &[Step], real: &Side, ours: &Side) -> Vec<String> {
+/// Plays a chapter against both servers at once. Returns what differs without a reason.
+fn play(name: &str, script: &[Step], real: &Side, ours: &Side, chosen: bool) -> Vec<String> {
     let play = |side: &Side| -> Vec<Outcome> {
         side.enter(name);
         script.iter().map(|step| side.run(step)).collect()
@@ -58,6 +58,9 @@ fn play(name: &str, script: &[Step], real: &Side, ours: &Side) -> Vec<String> {
             }
             (Some(reason), true) => {
                 println!("{name}, line {}: is the same, though the session says: differs: {reason}", step.line);
+            }
+            (Some(reason), false) if chosen => {
+                println!("=== {name}, line {}, which differs: {reason}\n{}", step.line, found.diff(expected));
             }
             _ => {}
         }

@@ -42,8 +42,9 @@ impl Outcome {
     pub(crate) fn of(output: &Output) -> Outcome {
         let (printed, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let mut text = normal(&printed);
+        let said = normal(&said);
         if !said.is_empty() {
-            text += &format!("--- standard error\n{}", normal(&said));
+            text += &format!("--- standard error\n{said}");
         }
         match output.status.code() {
             Some(0) => {}

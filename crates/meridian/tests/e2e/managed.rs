@@ -44,7 +44,7 @@ fn a_gateway_is_served_by_a_process_of_its_own() {
 
     meridian.applied(&gateway("second", ""));
     wait_for(&meridian, "second", "--gateway-addresses");
-    assert!(meridian.kubectl(["delete", "gateway", "first"]).status.success());
+    assert!(meridian.kubectl(["delete", "gtw", "first"]).status.success());
     meridian.condition(&path("second"), "Programmed", "True");
     let gone = || {
         let (status, _) = meridian.call("GET", "/api/v1/namespaces/default/pods/first-meridian", None);

@@ -13,6 +13,46 @@ pub(crate) fn template(template: &mut Value) {
 pub(crate) fn pod(spec_of_pod: &mut Value) {
     spec(spec_of_pod);
     default(spec_of_pod, "enableServiceLinks", json!(true));
+    if absent(spec_of_pod.get("priorityClassName")) {
+        default(spec_of_pod, "priority", json!(0));
+        default(spec_of_pod, "preemptionPolicy", json!("PreemptLowerPriority"));
+    }
+    bear_failures_of_nodes(spec_of_pod);
+}
+
+/// Pods stay for five minutes on a node that is not ready or cannot be reached, unless they say otherwise.
+fn bear_failures_of_nodes(spec: &mut Value) {
+    default(spec, "tolerations", json!([]));
+    let Some(Value::Array(tolerations)) = spec.get_mut("tolerations") else { return };
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let bears = |toleration: &Value| {
+            let is = |field: &str, wanted: &str| absent(toleration.get(field)) || toleration[field] == wanted;
+            is("key", key) && is("effect", "NoExecute")
+        };
+        if !tolerations.iter().any(bears) {
+            let seconds = 300;
+            let effect = "NoExecute";
+            tolerations.push(json!({"effect": effect, "key": key, "operator": "Exists", "tolerationSeconds": seconds}));
+        }
+    }
+}
+
+/// The class of a Pod by what its containers ask for: `Guaranteed` when each has limits of processor and memory and
+/// asks for no less, `BestEffort` when none says anything.
+pub(crate) fn quality(spec: &Value) -> &'static str {
+    let containers = || ["containers", "initContainers"].into_iter().filter_map(|list| spec[list].as_array()).flatten();
+    let says = |container: &Value, kind: &str| {
+        ["cpu", "memory"].map(|name| container["resources"][kind][name].as_str().map(str::to_owned))
+    };
+    let nothing = [None, None];
+    if containers().all(|one| says(one, "limits") == nothing && says(one, "requests") == nothing) {
+        return "BestEffort";
+    }
+    let guaranteed = |one: &Value| {
+        let limits = says(one, "limits");
+        limits.iter().all(Option::is_some) && limits == says(one, "requests")
+    };
+    if containers().all(guaranteed) { "Guaranteed" } else { "Burstable" }
 }
 
 fn spec(spec: &mut Value) {

@@ -120,10 +120,8 @@ Y
 # differs: kinds that nothing runs here are stored, with a warning
 kubectl create deployment web --image=nginx
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl create role r --verb=get --resource=pods
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl create rolebinding rb --role=r --serviceaccount=create:default
 
 # differs: kinds that nothing runs here are stored, with a warning
@@ -149,10 +147,8 @@ kubectl get deploy web -o yaml
 # differs: kinds that nothing runs here are stored, with a warning
 kubectl get deploy,role,rolebinding,job,cronjob,pdb,quota,pod
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl expose deployment web --port=80
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl scale deployment web --replicas=3
 
 # differs: kinds that nothing runs here are stored, with a warning
@@ -161,7 +157,6 @@ kubectl autoscale deployment web --max=3
 # differs: kinds that nothing runs here are stored, with a warning
 kubectl rollout status deployment web --timeout=1s
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl set image deployment/web nginx=nginx:2
 
 kubectl auth can-i create vs

@@ -77,7 +77,6 @@ kind: ConfigMap
 metadata: {name: bad, ownerReferences: [{kind: ConfigMap}]}
 Y
 
-# differs: who owns what is collected at once here, and the conditions of a Namespace are fewer
 # What belongs to another object goes with it.
 owned() {
   kubectl create configmap owner --from-literal=a=b
@@ -91,10 +90,8 @@ Y
 }
 declare -f owned > owned.sh; . ./owned.sh; owned; kubectl delete cm owner; kubectl wait --for=delete cm/owned --timeout=30s; kubectl get cm --ignore-not-found -o name
 
-# differs: who owns what is collected at once here, and the conditions of a Namespace are fewer
 . ./owned.sh; owned; kubectl delete cm owner --cascade=foreground; kubectl get cm --ignore-not-found -o name
 
-# differs: who owns what is collected at once here, and the conditions of a Namespace are fewer
 . ./owned.sh; owned; kubectl delete cm owner --cascade=orphan; kubectl get cm --ignore-not-found -o yaml
 
 kubectl delete cm owned --cascade=nonsense
@@ -111,13 +108,11 @@ kubectl get ns delete-inner
 
 kubectl create namespace delete-held; kubectl create -f held.yaml -n delete-held; kubectl delete namespace delete-held --wait=false; kubectl create configmap late -n delete-held
 
-# differs: who owns what is collected at once here, and the conditions of a Namespace are fewer
 until kubectl get ns delete-held -o jsonpath='{.status.conditions[*].type}' | grep -q Finalizers; do sleep .1; done; kubectl get ns delete-held -o yaml
 
 # differs: who owns what is collected at once here, and the conditions of a Namespace are fewer
 kubectl patch -n delete-held cm held -p '{"metadata":{"finalizers":null}}'; kubectl patch -n delete-held se held --type merge -p '{"metadata":{"finalizers":null}}'; kubectl wait --for=delete ns/delete-held --timeout=30s
 
-# differs: who owns what is collected at once here, and the conditions of a Namespace are fewer
 kubectl delete ns default --wait=false
 
 kubectl delete ns none

@@ -115,7 +115,6 @@ kubectl create --raw /apis/networking.istio.io/v1/namespaces/errors/virtualservi
 # differs: the words are those of Go's decoder
 kubectl create --raw /apis/networking.istio.io/v1/namespaces/errors/virtualservices -f <(printf '{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"name":"x","labels":7}}')
 
-# differs: Istio's rules are checked at the same time here
 kubectl create --raw /apis/networking.istio.io/v1/namespaces/errors/virtualservices -f <(printf '{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"labels":{"a":"b"}}}')
 
 # differs: the words are those of Go's decoder

@@ -46,7 +46,6 @@ kubectl explain telemetry.status
 # differs: the descriptions are our own words
 kubectl explain vs.metadata
 
-# differs: the descriptions are our own words
 kubectl explain vs.metadata.ownerReferences
 
 # differs: the descriptions are our own words
@@ -55,7 +54,6 @@ kubectl explain httproute.spec.rules.matches.path
 # differs: the descriptions are our own words
 kubectl explain httproute --recursive | grep -v DESCRIPTION
 
-# differs: the descriptions are our own words
 kubectl explain service
 
 # differs: the descriptions are our own words
@@ -67,13 +65,10 @@ kubectl explain service --recursive
 # differs: the descriptions are our own words
 kubectl explain configmap
 
-# differs: the descriptions are our own words
 kubectl explain secret
 
-# differs: the descriptions are our own words
 kubectl explain configmap.data
 
-# differs: the descriptions are our own words
 kubectl explain pod.spec.containers.image
 
 # differs: the descriptions are our own words
@@ -88,10 +83,8 @@ kubectl explain ingressclass
 # differs: the descriptions are our own words
 kubectl explain namespace.status
 
-# differs: the descriptions are our own words
 kubectl explain serviceaccount
 
-# differs: the descriptions are our own words
 kubectl explain endpoints
 
 # differs: the descriptions are our own words
@@ -124,7 +117,6 @@ kubectl api-resources --namespaced=false --api-group=gateway.networking.k8s.io -
 
 kubectl api-resources --categories=istio-io --sort-by=name -o name
 
-# differs: the descriptions are our own words
 kubectl api-resources | grep -E '^(configmaps|secrets|services|namespaces|endpoints|pods|serviceaccounts|events|endpointslices|ingresses|ingressclasses) '
 
 # differs: the descriptions are our own words
@@ -227,14 +219,12 @@ kubectl describe pod p
 
 kubectl describe endpointslice e
 
-# differs: the descriptions are our own words
 kubectl describe ns explain
 
 kubectl describe vs none
 
 kubectl describe vs -l a=none
 
-# differs: the descriptions are our own words
 kubectl get events
 
 # differs: the descriptions are our own words

@@ -81,7 +81,6 @@ bash cm.sh '/a' -X DELETE -H 'Content-Type: application/json' -d '{"precondition
 
 bash cm.sh '/a?dryRun=All' -X DELETE | tail -n 1 | jq -c '[.kind, .status]'
 
-# differs: the policy of a deletion is not checked, so that the object is gone here
 bash cm.sh /a -X DELETE
 
 bash cm.sh '?labelSelector=x=y' -X DELETE | tail -n 1 | jq -c '[.kind, (.items | length)]'
