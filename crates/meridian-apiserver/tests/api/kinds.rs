@@ -90,7 +90,7 @@ async fn kubectl_scales_restarts_and_edits_a_deployment() {
     assert_eq!(scaled.stdout, "horizontalpodautoscaler.autoscaling/httpbin autoscaled\n", "{scaled:?}");
     let table = lab.ok("get hpa").await;
     assert!(table.contains("Deployment/httpbin   cpu: <unknown>/80%   1         4         0"), "{table}");
-    let old = json(&lab.ok("get hpa.v1.autoscaling httpbin -o json").await);
+    let old = json(&lab.ok("get horizontalpodautoscalers.v1.autoscaling httpbin -o json").await);
     assert_eq!(old["spec"]["targetCPUUtilizationPercentage"], 80);
 }
 
