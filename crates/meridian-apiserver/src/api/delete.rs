@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use meridian_resources::FieldError;
 use meridian_store::{Change, GroupResource, StoreError, StoredObject};
 use serde::Deserialize;
 
@@ -114,7 +115,8 @@ impl DeleteOptions {
             ),
             _ => return Ok(()),
         };
-        Err(ApiError::conflict(&target.resource.collection, name, &why))
+        // Kubernetes names the kind here, not its plural.
+        Err(ApiError::conflict(&GroupResource::new(target.resource.group, target.resource.kind), name, &why))
     }
 }
 
@@ -135,10 +137,9 @@ fn propagation(orphan: Option<bool>, policy: Option<&str>) -> Result<Option<Prop
         (Some(false), _) | (_, Some("Background")) => Some(Propagation::Background),
         (None, None) => None,
         (None, Some(other)) => {
-            return Err(invalid(&format!(
-                "propagationPolicy: Unsupported value: \"{other}\": supported values: \"Foreground\", \"Background\", \
-                 \"Orphan\", \"nil\""
-            )));
+            let allowed = ["Foreground", "Background", "Orphan", "nil"];
+            let error = FieldError::not_supported("propagationPolicy", &other.into(), &allowed);
+            return Err(ApiError::invalid_options("DeleteOptions", &[error]));
         }
     })
 }

@@ -50,7 +50,6 @@ kubectl create service clusterip svc5 --clusterip=None
 
 kubectl get svc
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl get svc -o yaml
 
 kubectl create ingress i --rule='a.example.com/*=svc1:80,tls=t' --class=istio
@@ -117,26 +116,20 @@ kubectl create -f - --raw /api/v1/namespaces/create/configmaps <<Y
 {"metadata": {"name": "raw"}}
 Y
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl create deployment web --image=nginx
 
 kubectl create role r --verb=get --resource=pods
 
 kubectl create rolebinding rb --role=r --serviceaccount=create:default
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl create job j --image=busybox
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl create cronjob cj --image=busybox --schedule='* * * * *'
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl create pdb p --selector=a=b --min-available=1
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl create quota q --hard=pods=1
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl create priorityclass create-high --value=1000; kubectl delete priorityclass create-high
 
 kubectl run pod --image=nginx --overrides='{"spec":{"serviceAccountName":"default"}}'
@@ -151,7 +144,6 @@ kubectl expose deployment web --port=80
 
 kubectl scale deployment web --replicas=3
 
-# differs: kinds that nothing runs here are stored, with a warning
 kubectl autoscale deployment web --max=3
 
 # differs: kinds that nothing runs here are stored, with a warning

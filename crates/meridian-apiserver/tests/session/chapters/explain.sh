@@ -62,7 +62,6 @@ kubectl explain service.spec.ports
 # differs: the descriptions are our own words
 kubectl explain service --recursive
 
-# differs: the descriptions are our own words
 kubectl explain configmap
 
 kubectl explain secret
@@ -74,10 +73,8 @@ kubectl explain pod.spec.containers.image
 # differs: the descriptions are our own words
 kubectl explain pod.spec --recursive
 
-# differs: the descriptions are our own words
 kubectl explain ingress.spec.rules
 
-# differs: the descriptions are our own words
 kubectl explain ingressclass
 
 # differs: the descriptions are our own words
@@ -214,7 +211,6 @@ kubectl describe httproute r
 
 kubectl describe ingress i
 
-# differs: the descriptions are our own words
 kubectl describe pod p
 
 kubectl describe endpointslice e
