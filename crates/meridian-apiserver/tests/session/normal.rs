@@ -12,6 +12,8 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "TIME"),
         // What kubectl logs.
         (r"(?m)^W\d{4} [\d:.]+ +\d+ ", "WARNING "),
+        // Whether a watch that is ended after a second had answered before is chance.
+        (r"(?m)^WARNING [^\n]*very short watch[^\n]*\n", ""),
         // In `kubectl describe` and in the heads of `diff`.
         (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "TIME"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}", "TIME"),
