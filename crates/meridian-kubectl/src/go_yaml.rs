@@ -1,6 +1,6 @@
 //! YAML as kubectl writes it: the style of Go's `yaml.v2`, with sorted fields, folded long lines and literal blocks.
 
-use meridian_resources::yaml as reader;
+use meridian_resources::yaml;
 use serde_json::Value;
 
 /// Lines longer than this are folded at a space.
@@ -8,73 +8,11 @@ const WIDTH: usize = 80;
 
 /// The value as one document.
 pub(crate) fn emit(value: &Value) -> String {
-    let mut out = String::new();
-    match value {
-        Value::Object(fields) if !fields.is_empty() => write_fields(&mut out, value, 0),
-        Value::Array(items) if !items.is_empty() => write_items(&mut out, value, 0),
-        _ => {
-            write_scalar(&mut out, value, 0);
-            out.push('\n');
-        }
-    }
-    out
-}
-
-fn write_fields(out: &mut String, value: &Value, indent: usize) {
-    for (index, (name, value)) in value.as_object().into_iter().flatten().enumerate() {
-        if index > 0 {
-            pad(out, indent);
-        }
-        write_text(out, name, indent, true);
-        out.push(':');
-        match value {
-            Value::Object(fields) if !fields.is_empty() => {
-                out.push('\n');
-                pad(out, indent + 2);
-                write_fields(out, value, indent + 2);
-            }
-            Value::Array(items) if !items.is_empty() => {
-                out.push('\n');
-                pad(out, indent);
-                write_items(out, value, indent);
-            }
-            _ => {
-                out.push(' ');
-                write_scalar(out, value, indent + 2);
-                out.push('\n');
-            }
-        }
-    }
-}
-
-fn write_items(out: &mut String, value: &Value, indent: usize) {
-    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-        if index > 0 {
-            pad(out, indent);
-        }
-        out.push_str("- ");
-        match item {
-            Value::Object(fields) if !fields.is_empty() => write_fields(out, item, indent + 2),
-            Value::Array(items) if !items.is_empty() => write_items(out, item, indent + 2),
-            _ => {
-                write_scalar(out, item, indent + 2);
-                out.push('\n');
-            }
-        }
-    }
+    yaml::emit_with(value, write_text)
 }
 
 fn pad(out: &mut String, indent: usize) {
     out.extend(std::iter::repeat_n(' ', indent));
-}
-
-fn write_scalar(out: &mut String, value: &Value, indent: usize) {
-    match value {
-        Value::String(text) => write_text(out, text, indent, false),
-        Value::Array(_) => out.push_str("[]"),
-        Value::Object(_) => out.push_str("{}"),
-        scalar => out.push_str(&scalar.to_string()),
-    }
 }
 
 /// How a text is written.
@@ -125,7 +63,7 @@ fn is_read_as_text(text: &str) -> bool {
         // Texts with special characters are quoted anyway, and mean themselves.
         return text != "~";
     }
-    !matches!(&reader::values(text, "")[..], [Ok(value)] if !value.is_string()) && text != "null" && text != "~"
+    !matches!(&yaml::values(text, "")[..], [Ok(value)] if !value.is_string()) && text != "null" && text != "~"
 }
 
 /// Words that are booleans in YAML 1.1.
@@ -355,7 +293,7 @@ mod tests {
             "block": "a\n\n  b\nc\n\n", "spaces at the end ": "x ",
         });
         let text = emit(&value);
-        let read = reader::values(&text, "emitted.yaml");
+        let read = yaml::values(&text, "emitted.yaml");
         assert!(matches!(&read[..], [Ok(read)] if *read == value), "{text}\n{read:?}");
     }
 }

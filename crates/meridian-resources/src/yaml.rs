@@ -10,7 +10,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub use emit::emit;
+pub use emit::{WriteText, emit, emit_with};
 pub use node::Position;
 
 use std::borrow::Cow;

@@ -2,78 +2,88 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::scalar;
 
+/// How a text is written: to the end of the first, with the indent of lines that follow, and whether it is a key.
+pub type WriteText = fn(&mut String, &str, usize, bool);
+
 /// The value as a YAML document, without `---`.
 pub fn emit(value: &Value) -> String {
-    let mut out = String::new();
-    match value {
-        Value::Object(fields) if !fields.is_empty() => write_fields(&mut out, value, 0),
-        Value::Array(items) if !items.is_empty() => write_items(&mut out, value, 0),
-        _ => write_inline(&mut out, value),
-    }
-    if !out.ends_with('\n') {
-        out.push('\n');
-    }
-    out
+    emit_with(value, |out, text, _, _| write_text(out, text))
 }
 
-fn write_fields(out: &mut String, value: &Value, indent: usize) {
-    for (index, (name, value)) in value.as_object().into_iter().flatten().enumerate() {
-        if index > 0 {
-            pad(out, indent);
+/// As [`emit`], with texts in a style of the caller's.
+pub fn emit_with(value: &Value, write_text: WriteText) -> String {
+    let mut writer = Writer { out: String::new(), write_text };
+    match value {
+        Value::Object(fields) if !fields.is_empty() => writer.fields(fields, 0),
+        Value::Array(items) if !items.is_empty() => writer.items(items, 0),
+        _ => writer.scalar(value, 0),
+    }
+    writer.out
+}
+
+struct Writer {
+    out: String,
+    write_text: WriteText,
+}
+
+impl Writer {
+    fn fields(&mut self, fields: &Map<String, Value>, indent: usize) {
+        for (index, (name, value)) in fields.iter().enumerate() {
+            if index > 0 {
+                self.pad(indent);
+            }
+            (self.write_text)(&mut self.out, name, indent, true);
+            self.out.push(':');
+            match value {
+                Value::Object(fields) if !fields.is_empty() => {
+                    self.out.push('\n');
+                    self.pad(indent + 2);
+                    self.fields(fields, indent + 2);
+                }
+                Value::Array(items) if !items.is_empty() => {
+                    self.out.push('\n');
+                    self.pad(indent);
+                    self.items(items, indent);
+                }
+                _ => {
+                    self.out.push(' ');
+                    self.scalar(value, indent + 2);
+                }
+            }
         }
-        write_text(out, name);
-        out.push(':');
+    }
+
+    fn items(&mut self, items: &[Value], indent: usize) {
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.pad(indent);
+            }
+            self.out.push_str("- ");
+            match item {
+                Value::Object(fields) if !fields.is_empty() => self.fields(fields, indent + 2),
+                Value::Array(items) if !items.is_empty() => self.items(items, indent + 2),
+                _ => self.scalar(item, indent + 2),
+            }
+        }
+    }
+
+    /// A value on one line, or an empty list or object, and the end of the line.
+    fn scalar(&mut self, value: &Value, indent: usize) {
         match value {
-            Value::Object(fields) if !fields.is_empty() => {
-                out.push('\n');
-                pad(out, indent + 2);
-                write_fields(out, value, indent + 2);
-            }
-            Value::Array(items) if !items.is_empty() => {
-                out.push('\n');
-                pad(out, indent);
-                write_items(out, value, indent);
-            }
-            _ => {
-                out.push(' ');
-                write_inline(out, value);
-                out.push('\n');
-            }
+            Value::String(text) => (self.write_text)(&mut self.out, text, indent, false),
+            Value::Array(_) => self.out.push_str("[]"),
+            Value::Object(_) => self.out.push_str("{}"),
+            scalar => self.out.push_str(&scalar.to_string()),
         }
+        self.out.push('\n');
     }
-}
 
-fn write_items(out: &mut String, value: &Value, indent: usize) {
-    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-        if index > 0 {
-            pad(out, indent);
-        }
-        out.push_str("- ");
-        match item {
-            Value::Object(fields) if !fields.is_empty() => write_fields(out, item, indent + 2),
-            Value::Array(items) if !items.is_empty() => write_items(out, item, indent + 2),
-            _ => {
-                write_inline(out, item);
-                out.push('\n');
-            }
-        }
-    }
-}
-
-fn pad(out: &mut String, indent: usize) {
-    out.extend(std::iter::repeat_n(' ', indent));
-}
-
-fn write_inline(out: &mut String, value: &Value) {
-    match value {
-        Value::String(text) => write_text(out, text),
-        Value::Array(_) => out.push_str("[]"),
-        Value::Object(_) => out.push_str("{}"),
-        scalar => out.push_str(&scalar.to_string()),
+    fn pad(&mut self, indent: usize) {
+        self.out.extend(std::iter::repeat_n(' ', indent));
     }
 }
 
