@@ -3,6 +3,8 @@
 //! The older form has one document per group and version (`APIResourceList`); the newer one has all of them
 //! (`APIGroupDiscoveryList`). Both are derived from the registry.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::resource::{self, ApiResource};
@@ -36,9 +38,10 @@ fn parts(resource: &ApiResource) -> Vec<Part> {
     parts
 }
 
-/// `APIVersions` of the core group.
-pub(crate) fn core_versions() -> Value {
-    json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
+/// `APIVersions` of the core group, for a client that reached the server at `host`.
+pub(crate) fn core_versions(host: &str) -> Value {
+    let everywhere = json!([{"clientCIDR": "0.0.0.0/0", "serverAddress": host}]);
+    json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": everywhere})
 }
 
 /// `APIGroupList`: every group but core.
@@ -83,6 +86,7 @@ pub(crate) fn resource_list(group: &str, version: &str) -> Value {
             "verbs": verbs(resource),
         });
         names(resource, &mut entry);
+        entry["storageVersionHash"] = storage_version_hash(resource).into();
         resources.push(entry);
         for (part, (group, version, kind), verbs) in parts(resource) {
             resources.push(json!({
@@ -178,6 +182,12 @@ fn aggregated_resource(resource: &ApiResource, version: &str) -> Value {
         entry["subresources"] = subresources.into();
     }
     entry
+}
+
+/// By which clients see that objects are stored in another version than before.
+fn storage_version_hash(resource: &ApiResource) -> String {
+    let stored = format!("{}/{}/{}", resource.group, resource.versions[0], resource.kind);
+    STANDARD.encode(&meridian_tls::sha256(stored.as_bytes())[..8])
 }
 
 fn verbs(resource: &ApiResource) -> [&'static str; 8] {

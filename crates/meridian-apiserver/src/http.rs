@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, WARNING};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, WARNING};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -75,6 +75,8 @@ struct Context<'a> {
     query: Query,
     accept: Option<String>,
     content_type: Option<String>,
+    /// Where the client reached the server.
+    host: String,
 }
 
 async fn route<B>(
@@ -106,7 +108,9 @@ where
         return Ok(response(404, TEXT, Answer::whole("404 page not found\n")));
     };
     let (accept, content_type) = (header(ACCEPT), header(CONTENT_TYPE));
-    let context = Context { api, settings, caller, method: head.method, query, accept, content_type };
+    let authority = head.uri.authority().map(ToString::to_string);
+    let host = authority.or_else(|| header(HOST)).unwrap_or_default();
+    let context = Context { api, settings, caller, method: head.method, query, accept, content_type, host };
     match target {
         Target::Objects(objects) => {
             let body = read_body(body).await?;
@@ -195,7 +199,7 @@ impl Context<'_> {
                 let all = discovery::aggregated(*target == Target::CoreVersions);
                 return Ok(response(200, AGGREGATED_DISCOVERY, Answer::whole(all.to_string())));
             }
-            Target::CoreVersions => discovery::core_versions(),
+            Target::CoreVersions => discovery::core_versions(&self.host),
             Target::Groups => discovery::group_list(),
             Target::Group(group) => discovery::group(group).ok_or_else(ApiError::no_such_resource)?,
             Target::Resources(group, version) => discovery::resource_list(group, version),

@@ -6,6 +6,7 @@ mod access;
 mod cells;
 mod cluster;
 pub(crate) mod defaults;
+mod enums;
 mod lists;
 pub(crate) mod native;
 mod policy;

@@ -15,7 +15,6 @@ use crate::kinds::native;
 use crate::patch::media_types;
 use crate::resource::{self, ApiResource};
 
-const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
 const GVK: &str = "x-kubernetes-group-version-kind";
 
@@ -78,14 +77,14 @@ fn build(group: &str, version: &str) -> Value {
 pub(crate) fn schemas(group: &str, version: &str) -> Map<String, Value> {
     let natives = resource::of_version(group, version).filter_map(|resource| resource.native(version));
     let mut schemas = native::definitions(natives);
-    schemas.insert(LIST_META.to_owned(), list_meta());
     for resource in resource::of_version(group, version) {
         let gvk = |kind: &str| json!([{"group": group, "version": version, "kind": kind}]);
         let name = definition(resource, version, resource.kind);
         if let Some(kind) = resource.typed.filter(|_| !schemas.contains_key(&name)) {
             let mut schema = converted::schema(kind, version).clone();
-            schema["properties"]["metadata"] =
-                json!({"description": "Standard object's metadata.", "allOf": [{"$ref": reference(META)}]});
+            if let Value::Object(fields) = &mut schema["properties"] {
+                fields.extend(native::envelope().clone());
+            }
             schemas.insert(name.clone(), schema);
         }
         if let Some(schema) = schemas.get_mut(&name) {
@@ -107,31 +106,17 @@ pub(crate) fn definitions_of(resource: &ApiResource, version: &str) -> (String, 
     }
 }
 
-fn list_meta() -> Value {
-    let string = |description: &str| json!({"type": "string", "description": description});
-    json!({
-        "type": "object",
-        "description": "Metadata of a list.",
-        "properties": {
-            "continue": string("Where the next page begins, when there is one."),
-            "remainingItemCount": {"type": "integer", "format": "int64", "description": "How many items follow."},
-            "resourceVersion": string("The revision of the list, from which a watch can go on."),
-        },
-    })
-}
-
 fn list(resource: &ApiResource, item: &str) -> Value {
-    json!({
+    let mut list = json!({
         "type": "object",
         "description": format!("{} is a list of {}", resource.list_kind, resource.kind),
         "required": ["items"],
-        "properties": {
-            "apiVersion": {"type": "string", "description": "The API group and version of this list."},
-            "kind": {"type": "string", "description": "The kind of this list."},
-            "metadata": {"description": "Metadata of the list.", "allOf": [{"$ref": reference(LIST_META)}]},
-            "items": {"type": "array", "description": "The objects.", "items": {"$ref": reference(item)}},
-        },
-    })
+        "properties": native::envelope(),
+    });
+    list["properties"]["metadata"]["allOf"] = json!([{"$ref": reference(LIST_META)}]);
+    list["properties"]["items"] =
+        json!({"type": "array", "description": "The objects.", "items": {"$ref": reference(item)}});
+    list
 }
 
 /// The name of a schema, in Kubernetes' manner: `io.istio.networking.v1.Gateway`, `io.k8s.api.core.v1.Secret`.

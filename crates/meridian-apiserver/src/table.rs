@@ -20,11 +20,12 @@ enum Place {
     Own(&'static Column),
 }
 
-/// NAME, the columns for everybody, AGE, then those after it and those for `-o wide`.
+/// NAME, the columns for everybody, AGE, then those after it and those for `-o wide`. A kind with a layout of its own has
+/// its columns in their order.
 fn places(resource: &ApiResource) -> impl Iterator<Item = Place> {
-    let after = |column: &&Column| column.wide || column.after_age;
-    let columns = resource.columns;
     let usual = resource.layout == Layout::Usual;
+    let after = move |column: &&Column| usual && (column.wide || column.after_age);
+    let columns = resource.columns;
     let before_age = columns.iter().filter(move |column| !after(column)).map(Place::Own);
     let after_age = columns.iter().filter(after).map(Place::Own);
     let (name, age) = (usual.then_some(Place::Name), usual.then_some(Place::Age));

@@ -205,10 +205,15 @@ const EVENT_FIELDS: [(&str, &str); 7] = [
 
 fn event_to_core(event: &mut Value) {
     rename(event, EVENT_FIELDS);
+    super::defaults::event(event);
 }
 
 fn event_from_core(event: &mut Value) {
     rename(event, EVENT_FIELDS.map(|(new, core)| (core, new)));
+    // Empty, they are written in the core group only.
+    if let Value::Object(fields) = event {
+        fields.retain(|name, value| !(name.starts_with("reporting") && *value == ""));
+    }
 }
 
 fn rename(object: &mut Value, names: [(&str, &str); 7]) {
@@ -234,7 +239,11 @@ mod tests {
             json!({"regarding": {"kind": "Pod"}, "note": "m", "deprecatedCount": 2, "reportingController": "c"});
         assert_eq!(event, expected);
         event_to_core(&mut event);
-        assert_eq!(event, core);
+        let expected = json!({
+            "involvedObject": {"kind": "Pod"}, "message": "m", "count": 2, "reportingComponent": "c",
+            "reportingInstance": "", "source": {}, "eventTime": null, "firstTimestamp": null, "lastTimestamp": null,
+        });
+        assert_eq!(event, expected);
         assert_eq!(last_seen(&core), "<unknown>");
     }
 }

@@ -35,12 +35,24 @@ pub(crate) fn fill(resource: &ApiResource, object: &mut Value) {
             default(spec, "volumeMode", json!("Filesystem"));
         }
         ("", "PersistentVolumeClaim") => default(object_at(object, "spec"), "volumeMode", json!("Filesystem")),
+        ("", "Event") => event(object),
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => role_binding(object),
         ("admissionregistration.k8s.io", kind) => webhooks(kind, object),
         ("apiextensions.k8s.io", _) => definition(object_at(object, "spec")),
         _ => {}
     }
     pods::amounts(object);
+}
+
+/// The fields of an Event that are always written, be they empty.
+pub(super) fn event(object: &mut Value) {
+    for time in ["eventTime", "firstTimestamp", "lastTimestamp"] {
+        default(object, time, Value::Null);
+    }
+    for reporter in ["reportingComponent", "reportingInstance"] {
+        default(object, reporter, json!(""));
+    }
+    default(object, "source", json!({}));
 }
 
 fn rolling_update(spec: &mut Value, field: &str, parameters: &Value) {

@@ -14,13 +14,13 @@ use k8s_openapi::api::{
     storage::v1 as storage,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as extensions;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
 use meridian_resources::Structure;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::lists;
+use super::{enums, lists};
 use crate::patch::merge_keys::ListMerge;
 
 /// Where the definitions of a document are.
@@ -33,6 +33,21 @@ const OPAQUE: &[&str] = &[
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON",
 ];
 const INT_OR_STRING: &str = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
+const JSON: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON";
+/// Definitions with a `name` that the library's types always have, though a client need not send it.
+const NAME_IS_OPTIONAL: [&str; 8] = [
+    "io.k8s.api.core.v1.ConfigMapEnvSource",
+    "io.k8s.api.core.v1.ConfigMapKeySelector",
+    "io.k8s.api.core.v1.ConfigMapProjection",
+    "io.k8s.api.core.v1.ConfigMapVolumeSource",
+    "io.k8s.api.core.v1.LocalObjectReference",
+    "io.k8s.api.core.v1.SecretEnvSource",
+    "io.k8s.api.core.v1.SecretKeySelector",
+    "io.k8s.api.core.v1.SecretProjection",
+];
+/// Fields that Kubernetes calls required, and the library does not, or no longer after [`is_optional`].
+const REQUIRED: [(&str, &str); 2] =
+    [("io.k8s.api.core.v1.Event", "metadata"), ("io.k8s.api.events.v1.Event", "eventTime")];
 
 /// One version of a kind.
 pub(crate) struct Native {
@@ -78,7 +93,7 @@ impl Native {
             let root = json!({"$ref": format!("{DEFINITIONS}{}", self.name())});
             let mut inliner = Inliner { definitions: &definitions, within: Vec::new(), merges: BTreeMap::new() };
             let mut schema = inliner.inline("", &root);
-            metadata_is_optional(&mut schema);
+            is_optional("metadata", &mut schema);
             if let Some(status) = schema.pointer_mut("/properties/status") {
                 nothing_is_required(status);
             }
@@ -96,11 +111,11 @@ pub(crate) fn find(group: &str, version: &str, kind: &str) -> Option<&'static Na
     NATIVES.iter().find(|native| (native.group, native.version, native.kind) == (group, version, kind))
 }
 
-/// The definitions of these kinds and of all that they refer to, and that of `ObjectMeta`, in the form of Kubernetes'
-/// OpenAPI documents.
+/// The definitions of these kinds and of all that they refer to, and those of `ObjectMeta` and `ListMeta`, in the form of
+/// Kubernetes' OpenAPI documents.
 pub(crate) fn definitions<'a>(natives: impl IntoIterator<Item = &'a Native>) -> Map<String, Value> {
     let mut defines: Vec<fn(&mut SchemaGenerator)> = natives.into_iter().map(|native| native.define).collect();
-    defines.push(define::<ObjectMeta>);
+    defines.extend([define::<ObjectMeta> as fn(&mut SchemaGenerator), define::<ListMeta>]);
     let mut definitions = raw_definitions(&defines);
     for (name, definition) in &mut definitions {
         publish(name, definition);
@@ -127,7 +142,20 @@ fn publish(name: &str, definition: &mut Value) {
         definition.as_object_mut().map(|fields| fields.remove("x-kubernetes-int-or-string"));
         return;
     }
-    metadata_is_optional(definition);
+    is_optional("metadata", definition);
+    if NAME_IS_OPTIONAL.contains(&name) {
+        is_optional("name", definition);
+    }
+    for (_, field) in REQUIRED.iter().filter(|(required, _)| *required == name) {
+        match &mut definition["required"] {
+            Value::Array(required) => required.push((*field).into()),
+            none => *none = json!([field]),
+        }
+    }
+    if name == JSON {
+        definition.as_object_mut().map(|fields| fields.remove("type"));
+    }
+    enums::write(name, definition);
     if lists::is_atomic(name) {
         definition["x-kubernetes-map-type"] = "atomic".into();
     }
@@ -140,10 +168,10 @@ fn publish(name: &str, definition: &mut Value) {
     wrap_references(definition);
 }
 
-/// The library's types always have metadata; a client need not send it.
-fn metadata_is_optional(schema: &mut Value) {
+/// The library's types always have some fields that a client need not send.
+fn is_optional(name: &str, schema: &mut Value) {
     let Some(Value::Array(required)) = schema.get_mut("required") else { return };
-    required.retain(|field| field != "metadata");
+    required.retain(|field| field != name);
     if required.is_empty() {
         schema.as_object_mut().map(|fields| fields.remove("required"));
     }
@@ -180,6 +208,23 @@ fn wrap_references(node: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(wrap_references),
         _ => {}
     }
+}
+
+/// What `apiVersion`, `kind` and `metadata` are in every kind, in Kubernetes' words.
+pub(crate) fn envelope() -> &'static Map<String, Value> {
+    static ENVELOPE: OnceLock<Map<String, Value>> = OnceLock::new();
+    ENVELOPE.get_or_init(|| {
+        let mut object = definitions(NATIVES.iter().take(1));
+        let fields = object.values_mut().find_map(|definition| match definition["properties"].take() {
+            Value::Object(fields) if fields.contains_key("apiVersion") && fields.contains_key("metadata") => {
+                Some(fields)
+            }
+            _ => None,
+        });
+        let mut fields = fields.unwrap_or_default();
+        fields.retain(|name, _| ["apiVersion", "kind", "metadata"].contains(&name.as_str()));
+        fields
+    })
 }
 
 /// Replaces every reference by what it refers to. A definition within itself is any value.

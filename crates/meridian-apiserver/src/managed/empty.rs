@@ -39,8 +39,14 @@ fn structures(resource: &ApiResource) -> Value {
         "NetworkPolicy" => json!({"metadata": {}, "spec": {"podSelector": {}}}),
         "IngressClass" | "LimitRange" | "Lease" => json!({"metadata": {}, "spec": {}}),
         "PodTemplate" => json!({"metadata": {}, "template": template}),
-        "Event" if resource.group.is_empty() => json!({"metadata": {}, "involvedObject": {}, "source": {}}),
-        "Event" => json!({"metadata": {}, "regarding": {}}),
+        "Event" if resource.group.is_empty() => json!({
+            "metadata": {}, "involvedObject": {}, "source": {}, "reportingComponent": "", "reportingInstance": "",
+            "eventTime": null, "firstTimestamp": null, "lastTimestamp": null,
+        }),
+        "Event" => json!({
+            "metadata": {}, "regarding": {}, "deprecatedSource": {},
+            "eventTime": null, "deprecatedFirstTimestamp": null, "deprecatedLastTimestamp": null,
+        }),
         _ => json!({"metadata": {}}),
     }
 }

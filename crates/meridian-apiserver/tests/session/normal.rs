@@ -41,8 +41,26 @@ pub(crate) fn normal(text: &str) -> String {
     RULES.iter().fold(lines, |text, (pattern, with)| pattern.replace_all(&text, *with).into_owned())
 }
 
+/// What `kubectl explain` prints, without what describes kinds and fields: headings, fields with their types, and values.
+pub(crate) fn without_prose(text: &str) -> String {
+    let mut within_values = false;
+    let mut kept = String::new();
+    for line in text.lines() {
+        let words = line.trim_start();
+        if !line.starts_with(' ') {
+            within_values = line == "ENUM:";
+        }
+        let says = !line.starts_with(' ') || line.contains("\t<") || words.starts_with("enum: ") || within_values;
+        if says && !words.is_empty() {
+            kept += line;
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
 /// Managers are listed by the second of their last change, which differs from run to run: in whole objects they are put
-/// in the order of their names.
+/// in the order of their names. So are the resources of custom kinds in discovery.
 fn by_manager(text: &str) -> String {
     let objects: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(text).into_iter().collect();
     let Ok(mut objects) = objects else { return text.to_owned() };
@@ -50,6 +68,9 @@ fn by_manager(text: &str) -> String {
         return text.to_owned();
     }
     for object in &mut objects {
+        if let Some(Value::Array(resources)) = object.get_mut("resources") {
+            resources.sort_by_key(|resource| resource["name"].to_string());
+        }
         if let Some(Value::Array(entries)) = object.pointer_mut("/metadata/managedFields") {
             let name = |entry: &Value| {
                 ["operation", "manager", "apiVersion", "subresource"].map(|field| entry[field].to_string())

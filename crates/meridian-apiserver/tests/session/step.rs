@@ -1,6 +1,6 @@
 //! The steps of a session, and what comes of them.
 
-use crate::normal::normal;
+use crate::normal::{normal, without_prose};
 use std::fs;
 use std::process::{Command, Output};
 
@@ -11,8 +11,30 @@ pub(crate) struct Step {
     pub(crate) line: usize,
     /// What a shell is given.
     pub(crate) text: String,
-    /// Why it may differ.
-    pub(crate) differs: Option<String>,
+    /// What is said of its answers.
+    pub(crate) mark: Mark,
+}
+
+/// How the two answers to a step compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// They are the same.
+    Same,
+    /// They say the same in other words: what describes kinds and fields differs, and nothing else (`# words: REASON`).
+    Words(String),
+    /// They differ (`# differs: REASON`).
+    Differs(String),
+    /// They differ by chance (`# may differ: REASON`).
+    MayDiffer(String),
+}
+
+/// The comments that mark a step.
+const MARKS: [(&str, fn(String) -> Mark); 3] =
+    [("# words: ", Mark::Words), ("# differs: ", Mark::Differs), ("# may differ: ", Mark::MayDiffer)];
+
+/// What one comment says.
+fn mark(line: &str) -> Option<Mark> {
+    MARKS.iter().find_map(|(comment, mark)| Some(mark(line.strip_prefix(comment)?.to_owned())))
 }
 
 /// Reads a chapter. Paragraphs of comments only are for people.
@@ -28,8 +50,8 @@ pub(crate) fn read(chapter: &str) -> Vec<Step> {
         if lines.iter().all(|line| line.starts_with('#')) {
             continue;
         }
-        let differs = lines.iter().find_map(|line| line.strip_prefix("# differs: ")).map(str::to_owned);
-        steps.push(Step { line: number + 1 - lines.len(), text: lines.join("\n"), differs });
+        let mark = lines.iter().find_map(|line| mark(line)).unwrap_or(Mark::Same);
+        steps.push(Step { line: number + 1 - lines.len(), text: lines.join("\n"), mark });
     }
     steps
 }
@@ -52,6 +74,11 @@ impl Outcome {
             None => text += "--- killed\n",
         }
         Outcome(text)
+    }
+
+    /// The same without what describes kinds and fields.
+    pub(crate) fn without_prose(&self) -> Outcome {
+        Outcome(without_prose(&self.0))
     }
 
     /// The lines in which this differs from what was expected.

@@ -278,11 +278,11 @@ pub enum SessionPersistenceType {
 /// How long a client keeps a cookie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum CookieLifetimeType {
+    /// For the absolute timeout.
+    Permanent,
     /// Until it ends.
     #[default]
     Session,
-    /// For the absolute timeout.
-    Permanent,
 }
 
 /// Settings of a session cookie.

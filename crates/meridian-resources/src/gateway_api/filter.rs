@@ -47,13 +47,13 @@ pub enum FilterType {
     /// Another host or path.
     #[serde(rename = "URLRewrite")]
     UrlRewrite,
+    /// A step of an implementation.
+    ExtensionRef,
     /// Cross-origin resource sharing.
     #[serde(rename = "CORS")]
     Cors,
     /// A service that decides about requests.
     ExternalAuth,
-    /// A step of an implementation.
-    ExtensionRef,
 }
 
 /// Edits of headers.

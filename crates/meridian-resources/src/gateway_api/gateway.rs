@@ -149,13 +149,13 @@ pub struct RouteNamespaces {
 /// Which namespaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum FromNamespaces {
-    /// That of the listener.
-    #[default]
-    Same,
     /// All.
     All,
     /// Those with certain labels.
     Selector,
+    /// That of the listener.
+    #[default]
+    Same,
 }
 
 /// A kind of routes.
@@ -239,25 +239,25 @@ pub struct ListenerNamespaces {
 /// Which namespaces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum FromListenerNamespaces {
-    /// None at all.
-    #[default]
-    None,
-    /// That of the Gateway.
-    Same,
     /// All.
     All,
     /// Those with certain labels.
     Selector,
+    /// That of the Gateway.
+    Same,
+    /// None at all.
+    #[default]
+    None,
 }
 
 /// Which routes that ask for default Gateways attach.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum DefaultScope {
+    /// All.
+    All,
     /// None.
     #[default]
     None,
-    /// All.
-    All,
 }
 
 /// TLS settings of all listeners.

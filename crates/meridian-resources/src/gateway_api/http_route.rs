@@ -147,11 +147,11 @@ impl Default for HttpPathMatch {
 /// How a path is compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum PathMatchType {
+    /// The whole path.
+    Exact,
     /// Its first elements, as `/` separates them.
     #[default]
     PathPrefix,
-    /// The whole path.
-    Exact,
     /// The whole path with a regular expression of RE2.
     RegularExpression,
 }

@@ -154,7 +154,7 @@ kubectl label vs --all z=1
 
 kubectl label svc,cm --all z=1
 
-kubectl label vs a --list
+kubectl label vs a --list | sort
 
 kubectl label vs -l z=1 y=2 --dry-run=server
 

@@ -1,65 +1,63 @@
 # What is said of kinds, and of single objects.
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain virtualservice
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain vs.spec
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain vs.spec.http.route.destination.port
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain vs.spec.http.route.destination.port.number
 
 kubectl explain vs.spec.nonsense
 
 kubectl explain nonsense
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain vs --recursive
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain vs.spec --recursive --api-version=networking.istio.io/v1beta1
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain dr.spec --recursive
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain serviceentry.spec
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain gateways.networking.istio.io --recursive
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain sidecar --recursive
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain workloadentry.spec
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain authorizationpolicy.spec.rules --recursive
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain telemetry.status
 
-# differs: the descriptions are our own words
 kubectl explain vs.metadata
 
 kubectl explain vs.metadata.ownerReferences
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain httproute.spec.rules.matches.path
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain httproute --recursive | grep -v DESCRIPTION
 
 kubectl explain service
 
-# differs: the descriptions are our own words
+# words: values are named without descriptions
 kubectl explain service.spec.ports
 
-# differs: the descriptions are our own words
 kubectl explain service --recursive
 
 kubectl explain configmap
@@ -70,30 +68,28 @@ kubectl explain configmap.data
 
 kubectl explain pod.spec.containers.image
 
-# differs: the descriptions are our own words
 kubectl explain pod.spec --recursive
 
 kubectl explain ingress.spec.rules
 
 kubectl explain ingressclass
 
-# differs: the descriptions are our own words
+# words: values are named without descriptions
 kubectl explain namespace.status
 
 kubectl explain serviceaccount
 
 kubectl explain endpoints
 
-# differs: the descriptions are our own words
+# words: values are named without descriptions
 kubectl explain endpointslice
 
-# differs: the descriptions are our own words
 kubectl explain event
 
-# differs: the descriptions are our own words
+# words: values are named without descriptions
 kubectl explain deployment.spec.strategy
 
-# differs: the descriptions are our own words
+# words: the descriptions of Istio and of Gateway API are our own
 kubectl explain vs -o plaintext-openapiv2 | head -5
 
 kubectl api-resources --api-group=networking.istio.io
@@ -116,15 +112,13 @@ kubectl api-resources --categories=istio-io --sort-by=name -o name
 
 kubectl api-resources | grep -E '^(configmaps|secrets|services|namespaces|endpoints|pods|serviceaccounts|events|endpointslices|ingresses|ingressclasses) '
 
-# differs: the descriptions are our own words
+# differs: Ingress of networking.k8s.io/v1beta1, which older tutorials apply, is served too
 kubectl api-versions | grep -E 'istio|gateway|^v1$|networking.k8s.io|discovery'
 
 kubectl get --raw /apis/networking.istio.io
 
-# differs: the descriptions are our own words
 kubectl get --raw /apis/networking.istio.io/v1
 
-# differs: the descriptions are our own words
 kubectl get --raw /api
 
 kubectl get --raw /healthz
@@ -223,7 +217,6 @@ kubectl describe vs -l a=none
 
 kubectl get events
 
-# differs: the descriptions are our own words
 kubectl get events -o wide
 
 kubectl get events --field-selector involvedObject.kind=VirtualService,type=Warning -o name
@@ -232,5 +225,4 @@ kubectl events
 
 kubectl events --for vs/v
 
-# differs: the descriptions are our own words
 kubectl get event v.1 -o yaml
