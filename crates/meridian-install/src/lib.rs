@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod apply;
-mod connect;
 mod kinds;
 mod manifests;
 mod set;
@@ -15,13 +14,13 @@ mod uninstall;
 mod values;
 
 pub use apply::{Change, apply};
-pub use connect::connect;
 pub use kube::Client;
 pub use manifests::manifests;
 pub use set::{SetError, Setting};
 pub use uninstall::uninstall;
 pub use values::{Gateway, Image, Injector, Profile, Values, ValuesError};
 
+use meridian_kube::whole_text;
 use serde_json::Value;
 
 /// The namespace of an installation: the control plane keeps its authority, its lease and the configuration of the mesh
@@ -37,9 +36,6 @@ pub const FIELD_MANAGER: &str = "meridian-install";
 /// Why an installation did not come about, or did not go away.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no way to an API server.
-    #[error("{0}")]
-    Connection(String),
     /// Objects of these names are there, and somebody else's.
     #[error(
         "{} is there and was not installed by this command; take away what is there, or take it over with --take-over",
@@ -60,24 +56,10 @@ impl Error {
     fn api(what: impl Into<String>, error: &kube::Error) -> Self {
         let reason = match error {
             kube::Error::Api(status) => status.message.clone(),
-            other => chain(other),
+            other => whole_text(other),
         };
         Self::Api { what: what.into(), reason }
     }
-}
-
-/// An error and its reasons, each said once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let reason = error.to_string();
-        if !text.contains(&reason) {
-            text = format!("{text}: {reason}");
-        }
-        source = error.source();
-    }
-    text
 }
 
 /// `Kind namespace/name`, as objects are called here.

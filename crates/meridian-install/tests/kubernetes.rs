@@ -1,12 +1,12 @@
 //! Installations on a real API server: what is there after an apply, after another one, and after an uninstall.
 #![allow(clippy::unwrap_used)]
 
-use meridian_install::{Change, Client, Error, Profile, Values, apply, connect, manifests, uninstall};
+use meridian_install::{Change, Client, Error, Profile, Values, apply, manifests, uninstall};
 use meridian_kubernetes::Kubernetes;
 use serde_json::Value;
 
 async fn client(kubernetes: &Kubernetes) -> Client {
-    connect(Some(&kubernetes.kubeconfig()), None).await.unwrap()
+    meridian_kube::connect(&[kubernetes.kubeconfig()], None).await.unwrap().client().clone()
 }
 
 fn objects(profile: Profile) -> Vec<Value> {

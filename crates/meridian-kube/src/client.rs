@@ -1,14 +1,13 @@
 //! The connection to an API server, and single objects.
 
 use crate::error::{Error, whole_text};
-use crate::merge_patch;
 use crate::requests::{Counting, Requests};
 use crate::tree::Tree;
+use crate::{kubeconfig, merge_patch};
 use bytes::Bytes;
 use http::{Request, Response};
 use kube::api::{Api, ApiResource, DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::client::{Body, ClientBuilder};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
 use kube::discovery::{Scope, pinned_kind};
 use meridian_resources::{Kind, kind};
@@ -51,24 +50,13 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// The cluster of a kubeconfig's current context. Without a path: `$KUBECONFIG`, else `~/.kube/config`.
+    /// The cluster of a kubeconfig's current context. Without a path: what kubectl would use, as
+    /// [`connect_as_kubectl`](crate::connect_as_kubectl) says.
     ///
     /// # Errors
     /// [`Error::Config`] when it cannot be read or used. Nothing is asked of the server yet.
     pub async fn from_kubeconfig(path: Option<&Path>) -> Result<Self, Error> {
-        let failed = |error: &(dyn std::error::Error + 'static)| {
-            let which = path.map_or_else(|| "the kubeconfig".to_owned(), |path| path.display().to_string());
-            Error::Config(format!("{which}: {}", whole_text(error)))
-        };
-        let options = KubeConfigOptions::default();
-        let config = match path {
-            Some(path) => {
-                let kubeconfig = Kubeconfig::read_from(path).map_err(|error| failed(&error))?;
-                kube::Config::from_custom_kubeconfig(kubeconfig, &options).await
-            }
-            None => kube::Config::from_kubeconfig(&options).await,
-        };
-        Self::new(config.map_err(|error| failed(&error))?)
+        Self::new(kubeconfig::as_kubectl(path, None).await?)
     }
 
     /// The cluster that this process is a pod of.

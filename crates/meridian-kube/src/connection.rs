@@ -1,7 +1,7 @@
-//! The way of a command to an API server: the one reader of kubeconfigs.
+//! The way of a command to an API server.
 
 use crate::error::{Error, whole_text};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use crate::kubeconfig;
 use serde_json::Value;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,31 +26,27 @@ impl fmt::Debug for Connection {
 /// # Errors
 /// [`Error::Config`] when they cannot be read or used. Nothing is asked of the server yet.
 pub async fn connect(files: &[PathBuf], context: Option<&str>) -> Result<Connection, Error> {
-    let names = || files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
-    let failed =
-        |error: &(dyn std::error::Error + 'static)| Error::Config(format!("{}: {}", names(), whole_text(error)));
-    let mut merged = Kubeconfig::default();
-    for file in files {
-        let read = read(file)?;
-        merged = merged.merge(read).map_err(|error| failed(&error))?;
-    }
-    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-    let config = kube::Config::from_custom_kubeconfig(merged, &options).await.map_err(|error| failed(&error))?;
-    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-    let namespace = config.default_namespace.clone();
-    let client = kube::Client::try_from(config).map_err(|error| failed(&error))?;
-    Ok(Connection { client, server, namespace })
+    Connection::new(kubeconfig::read(files, context).await?)
 }
 
-fn read(file: &Path) -> Result<Kubeconfig, Error> {
-    Kubeconfig::read_from(file).map_err(|error| {
-        let text = whole_text(&error);
-        let name = file.display().to_string();
-        Error::Config(if text.contains(&name) { text } else { format!("{name}: {text}") })
-    })
+/// Connects as kubectl would: by the kubeconfig that is named, else those of `$KUBECONFIG`, else `~/.kube/config`, else as
+/// the pod that this process runs in.
+///
+/// # Errors
+/// [`Error::Config`] when there is none of them, or the first that there is cannot be used. Nothing is asked of the
+/// server yet.
+pub async fn connect_as_kubectl(file: Option<&Path>, context: Option<&str>) -> Result<Connection, Error> {
+    Connection::new(kubeconfig::as_kubectl(file, context).await?)
 }
 
 impl Connection {
+    fn new(config: kube::Config) -> Result<Self, Error> {
+        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        let namespace = config.default_namespace.clone();
+        let client = kube::Client::try_from(config).map_err(|error| Error::Config(whole_text(&error)))?;
+        Ok(Self { client, server, namespace })
+    }
+
     /// The client beneath.
     #[must_use]
     pub fn client(&self) -> &kube::Client {

@@ -1,7 +1,7 @@
 //! Which kubeconfig a command uses, and the connection that it describes.
 
 use crate::folder::default_data;
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use meridian_kube::Connection;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -47,11 +47,8 @@ pub(crate) fn find(
     if let Some(path) = option {
         return Ok(vec![path.to_owned()]);
     }
-    if let Some(variable) = variable.filter(|variable| !variable.is_empty()) {
-        let found: Vec<PathBuf> = std::env::split_paths(variable).filter(|path| path.is_file()).collect();
-        return (!found.is_empty()).then_some(found).with_context(|| {
-            format!("KUBECONFIG is {}, which is no file; export the path that `meridian up` prints", variable.display())
-        });
+    if let Some(listed) = meridian_kube::listed(variable)? {
+        return Ok(listed);
     }
     let path = data.map(|data| data.join("kubeconfig"));
     let known = [path.as_deref(), of_kubectl].into_iter().flatten().find(|path| path.is_file());

@@ -121,7 +121,8 @@ fn tell(change: Change) {
 
 impl Target {
     async fn client(&self) -> anyhow::Result<meridian_install::Client> {
-        Ok(meridian_install::connect(self.kubeconfig.as_deref(), self.context.as_deref()).await?)
+        let connection = meridian_kube::connect_as_kubectl(self.kubeconfig.as_deref(), self.context.as_deref()).await?;
+        Ok(connection.client().clone())
     }
 }
 
