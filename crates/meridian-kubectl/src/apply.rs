@@ -45,6 +45,10 @@ pub struct ApplyArgs {
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false,
         action = clap::ArgAction::Set, hide_possible_values = true, value_name = "BOOL")]
     force_conflicts: bool,
+    /// Refused: what no file names any more is deleted by `delete`, or by kubectl
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false,
+        action = clap::ArgAction::Set, hide = true, value_name = "BOOL")]
+    prune: bool,
     /// Only try: `client` sends nothing that changes an object, `server` lets the API check
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     dry_run: DryRun,
@@ -68,7 +72,13 @@ pub struct ApplyArgs {
 /// Applies files.
 pub(crate) async fn run(args: ApplyArgs, session: &mut Session<'_>) -> Result<()> {
     if args.files.is_empty() {
-        return message("must specify one of -f and -k; -k is not supported, so -f names what is to be applied");
+        return message("must specify -f: the files that say what is to be applied");
+    }
+    if args.prune {
+        return message(
+            "--prune is not supported: delete what the files name no more with `meridian delete`, use `kubectl apply \
+             --prune`, or let `meridian up --config DIR` follow a folder",
+        );
     }
     if args.force_conflicts && !args.server_side {
         return message("--force-conflicts only works with --server-side");

@@ -1,5 +1,6 @@
 //! `create`: makes objects that do not exist yet, from files or from what the command line says.
 
+mod access;
 mod data;
 mod generators;
 mod token;
@@ -18,6 +19,10 @@ use serde_json::Value;
 
 /// Who is named as the one who sets the fields.
 const MANAGER: &str = "kubectl-create";
+
+/// What is made of the command line.
+const KINDS: &str =
+    "namespace, secret, configmap, serviceaccount, token, role, rolebinding, clusterrole, clusterrolebinding";
 
 /// Options of `create`
 #[derive(clap::Args, Debug)]
@@ -72,6 +77,17 @@ enum CreateKind {
     Serviceaccount(generators::ServiceAccountArgs),
     /// A token of a service account, which is printed
     Token(token::TokenArgs),
+    /// A role of a namespace: what may be done with which objects
+    Role(access::RoleArgs),
+    /// Who has a role in a namespace
+    Rolebinding(access::RoleBindingArgs),
+    /// A role of all namespaces
+    Clusterrole(access::ClusterRoleArgs),
+    /// Who has a role in all namespaces
+    Clusterrolebinding(access::ClusterRoleBindingArgs),
+    /// What only kubectl makes
+    #[command(external_subcommand)]
+    Other(Vec<String>),
 }
 
 /// Creates objects.
@@ -79,11 +95,21 @@ pub(crate) async fn run(mut args: CreateArgs, session: &mut Session<'_>) -> Resu
     let object = match args.kind.take() {
         None => return files(&args, session).await,
         Some(CreateKind::Token(token)) => return token::run(&token, args.output.as_ref(), session).await,
+        Some(CreateKind::Other(words)) => {
+            let kind = words.first().map_or("", String::as_str);
+            return message(format!(
+                "create {kind} is not supported; kubectl has it, here are allowed: -f and {KINDS}"
+            ));
+        }
         Some(_) if !args.files.is_empty() => return message("there can be either -f or a kind, not both"),
         Some(CreateKind::Namespace(namespace)) => namespace.object(),
         Some(CreateKind::Secret(secret)) => secret.object()?,
         Some(CreateKind::Configmap(config_map)) => config_map.object()?,
         Some(CreateKind::Serviceaccount(account)) => account.object(),
+        Some(CreateKind::Role(role)) => role.object(&session.discovery, session.io)?,
+        Some(CreateKind::Rolebinding(binding)) => binding.object()?,
+        Some(CreateKind::Clusterrole(role)) => role.object(&session.discovery, session.io)?,
+        Some(CreateKind::Clusterrolebinding(binding)) => binding.object()?,
     };
     generated(&args, session, object).await
 }
@@ -116,9 +142,12 @@ async fn generated(args: &CreateArgs, session: &mut Session<'_>, mut object: Val
     }
     let created = session.api.post(&writing.target(&resource, &object, false), &object).await;
     let kind = resource.kind.to_lowercase();
+    // As kubectl does, which tells of some kinds only what the API says.
+    let told = !matches!(resource.kind.as_str(), "Namespace" | "Role" | "ClusterRole");
     let created = created.map_err(|error| match error {
-        Error::Status(status) if status.reason != "Invalid" => {
-            Error::Message(format!("failed to create {kind}: {}", status.message))
+        Error::Status(status) if told => {
+            let colon = if kind == "secret" { "" } else { ":" };
+            Error::Message(format!("failed to create {kind}{colon} {}", status.message))
         }
         other => other,
     })?;
@@ -127,7 +156,7 @@ async fn generated(args: &CreateArgs, session: &mut Session<'_>, mut object: Val
 
 async fn files(args: &CreateArgs, session: &mut Session<'_>) -> Result<()> {
     if args.files.is_empty() {
-        return message("must specify one of -f and a kind: namespace, secret, configmap, serviceaccount, token");
+        return message(format!("must specify one of -f and a kind: {KINDS}"));
     }
     let documents = args.files.read(session.io).await?;
     let mut errors = documents.errors;

@@ -131,6 +131,25 @@ impl Discovery {
             .ok_or_else(|| Error::Message(format!("the server doesn't have a resource type {name:?}")))
     }
 
+    /// As [`Discovery::find`], in the words of kubectl's commands that need the kind and no objects.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn find_kind(&self, name: &str) -> Result<&Resource> {
+        self.find(name).map_err(|error| match error {
+            Error::Message(text) => Error::Text(text),
+            other => other,
+        })
+    }
+
+    /// All kinds with this name or short name, whatever their groups, in the API's order.
+    pub(crate) fn called(&self, name: &str) -> impl Iterator<Item = &Resource> {
+        let lower = name.to_lowercase();
+        self.resources.iter().filter(move |resource| {
+            resource.is_called(&lower) || resource.short_names.iter().any(|short| *short == lower)
+        })
+    }
+
     /// The kinds that a word of `get` and `delete` means: one, or those of a category such as `all`.
     ///
     /// # Errors

@@ -156,6 +156,7 @@ impl Status {
             })
             .collect();
         match &causes[..] {
+            [] if kind.is_empty() && name.is_empty() => write!(f, ": {}", self.message),
             [] => Ok(()),
             [cause] => write!(f, ": {cause}"),
             causes => {

@@ -17,6 +17,9 @@ pub(crate) struct FileArgs {
     /// Take the folders in a folder, too
     #[arg(short = 'R', long, requires = "files")]
     recursive: bool,
+    /// Refused: kustomizations are built by kubectl
+    #[arg(short = 'k', long, value_name = "DIR", hide = true)]
+    kustomize: Option<String>,
 }
 
 /// An object of a file.
@@ -77,7 +80,7 @@ impl Document {
 impl FileArgs {
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.files.is_empty() && self.kustomize.is_none()
     }
 
     /// Reads the files.
@@ -85,6 +88,11 @@ impl FileArgs {
     /// # Errors
     /// A file cannot be read. Documents that are not valid are among the errors of the result.
     pub(crate) async fn read(&self, io: &mut Io) -> Result<Documents> {
+        if let Some(folder) = &self.kustomize {
+            return message(format!(
+                "-k is not supported: kubectl builds kustomizations; use `kubectl kustomize {folder} | meridian apply -f -`"
+            ));
+        }
         let mut documents = Documents::default();
         for file in &self.files {
             if file == "-" {
@@ -194,7 +202,11 @@ async fn download(address: &str) -> Result<String> {
             continue;
         }
         if !head.status.is_success() {
-            return message(format!("unable to read URL {address:?}, server reported {}", head.status));
+            return message(format!(
+                "unable to read URL {address:?}, server reported {0}, status code={1}",
+                head.status,
+                head.status.as_u16()
+            ));
         }
         let limited = http_body_util::Limited::new(body, LARGEST);
         let collected = http_body_util::BodyExt::collect(limited).await;

@@ -18,6 +18,7 @@ mod discovery;
 mod dry_run;
 mod edit;
 mod error;
+mod explain;
 mod files;
 mod get;
 mod go_yaml;
@@ -68,6 +69,8 @@ pub enum Command {
     Delete(Box<delete::DeleteArgs>),
     /// List the kinds that the API has
     ApiResources(Box<kinds::KindsArgs>),
+    /// Show what the API says about a kind and its fields
+    Explain(Box<explain::ExplainArgs>),
 }
 
 impl Command {
@@ -85,6 +88,7 @@ impl Command {
             Command::Label(args) | Command::Annotate(args) => &args.connection,
             Command::Delete(args) => &args.connection,
             Command::ApiResources(args) => &args.connection,
+            Command::Explain(args) => &args.connection,
         }
     }
 }
@@ -119,5 +123,6 @@ async fn execute(command: Command, client: kube::Client, namespace: &str, io: &m
         Command::Annotate(args) => label::run(*args, label::Which::Annotations, session).await,
         Command::Delete(args) => delete::run(*args, session).await,
         Command::ApiResources(args) => kinds::run(&args, session),
+        Command::Explain(args) => explain::run(*args, session).await,
     }
 }

@@ -49,7 +49,7 @@ impl FromStr for Output {
             "custom-columns" => Ok(Output::Columns(rest("columns")?, true)),
             "custom-columns-file" => Ok(Output::Columns(of_lines(&file(&rest("file")?)?)?, true)),
             "go-template" | "go-template-file" | "template" | "templatefile" | "jsonpath-as-json" => {
-                Err(format!("{name} is not supported, allowed: {ALLOWED}"))
+                Err(format!("{name} is not supported; kubectl has it, here are allowed: {ALLOWED}"))
             }
             other => Err(format!("found {other:?}, allowed: {ALLOWED}")),
         }
@@ -122,7 +122,10 @@ mod tests {
     #[test]
     fn forms_that_are_not_known_are_refused() {
         let refused = |text: &str| text.parse::<Output>().unwrap_err();
-        assert!(refused("go-template={{.x}}").starts_with("go-template is not supported, allowed: name"));
+        assert!(
+            refused("go-template={{.x}}")
+                .starts_with("go-template is not supported; kubectl has it, here are allowed: name")
+        );
         assert!(refused("xml").starts_with("found \"xml\", allowed: name"));
         assert_eq!(refused("jsonpath"), "jsonpath format specified but no template given");
         assert_eq!("jsonpath={.a=b}".parse(), Ok(Output::JsonPath("{.a=b}".into())));

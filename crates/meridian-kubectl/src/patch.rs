@@ -1,6 +1,7 @@
 //! `patch`: changes fields of objects.
 
 use crate::connect::ConnectionArgs;
+use crate::discovery::Resource;
 use crate::dry_run::DryRun;
 use crate::error::{Error, Result, message};
 use crate::files::FileArgs;
@@ -84,7 +85,8 @@ pub(crate) async fn run(args: PatchArgs, session: &mut Session<'_>) -> Result<()
                 None => path,
             };
             let target = path.with("fieldManager", &args.field_manager).with("dryRun", args.dry_run.parameter());
-            let after = session.api.patch(&target, media_type, &patch).await?;
+            let after = session.api.patch(&target, media_type, &patch).await;
+            let after = after.map_err(|error| unsupported(error, media_type, &resource))?;
             let done =
                 if without_version(&before) == without_version(&after) { "patched (no change)" } else { "patched" };
             writing.tell(session, &resource, &after, done)
@@ -96,6 +98,20 @@ pub(crate) async fn run(args: PatchArgs, session: &mut Session<'_>) -> Result<()
         }
     }
     Error::all(errors)
+}
+
+/// A kind that does not have this kind of patch.
+fn unsupported(error: Error, media_type: &str, resource: &Resource) -> Error {
+    match error {
+        Error::Status(status) if status.code == 415 => {
+            let kind = match resource.group.as_str() {
+                "" => format!("/{}, Kind={}", resource.version, resource.kind),
+                _ => format!("{}, Kind={}", resource.api_version(), resource.kind),
+            };
+            Error::Message(format!("{media_type} is not supported by {kind}: {}", status.message))
+        }
+        other => other,
+    }
 }
 
 fn without_version(object: &Value) -> Value {
@@ -129,7 +145,7 @@ impl Session<'_> {
         &mut self,
         files: &FileArgs,
         words: &[String],
-    ) -> Result<(Vec<(crate::discovery::Resource, Option<String>, String)>, Vec<Error>)> {
+    ) -> Result<(Vec<(Resource, Option<String>, String)>, Vec<Error>)> {
         let mut named = Vec::new();
         if !files.is_empty() {
             if !words.is_empty() {

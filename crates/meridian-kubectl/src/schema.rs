@@ -16,11 +16,11 @@ pub(crate) struct Schemas {
 }
 
 impl Schemas {
-    /// The document of a kind, if the kind has strategic merge patches; a kind without is changed by merge patches.
+    /// The document of a kind's group and version; nothing where the API has none.
     ///
     /// # Errors
     /// The API cannot be asked.
-    pub(crate) async fn strategic(&mut self, api: &mut Api, resource: &Resource) -> Result<Option<Rc<Value>>> {
+    pub(crate) async fn document(&mut self, api: &mut Api, resource: &Resource) -> Result<Option<Rc<Value>>> {
         let root = if resource.group.is_empty() { "api" } else { "apis" };
         let name = format!("{root}/{}", resource.api_version());
         if !self.documents.contains_key(&name) {
@@ -32,8 +32,16 @@ impl Schemas {
             let document = api.get(&Target::new(address), crate::api::JSON).await?;
             self.documents.insert(name.clone(), Rc::new(document));
         }
-        let document = self.documents.get(&name).filter(|document| has_strategic(document, resource));
-        Ok(document.cloned())
+        Ok(self.documents.get(&name).cloned())
+    }
+
+    /// The document of a kind, if the kind has strategic merge patches; a kind without is changed by merge patches.
+    ///
+    /// # Errors
+    /// The API cannot be asked.
+    pub(crate) async fn strategic(&mut self, api: &mut Api, resource: &Resource) -> Result<Option<Rc<Value>>> {
+        let document = self.document(api, resource).await?;
+        Ok(document.filter(|document| has_strategic(document, resource)))
     }
 }
 
@@ -50,6 +58,12 @@ fn is(name: &Value, resource: &Resource) -> bool {
     name["group"] == resource.group.as_str()
         && name["version"] == resource.version.as_str()
         && name["kind"] == resource.kind.as_str()
+}
+
+/// Whether a schema is that of a kind.
+pub(crate) fn is_kind(schema: &Value, resource: &Resource) -> bool {
+    let names = schema["x-kubernetes-group-version-kind"].as_array();
+    names.is_some_and(|names| names.iter().any(|name| is(name, resource)))
 }
 
 /// How the items of a list are told apart.
@@ -73,11 +87,7 @@ impl<'d> Schema<'d> {
     /// The schema of a kind.
     pub(crate) fn of(document: &'d Value, resource: &Resource) -> Self {
         let schemas = document.pointer("/components/schemas").and_then(Value::as_object);
-        let is_kind = |schema: &&Value| {
-            let names = schema["x-kubernetes-group-version-kind"].as_array();
-            names.is_some_and(|names| names.iter().any(|name| is(name, resource)))
-        };
-        let node = schemas.and_then(|schemas| schemas.values().find(is_kind));
+        let node = schemas.and_then(|schemas| schemas.values().find(|schema| is_kind(schema, resource)));
         Self { document, node }
     }
 

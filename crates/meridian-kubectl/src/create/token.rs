@@ -1,7 +1,7 @@
 //! `create token`: a token of a service account, as its pods get one.
 
 use crate::api::Target;
-use crate::error::{Result, message};
+use crate::error::{Error, Result, message};
 use crate::json;
 use crate::output::Output;
 use crate::session::Session;
@@ -38,7 +38,10 @@ pub(super) async fn run(args: &TokenArgs, output: Option<&Output>, session: &mut
     let Some(account) = account else { return message("the API has no service accounts") };
     let path = account.target(Some(&session.namespace), Some(&args.name));
     let answer = session.api.post(&Target::below(path, "token"), &request).await;
-    let answer = answer.map_err(|error| error.doing("failed to create token"))?;
+    let answer = answer.map_err(|error| match error {
+        Error::Status(status) => Error::Message(format!("failed to create token: {}", status.message)),
+        other => other,
+    })?;
     session.tell_warnings();
     match output {
         Some(output) => session.io.out(&output.print(&answer)?),

@@ -143,6 +143,22 @@ pub(crate) const DELETE: &[&str] = &[
     "delete vs",
 ];
 
+pub(crate) const EXPLAIN: &[&str] = &[
+    "explain pods",
+    "explain po.spec.containers.env.valueFrom",
+    "explain services.spec.type",
+    "explain deployments.spec.strategy --recursive",
+    "explain deployments --api-version=apps/v1 --recursive",
+    "explain crd.spec.versions.schema.openAPIV3Schema --recursive",
+    "explain vs.spec.http.match.uri",
+    "explain virtualservices.networking.istio.io.spec.http --recursive",
+    "explain gateways.gateway.networking.k8s.io.spec.listeners.tls",
+    "explain ingress --recursive",
+    "explain cm.data.nothing",
+    "explain cm --api-version=v9",
+    "explain nothings",
+];
+
 /// The files that the lines name.
 pub(crate) fn files(lab: &Lab) {
     lab.file("example.yaml", EXAMPLE);
@@ -194,4 +210,10 @@ fn delete() {
     let Some(lab) = lab() else { return };
     applied(&lab);
     same(&lab, DELETE);
+}
+
+#[test]
+fn explain() {
+    let Some(lab) = lab() else { return };
+    same(&lab, EXPLAIN);
 }

@@ -1,7 +1,7 @@
 //! The same lines on a real kube-apiserver.
 
 use crate::both::Lab;
-use crate::cases::{APPLY, CHANGE, CREATE, DELETE, GET, files, same};
+use crate::cases::{APPLY, CHANGE, CREATE, DELETE, EXPLAIN, GET, files, same};
 use meridian_kubernetes::Kubernetes;
 use meridian_resources::crd;
 use tokio::runtime::Runtime;
@@ -16,7 +16,7 @@ fn a_real_api_is_used_as_kubectl_uses_it() {
     let kubeconfig = std::fs::read_to_string(kubernetes.kubeconfig()).unwrap();
     let lab = Lab::of(&kubeconfig, Runtime::new().unwrap());
     files(&lab);
-    for lines in [APPLY, GET, CREATE, CHANGE, DELETE] {
+    for lines in [APPLY, GET, CREATE, CHANGE, DELETE, EXPLAIN] {
         same(&lab, lines);
     }
 }
