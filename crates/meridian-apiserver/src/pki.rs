@@ -94,7 +94,14 @@ pub struct Pki {
     folder: PathBuf,
     names: Arc<[String]>,
     authority: Arc<Authority>,
-    serving: Arc<RwLock<Arc<CertifiedKey>>>,
+    serving: Arc<RwLock<Serving>>,
+}
+
+/// What the API serves with, and until when.
+#[derive(Debug, Clone)]
+struct Serving {
+    pair: Arc<CertifiedKey>,
+    end: SystemTime,
 }
 
 impl Pki {
@@ -123,7 +130,7 @@ impl Pki {
             }
         }
         let serving = serving(folder, &authority, &all, now)?;
-        let serving = Arc::new(RwLock::new(Arc::new(serving)));
+        let serving = Arc::new(RwLock::new(serving));
         Ok(Pki { folder: folder.to_owned(), names: all.into(), authority: Arc::new(authority), serving })
     }
 
@@ -146,12 +153,21 @@ impl Pki {
     /// See [`PkiError`]; the old one goes on.
     pub fn renew(&self, now: SystemTime) -> Result<(), PkiError> {
         let fresh = serving(&self.folder, &self.authority, &self.names, now)?;
-        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
-    /// The certificate that is served now.
-    pub(crate) fn serving(&self) -> Arc<CertifiedKey> {
+    /// The certificate that is served now. One that has ended, since the clock has jumped, is renewed first.
+    pub(crate) fn serving(&self, now: SystemTime) -> Arc<CertifiedKey> {
+        if now > self.current().end
+            && let Err(error) = self.renew(now)
+        {
+            tracing::warn!(%error, "the certificate of the API has ended, and could not be renewed");
+        }
+        self.current().pair
+    }
+
+    fn current(&self) -> Serving {
         self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -186,9 +202,13 @@ impl ClientAuthority {
 
 /// Whether the first certificate of a PEM text ends within [`RENEWAL`], or cannot be read.
 pub fn ends_soon(pem: &str, now: SystemTime) -> bool {
-    let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let end = certificate::first_of_pem(pem.as_bytes()).and_then(|leaf| u64::try_from(leaf.not_after).ok());
-    end.is_none_or(|end| end <= since(now + RENEWAL))
+    end_of(pem).is_none_or(|end| end <= now + RENEWAL)
+}
+
+/// When the first certificate of a PEM text ends.
+fn end_of(pem: &str) -> Option<SystemTime> {
+    let leaf = certificate::first_of_pem(pem.as_bytes())?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(leaf.not_after).ok()?))
 }
 
 fn read_authority(folder: &Path) -> Result<Option<Authority>, PkiError> {
@@ -211,22 +231,29 @@ fn make_authority(folder: &Path, now: SystemTime) -> Result<Authority, PkiError>
 }
 
 /// The certificate to serve with: that of the folder when it is good for a while, else a new one.
-fn serving(folder: &Path, authority: &Authority, names: &[String], now: SystemTime) -> Result<CertifiedKey, PkiError> {
+fn serving(folder: &Path, authority: &Authority, names: &[String], now: SystemTime) -> Result<Serving, PkiError> {
     let (crt, key) = (folder.join("apiserver.crt"), folder.join("apiserver.key"));
     if let (Some(certificate), Some(key_text)) = (files::read(&crt)?, files::read(&key)?)
         && !ends_soon(&certificate, now)
         && authority.has_signed(&certificate)
         && says_all(&certificate, names)
-        && let Ok(pair) = meridian_tls::load_pair(certificate.as_bytes(), key_text.as_bytes())
+        && let Ok(serving) = load(&Pair { certificate, key: key_text })
     {
         files::narrow(&key)?;
-        return Ok(pair);
+        return Ok(serving);
     }
     let pair = authority.server(names, now)?;
     write_private(&key, &pair.key)?;
     write_private(&crt, &pair.certificate)?;
-    meridian_tls::load_pair(pair.certificate.as_bytes(), pair.key.as_bytes())
-        .map_err(|error| PkiError::Tls(rustls::Error::General(error.to_string())))
+    load(&pair)
+}
+
+fn load(pair: &Pair) -> Result<Serving, PkiError> {
+    let failed = |reason: String| PkiError::Tls(rustls::Error::General(reason));
+    let loaded = meridian_tls::load_pair(pair.certificate.as_bytes(), pair.key.as_bytes());
+    let loaded = loaded.map_err(|error| failed(error.to_string()))?;
+    let end = end_of(&pair.certificate).ok_or_else(|| failed("apiserver.crt says no end".to_owned()))?;
+    Ok(Serving { pair: Arc::new(loaded), end })
 }
 
 /// Whether a certificate is for all these names.

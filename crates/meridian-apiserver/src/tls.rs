@@ -4,6 +4,7 @@
 //! authentication's question, whose answer is a `Status` that the client understands.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::pem::PemObject;
@@ -44,7 +45,7 @@ struct Current(Pki);
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.serving())
+        Some(self.0.serving(SystemTime::now()))
     }
 }
 

@@ -121,7 +121,8 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::OrganizationName, trust_domain);
-        params.not_before = (now - CLOCK_SKEW).into();
+        // Long ago: a clock that was ahead when the authority was made, and is set back, would else end the mesh's trust.
+        params.not_before = SystemTime::UNIX_EPOCH.into();
         params.not_after = (now + AUTHORITY_LIFETIME).into();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

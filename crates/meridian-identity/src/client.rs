@@ -175,10 +175,11 @@ pub async fn renew(discovery: Discovery, sender: watch::Sender<Option<Arc<Worklo
     let mut pause = FIRST_PAUSE;
     loop {
         let current = sender.borrow().clone();
-        let wait = current.as_deref().map_or(Duration::ZERO, |current| until_renewal(current, SystemTime::now()));
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = sender.closed() => return,
+        if let Some(current) = &current {
+            tokio::select! {
+                () = current.until_due(earlier(current)) => {}
+                () = sender.closed() => return,
+            }
         }
         match fetch(&discovery, current.as_deref()).await {
             Ok(certificate) => {
@@ -197,11 +198,10 @@ pub async fn renew(discovery: Discovery, sender: watch::Sender<Option<Arc<Worklo
     }
 }
 
-/// The time from `now` to the renewal: up to a tenth of the certificate's life before half of it.
-fn until_renewal(certificate: &WorkloadCertificate, now: SystemTime) -> Duration {
+/// How much before half of its life a certificate is renewed: up to a tenth of its life.
+fn earlier(certificate: &WorkloadCertificate) -> Duration {
     let life = certificate.not_after.duration_since(certificate.not_before).unwrap_or_default();
-    let earlier = life.mul_f64(0.1 * fastrand::f64());
-    certificate.renewal().duration_since(now).unwrap_or_default().saturating_sub(earlier)
+    life.mul_f64(0.1 * fastrand::f64())
 }
 
 #[cfg(test)]
@@ -219,9 +219,9 @@ mod tests {
             not_after: now + Duration::from_secs(1000),
         };
         for _ in 0..100 {
-            let wait = until_renewal(&certificate, now);
+            let wait = certificate.left(now, earlier(&certificate));
             assert!(wait >= Duration::from_secs(400) && wait <= Duration::from_secs(500), "{wait:?}");
         }
-        assert_eq!(until_renewal(&certificate, now + Duration::from_secs(501)), Duration::ZERO);
+        assert_eq!(certificate.left(now + Duration::from_secs(501), Duration::ZERO), Duration::ZERO);
     }
 }

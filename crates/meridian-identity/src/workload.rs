@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+/// How often the clock is looked at.
+const LOOK: Duration = Duration::from_secs(60);
+
 /// A workload's certificate with its key, and the mesh's roots. `Debug` hides the key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WorkloadCertificate {
@@ -29,6 +32,28 @@ impl WorkloadCertificate {
     /// When a new one is to take its place: at half of its life.
     pub fn renewal(&self) -> SystemTime {
         self.not_before + self.not_after.duration_since(self.not_before).unwrap_or_default() / 2
+    }
+
+    /// Waits until this machine's clock says that a new one is to take its place, `earlier` before
+    /// [`renewal`](Self::renewal), or that it is not valid yet. The clock is looked at every minute, since clocks jump and
+    /// machines sleep; a certificate that is not valid yet is not given up sooner, in case the clock of who made it is
+    /// ahead.
+    pub async fn until_due(&self, earlier: Duration) {
+        loop {
+            let left = self.left(SystemTime::now(), earlier);
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(LOOK)).await;
+            if SystemTime::now() < self.not_before {
+                return;
+            }
+        }
+    }
+
+    /// The time from `now` until `earlier` before the renewal.
+    pub(crate) fn left(&self, now: SystemTime, earlier: Duration) -> Duration {
+        self.renewal().duration_since(now).unwrap_or_default().saturating_sub(earlier)
     }
 }
 

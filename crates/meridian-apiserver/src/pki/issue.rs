@@ -11,9 +11,12 @@ use rustls::pki_types::pem::PemObject;
 
 use super::{LIFETIME, Pair};
 
-/// Certificates begin so much before they are made, for machines whose clocks are late, and for a clock that jumps back by
-/// a day: it must not lock its user out.
-const CLOCK_SKEW: Duration = Duration::from_secs(2 * 24 * 3600);
+/// When certificates begin: long ago, so that a clock that was ahead when they were made, or that jumps back, locks nobody
+/// out. kubeadm lets them begin with their authority in the same way.
+const BEGIN: SystemTime = SystemTime::UNIX_EPOCH;
+
+/// The first second of 2026. A clock that shows less has not been set yet, and what is made then must last nevertheless.
+const CLOCKS_SHOW_MORE: Duration = Duration::from_secs(1_767_225_600);
 
 /// The authority's name.
 const NAME: &str = "meridian-api";
@@ -96,7 +99,7 @@ fn params(name: &str, organization: Option<&str>, lifetime: Duration, now: Syste
         params.distinguished_name.push(DnType::OrganizationName, organization);
     }
     params.distinguished_name.push(DnType::CommonName, name);
-    params.not_before = (now - CLOCK_SKEW).into();
-    params.not_after = (now + lifetime).into();
+    params.not_before = BEGIN.into();
+    params.not_after = (now.max(SystemTime::UNIX_EPOCH + CLOCKS_SHOW_MORE) + lifetime).into();
     params
 }

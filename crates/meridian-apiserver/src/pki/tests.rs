@@ -46,13 +46,38 @@ fn what_ends_is_renewed() {
     let (authority, serving) = (read(folder.path(), "ca.crt"), read(folder.path(), "apiserver.crt"));
     pki.renew(now).unwrap();
     assert_eq!(read(folder.path(), "apiserver.crt"), serving, "it is good for a while");
-    let held = pki.serving();
+    let held = pki.serving(now);
     pki.renew(now + LIFETIME - RENEWAL).unwrap();
     assert_ne!(read(folder.path(), "apiserver.crt"), serving);
-    assert_ne!(pki.serving().cert, held.cert, "new connections get the new one");
+    assert_ne!(pki.serving(now).cert, held.cert, "new connections get the new one");
     assert_eq!(read(folder.path(), "ca.crt"), authority);
     Pki::open(folder.path(), &[], now + AUTHORITY_LIFETIME - RENEWAL).unwrap();
     assert_ne!(read(folder.path(), "ca.crt"), authority);
+}
+
+/// What is made while the clock is wrong counts when it is right again, and what has ended by a jump is renewed at once.
+#[test]
+fn a_clock_that_jumps_locks_nobody_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = SystemTime::now();
+    let valid = |name: &str, at: SystemTime| {
+        let leaf = certificate::first_of_pem(read(folder.path(), name).as_bytes()).unwrap();
+        let at = i64::try_from(at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()).unwrap();
+        leaf.not_before <= at && at <= leaf.not_after
+    };
+    let ahead = now + 2 * LIFETIME;
+    Pki::open(folder.path(), &[], ahead).unwrap();
+    assert!(valid("ca.crt", now) && valid("apiserver.crt", now) && valid("apiserver.crt", ahead));
+    let pki = Pki::open(folder.path(), &[], now).unwrap();
+    let held = pki.serving(now);
+    assert_eq!(pki.serving(ahead + LIFETIME - Duration::from_secs(1)).cert, held.cert);
+    assert_ne!(pki.serving(ahead + LIFETIME + Duration::from_secs(1)).cert, held.cert);
+    assert!(valid("apiserver.crt", ahead + LIFETIME + Duration::from_secs(1)));
+    // A machine without a battery begins in 1970.
+    let other = tempfile::tempdir().unwrap();
+    Pki::open(other.path(), &[], SystemTime::UNIX_EPOCH + Duration::from_secs(60)).unwrap();
+    let text = read(other.path(), "apiserver.crt");
+    assert!(end_of(&text).unwrap() >= SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + LIFETIME);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use meridian_apiserver::{Credentials, kubeconfig};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The user of the kubeconfig that `up` writes.
 const ADMIN: &str = "meridian-admin";
@@ -53,12 +53,22 @@ fn own_address(ipv4: bool) -> Option<IpAddr> {
     Some(socket.local_addr().ok()?.ip())
 }
 
-/// Writes `kubeconfig` (mode 0600) for the administrator of the API at `address`, with a new certificate, and says where
-/// it is.
+/// How often the clock is looked at: it may jump, and the machine may sleep.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// The kubeconfig as it was written.
+pub(super) struct Written {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// The certificate in it, as PEM.
+    certificate: String,
+}
+
+/// Writes `kubeconfig` (mode 0600) for the administrator of the API at `address`, with a new certificate.
 ///
 /// # Errors
 /// It cannot be written.
-pub(super) fn write_kubeconfig(data: &Path, address: SocketAddr, pki: &Pki) -> anyhow::Result<PathBuf> {
+pub(super) fn write_kubeconfig(data: &Path, address: SocketAddr, pki: &Pki) -> anyhow::Result<Written> {
     let mut reachable = address;
     if reachable.ip().is_unspecified() {
         reachable.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
@@ -67,15 +77,25 @@ pub(super) fn write_kubeconfig(data: &Path, address: SocketAddr, pki: &Pki) -> a
     let admin = pki.issue_client(ADMIN, Some("system:masters"), now)?;
     let text = kubeconfig(&format!("https://{reachable}"), Some(pki.authority()), Credentials::Certificate(&admin));
     write_private(&path, &text)?;
-    Ok(path)
+    Ok(Written { path, certificate: admin.certificate })
 }
 
-/// Writes the kubeconfig anew from time to time, so that its certificate never ends while this process runs.
-pub(super) async fn keep_kubeconfig(data: PathBuf, address: SocketAddr, pki: Pki) {
+/// Writes the kubeconfig anew when its certificate ends soon by this machine's clock, so that it never ends while this
+/// process runs.
+pub(super) async fn keep_kubeconfig(mut written: Written, data: PathBuf, address: SocketAddr, pki: Pki) {
+    let mut failed = false;
     loop {
-        tokio::time::sleep(pki::RENEWAL).await;
-        if let Err(error) = write_kubeconfig(&data, address, &pki) {
-            tracing::warn!(%error, "the kubeconfig could not be renewed");
+        tokio::time::sleep(LOOK).await;
+        if !pki::ends_soon(&written.certificate, SystemTime::now()) {
+            continue;
+        }
+        match write_kubeconfig(&data, address, &pki) {
+            Ok(new) => (written, failed) = (new, false),
+            // Once is enough: it is tried again all the time.
+            Err(error) if !std::mem::replace(&mut failed, true) => {
+                tracing::warn!(%error, "the kubeconfig could not be renewed");
+            }
+            Err(_) => {}
         }
     }
 }

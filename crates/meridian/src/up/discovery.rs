@@ -104,12 +104,17 @@ async fn secure(
         {
             tasks.spawn(server.serve(listener, Some(tls.clone()), stop.clone()));
         }
-        let renewal = own.and_then(|own| own.renewal().duration_since(SystemTime::now()).ok());
+        let due = async {
+            match &own {
+                Some(own) => own.until_due(Duration::ZERO).await,
+                None => tokio::time::sleep(Duration::from_secs(3600)).await,
+            }
+        };
         tokio::select! {
             // An error means that the sender is gone, which is a stop too.
             _ = stop.wait_for(|stop| *stop) => break,
             changed = mesh.changed() => if changed.is_err() { break },
-            () = tokio::time::sleep(renewal.unwrap_or(Duration::from_secs(3600))) => {}
+            () = due => {}
         }
     }
     while tasks.join_next().await.is_some() {}

@@ -106,7 +106,8 @@ async fn serve(
     let pki = data::open_pki(&data, api_address, &control.api_names)?;
     let tokens = control.token_auth_file.as_deref().map(TokenFile::read).transpose().context("--token-auth-file")?;
     let security = Security { pki: pki.clone(), tokens: tokens.unwrap_or_default() };
-    let kubeconfig = data::write_kubeconfig(&data, api_address, &pki)?;
+    let written = data::write_kubeconfig(&data, api_address, &pki)?;
+    let kubeconfig = written.path.clone();
 
     let plans: Vec<GatewayPlan> = gateways.iter().map(|gateway| gateway.plan.clone()).collect();
     let identities: Vec<standalone::Gateway> = plans.iter().map(GatewayPlan::identity).collect();
@@ -166,7 +167,7 @@ async fn serve(
         tokio::spawn(dir.follow());
     }
     let mut api_stopped = stopped.clone();
-    let renewal = tokio::spawn(data::keep_kubeconfig(data.clone(), api_address, pki));
+    let renewal = tokio::spawn(data::keep_kubeconfig(written, data.clone(), api_address, pki));
     let serving = tokio::spawn(server.serve_tls(listener, security, async move {
         // An error means that the sender is gone, which is a stop too.
         let _ = api_stopped.wait_for(|stop| *stop).await;

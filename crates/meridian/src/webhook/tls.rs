@@ -5,7 +5,7 @@ use anyhow::Context;
 use meridian_identity::{MeshAuthority, WorkloadCertificate};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
@@ -46,11 +46,16 @@ pub(super) fn certificates(authority: MeshAuthority, address: SocketAddr, namesp
                 Ok(None) => {}
                 Err(error) => tracing::error!("the webhook's certificate: {error:#}"),
             }
-            let renewal = own.and_then(|own| own.renewal().duration_since(SystemTime::now()).ok());
+            let due = async {
+                match &own {
+                    Some(own) => own.until_due(Duration::ZERO).await,
+                    None => tokio::time::sleep(AGAIN).await,
+                }
+            };
             tokio::select! {
                 () = sender.closed() => return,
                 changed = mesh.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep(renewal.unwrap_or(AGAIN)) => {}
+                () = due => {}
             }
         }
     });

@@ -1,6 +1,6 @@
 //! A clock that jumps: back by a day, forward by most of a year, and back again.
 
-use crate::support::{Meridian, PATIENCE, loopback};
+use crate::support::{Meridian, PATIENCE, eventually, loopback};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
@@ -38,18 +38,30 @@ impl Clock {
         fs::rename(&new, &self.file).unwrap();
     }
 
-    fn start(&self, data: &Path, address: IpAddr) -> Meridian {
-        let file = self.file.to_str().unwrap();
-        let variables = [
+    /// The variables of programs that live by this clock.
+    fn variables(&self) -> [(&str, &str); 5] {
+        [
             ("LD_PRELOAD", &*self.library),
-            ("FAKETIME_TIMESTAMP_FILE", file),
+            ("FAKETIME_TIMESTAMP_FILE", self.file.to_str().unwrap()),
             ("FAKETIME_NO_CACHE", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
             ("DONT_FAKE_MONOTONIC", "1"),
-        ];
-        let meridian = Meridian::spawn_with(data, address, &[], &variables);
+        ]
+    }
+
+    fn start(&self, data: &Path, address: IpAddr) -> Meridian {
+        let meridian = Meridian::spawn_with(data, address, &[], &self.variables());
         meridian.wait_for_log("ready");
         meridian
+    }
+
+    /// Whether `meridian get` on a machine with this clock, and with the kubeconfig of the data folder, shows an object;
+    /// what it says where it does not.
+    fn shows(&self, meridian: &Meridian, object: &str) -> Result<(), String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
+        command.args(["get", object, "-o", "name", "--kubeconfig"]).arg(meridian.data.join("kubeconfig"));
+        let output = command.envs(self.variables()).output().unwrap();
+        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
     }
 }
 
@@ -139,4 +151,66 @@ fn a_clock_that_jumps_hurts_nothing() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         meridian.kill();
     }
+}
+
+/// The user whom the API sees behind a token, by kubectl with the machine's own clock.
+fn user_of(meridian: &Meridian, token: &str) -> Result<String, String> {
+    let server = format!("https://{}:16443", meridian.address);
+    let mut command = Command::new("kubectl");
+    command.args(["--kubeconfig=/dev/null", "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]);
+    command.args(["--server", &server, "--token", token, "--certificate-authority"]);
+    let output = command.arg(meridian.data.join("pki/ca.crt")).output().unwrap();
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+fn token(meridian: &Meridian) -> String {
+    let output = meridian.kubectl(["create", "token", "reader", "--duration=1h"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+/// Everything that the API has issued is out of date at once, and nobody restarts anything: certificates are made anew,
+/// tokens are asked for again, and what was made meanwhile counts when the clock is right again.
+#[test]
+fn a_clock_a_year_ahead_locks_nobody_out() {
+    let scratch = tempfile::tempdir().unwrap();
+    let Some(clock) = Clock::new(scratch.path()) else { return };
+    let (data, address) = (scratch.path().join("data"), loopback());
+    clock.jump("+0");
+    let mut meridian = clock.start(&data, address);
+    meridian.applied(&config_map("first", "1"));
+    meridian.applied("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: reader}\n");
+    let reader = "system:serviceaccount:default:reader";
+    let early = token(&meridian);
+    assert_eq!(user_of(&meridian, &early).as_deref(), Ok(reader));
+
+    clock.jump("+400d");
+    let shown = || clock.shows(&meridian, "configmap/first").ok();
+    eventually("the API a year later", shown, || format!("{:?}", clock.shows(&meridian, "configmap/first")));
+    let said = user_of(&meridian, &early).unwrap_err();
+    assert!(said.contains("You must be logged in to the server"), "{said}");
+    let late = token(&meridian);
+    assert_eq!(user_of(&meridian, &late).as_deref(), Ok(reader));
+
+    // kubectl has the machine's clock, by which everything was made in the future.
+    clock.jump("+0");
+    meridian.applied(&config_map("second", "1"));
+    assert_eq!(clock.shows(&meridian, "configmap/second"), Ok(()));
+    assert_eq!(user_of(&meridian, &early).as_deref(), Ok(reader), "its time has not come yet");
+    assert_eq!(user_of(&meridian, &token(&meridian)).as_deref(), Ok(reader));
+    meridian.kill();
+
+    // The first start ever, on a machine whose clock is ahead until somebody sets it.
+    let (data, address) = (scratch.path().join("new"), loopback());
+    clock.jump("+400d");
+    let mut meridian = clock.start(&data, address);
+    meridian.applied(&config_map("third", "1"));
+    clock.jump("+0");
+    meridian.applied(&config_map("fourth", "1"));
+    meridian.kill();
+    let meridian = clock.start(&data, address);
+    assert_eq!(clock.shows(&meridian, "configmap/third"), Ok(()));
+    let output = meridian.kubectl(["get", "configmap", "third", "fourth", "-o", "name"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "configmap/third\nconfigmap/fourth\n");
 }

@@ -55,12 +55,18 @@ impl Meridian {
 
     /// Starts with environment variables, without waiting.
     pub(crate) fn spawn_with(data: &Path, address: IpAddr, arguments: &[&str], variables: &[(&str, &str)]) -> Meridian {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_meridian"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meridian"));
+        command.envs(variables.iter().copied());
+        Meridian::spawn_by(command, data, address, arguments)
+    }
+
+    /// Starts by a command that runs the words after its own, or the program itself, without waiting.
+    pub(crate) fn spawn_by(mut command: Command, data: &Path, address: IpAddr, arguments: &[&str]) -> Meridian {
+        let mut child = command
             .args(["up", "--threads", "1", "--data"])
             .arg(data)
             .args(["--api", &format!("{address}:16443"), "--gateway", &format!("ingressgateway={address}")])
             .args(arguments)
-            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -159,6 +165,16 @@ impl Meridian {
         eventually(&format!("{status} for {host}{path}"), matching, || {
             format!("last: {:?}; log:\n{}", self.get(host, path).map(|answer| answer.status), self.log())
         })
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it ends by itself; the exit code.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.child.wait().expect("it can be waited for").code()
     }
 
     /// `kill -9`, and waits for the end.
