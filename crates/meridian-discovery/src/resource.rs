@@ -168,7 +168,7 @@ fn virtual_host<'c>(name: &str, config: &'c ProxyConfig) -> Option<&'c Arc<Virtu
     let (table, host) = name.split_once('/')?;
     let hosts = &config.routes.get(table)?.virtual_hosts;
     // Most tables are sorted.
-    let sorted = hosts.binary_search_by(|one| (*one.name).cmp(host)).ok().and_then(|position| hosts.get(position));
+    let sorted = hosts.search_by(|one| (*one.name).cmp(host));
     sorted.or_else(|| hosts.iter().find(|one| *one.name == *host))
 }
 

@@ -282,9 +282,9 @@ fn a_change_to_one_of_a_thousand_services_is_small() {
     let changed = Cluster { max_requests_per_connection: 1, ..(*after.clusters[&name]).clone() };
     after.clusters.insert(name.clone(), Arc::new(changed));
     after.endpoints.insert(name, Arc::new(endpoints(7, 7)));
-    let mut hosts = after.routes["http.0"].virtual_hosts.clone();
+    let mut hosts: Vec<_> = after.routes["http.0"].virtual_hosts.iter().cloned().collect();
     hosts[500] = host(500, true);
-    let table = after.routes["http.0"].with_virtual_hosts(hosts);
+    let table = after.routes["http.0"].with_virtual_hosts(&hosts);
     after.routes.insert("http.0".into(), Arc::new(table));
     pair.change(Arc::new(after.clone()));
     assert_eq!(effect(&pair.running), effect(&after));

@@ -103,7 +103,7 @@ impl PartialEq for RegexRewrite {
 impl Eq for RegexRewrite {}
 
 /// When and how often a failed request is tried again. Only before anything of the response was passed on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RetryPolicy {
     /// Tries after the first.
     pub attempts: u32,
@@ -146,9 +146,9 @@ pub struct Forward {
     /// From the end of the request to the end of the response; `None`: no limit.
     pub timeout: Option<Duration>,
     /// See [`RetryPolicy`]; `None`: never.
-    pub retry: Option<RetryPolicy>,
+    pub retry: Option<Arc<RetryPolicy>>,
     /// See [`PathRewrite`].
-    pub path_rewrite: Option<PathRewrite>,
+    pub path_rewrite: Option<Box<PathRewrite>>,
     /// Replaces the Host header (`rewrite.authority`, `headers.request.set.host`).
     pub host_rewrite: Option<Name>,
     /// Copies of requests; their answers are thrown away.

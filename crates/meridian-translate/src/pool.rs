@@ -1,6 +1,7 @@
-//! Texts and regular expressions that many routes have in common, kept once.
+//! What many routes have in common, kept once: texts, regular expressions, retry policies.
 
 use meridian_ir::Name;
+use meridian_ir::route::RetryPolicy;
 use meridian_ir::string_match::FullRegex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,8 +11,10 @@ use std::sync::Arc;
 pub(crate) struct Pool {
     names: HashSet<Name>,
     regexes: HashMap<Name, FullRegex>,
+    retries: HashSet<Arc<RetryPolicy>>,
     names_at_sweep: usize,
     regexes_at_sweep: usize,
+    retries_at_sweep: usize,
 }
 
 /// Below so many entries nothing is looked through.
@@ -30,6 +33,20 @@ impl Pool {
         let name = Name::from(text);
         self.names.insert(name.clone());
         name
+    }
+
+    /// `policy`, shared likewise.
+    pub(crate) fn retries(&mut self, policy: RetryPolicy) -> Arc<RetryPolicy> {
+        if let Some(policy) = self.retries.get(&policy) {
+            return policy.clone();
+        }
+        if self.retries.len() > SMALL.max(2 * self.retries_at_sweep) {
+            self.retries.retain(|policy| Arc::strong_count(policy) > 1);
+            self.retries_at_sweep = self.retries.len();
+        }
+        let policy = Arc::new(policy);
+        self.retries.insert(policy.clone());
+        policy
     }
 
     /// The compiled form of `pattern`, shared likewise.

@@ -8,6 +8,7 @@ use crate::{fraction, hash_policy};
 use meridian_ir::fraction::Fraction;
 use meridian_ir::route::{Forward, Mirror, PathMatch, PathRewrite, RegexRewrite, WeightedCluster};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Envoy's default time for a request.
@@ -24,11 +25,11 @@ pub fn route_action(forward: &Forward, matched: &PathMatch) -> Value {
         several => Message::new()
             .with("weightedClusters", Message::new().with_list("clusters", several.iter().map(cluster_weight))),
     };
-    path_rewrite(message, forward.path_rewrite.as_ref(), matched)
+    path_rewrite(message, forward.path_rewrite.as_deref(), matched)
         .with_some("hostRewriteLiteral", forward.host_rewrite.as_deref())
         .with("timeout", timeout.clone())
         .with("maxGrpcTimeout", timeout)
-        .with_some("retryPolicy", forward.retry.as_ref().map(retry_policy))
+        .with_some("retryPolicy", forward.retry.as_deref().map(retry_policy))
         .with_list("requestMirrorPolicies", forward.mirrors.iter().map(mirror))
         .with_some("clusterNotFoundResponseCode", cluster_not_found(forward.cluster_not_found_status))
         .with_list("hashPolicy", forward.hash_policies.iter().map(hash_policy::hash_policy))
@@ -92,8 +93,8 @@ pub(crate) fn read(node: &Node<'_>, matched: &PathMatch) -> Result<Forward, Read
         Ok(Forward {
             clusters: read_clusters(fields)?,
             timeout: (!timeout.is_zero()).then_some(timeout),
-            retry: fields.some("retryPolicy", retry_policy::read)?,
-            path_rewrite: read_path_rewrite(fields, matched)?,
+            retry: fields.some("retryPolicy", retry_policy::read)?.map(Arc::new),
+            path_rewrite: read_path_rewrite(fields, matched)?.map(Box::new),
             host_rewrite: fields.some_name("hostRewriteLiteral")?,
             mirrors: fields.each("requestMirrorPolicies", read_mirror)?,
             hash_policies: fields.each("hashPolicy", hash_policy::read)?,

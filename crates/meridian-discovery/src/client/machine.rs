@@ -267,9 +267,10 @@ impl Machine {
             if !self.split.contains(&name) {
                 continue;
             }
-            let hosts = self.hosts.get(&name).map(|hosts| hosts.values().cloned().collect()).unwrap_or_default();
+            let hosts: Vec<_> =
+                self.hosts.get(&name).map(|hosts| hosts.values().cloned().collect()).unwrap_or_default();
             let made = match self.draft.routes.get(&name) {
-                Some(before) => before.with_virtual_hosts(hosts),
+                Some(before) => before.with_virtual_hosts(&hosts),
                 None => RouteConfig::new(name.clone(), hosts),
             };
             self.draft.routes.insert(name, Arc::new(made));

@@ -1,8 +1,10 @@
-//! The index over the domains of virtual hosts. It follows a change in place of one virtual host among many without
-//! looking at the others' names.
+//! The index over the domains of virtual hosts. It follows a change of one virtual host among many without looking at the
+//! others' names.
 
-use crate::{Name, VirtualHost};
+use crate::{Name, Paged, VirtualHost};
 use std::sync::Arc;
+
+type VirtualHosts = Paged<Arc<VirtualHost>>;
 
 /// Where the virtual host of each domain stands.
 #[derive(Debug, Clone)]
@@ -36,7 +38,7 @@ fn split(domain: &str) -> (Form, &[u8]) {
 }
 
 impl HostIndex {
-    pub(super) fn new(virtual_hosts: &[Arc<VirtualHost>]) -> Self {
+    pub(super) fn new(virtual_hosts: &VirtualHosts) -> Self {
         let tables = FORMS.map(|form| Table::with_room(form, virtual_hosts.len()));
         let mut index = Self { tables, any: None, contested: false };
         for (position, virtual_host) in std::iter::zip(0u32.., virtual_hosts) {
@@ -45,7 +47,7 @@ impl HostIndex {
         index
     }
 
-    fn claim(&mut self, virtual_hosts: &[Arc<VirtualHost>], virtual_host: &VirtualHost, position: u32) {
+    fn claim(&mut self, virtual_hosts: &VirtualHosts, virtual_host: &VirtualHost, position: u32) {
         for domain in &virtual_host.domains {
             let claimed = match &**domain {
                 "*" => {
@@ -62,22 +64,27 @@ impl HostIndex {
         }
     }
 
-    /// The index for `after`, when this is the one for `before`.
-    pub(super) fn followed(&self, before: &[Arc<VirtualHost>], after: &[Arc<VirtualHost>]) -> Self {
-        let Some(moves) = Moves::new(before, after).filter(|_| !self.contested) else { return Self::new(after) };
+    /// The index for `after`, when `this` is the one for `before`: the same where the domains are.
+    pub(super) fn followed(this: &Arc<Self>, before: &VirtualHosts, after: &VirtualHosts) -> Arc<Self> {
+        let Some(moves) = Moves::new(before, after).filter(|moves| !this.contested || moves.is_none()) else {
+            return Arc::new(Self::new(after));
+        };
+        if moves.is_none() {
+            return this.clone();
+        }
         let mut index = Self {
-            tables: self.tables.each_ref().map(|table| table.moved(&moves, before)),
-            any: self.any.and_then(|position| moves.to(position)),
+            tables: this.tables.each_ref().map(|table| table.moved(&moves, before)),
+            any: this.any.and_then(|position| moves.to(position)),
             contested: false,
         };
         for position in &moves.added {
             index.claim(after, &after[*position as usize], *position);
         }
-        if index.contested { Self::new(after) } else { index }
+        Arc::new(if index.contested { Self::new(after) } else { index })
     }
 
     /// The position of the virtual host for a lowercase host without port.
-    pub(super) fn find(&self, virtual_hosts: &[Arc<VirtualHost>], host: &[u8]) -> Option<u32> {
+    pub(super) fn find(&self, virtual_hosts: &VirtualHosts, host: &[u8]) -> Option<u32> {
         let [exact, suffixes, prefixes] = &self.tables;
         (exact.find(virtual_hosts, host))
             .or_else(|| suffixes.longest(virtual_hosts, host, |length| &host[host.len() - length..]))
@@ -100,42 +107,56 @@ struct Moves {
     to: Vec<u32>,
     /// Positions after of those that were not there.
     added: Vec<u32>,
+    removed: usize,
 }
 
 const GONE: u32 = u32::MAX;
 
 impl Moves {
-    /// `None` when so much is different that a new index is cheaper. Both lists are walked in step, guided by names
-    /// where they differ; in lists that are not sorted this finds more differences than there are, never fewer.
-    fn new(before: &[Arc<VirtualHost>], after: &[Arc<VirtualHost>]) -> Option<Self> {
+    /// `None` when so much is different that a new index is cheaper. Both lists are walked in step, page by page where
+    /// they share them, and guided by names where they differ; in lists that are not sorted this finds more differences
+    /// than there are, never fewer.
+    fn new(before: &VirtualHosts, after: &VirtualHosts) -> Option<Self> {
         let limit = before.len() / 4 + 1;
-        let mut moves = Self { to: Vec::with_capacity(before.len()), added: Vec::new() };
-        let (mut removed, mut next) = (0, 0u32);
-        for old in before {
-            loop {
-                match after.get(next as usize) {
-                    Some(new) if Arc::ptr_eq(old, new) || old.domains == new.domains => {
-                        moves.to.push(next);
-                        next += 1;
+        let mut moves = Self { to: Vec::with_capacity(before.len()), added: Vec::new(), removed: 0 };
+        let (all, mut after) = (after.len(), after.cursor());
+        for page in before.pages() {
+            let (mut old, mut first) = (page.iter().peekable(), true);
+            while let Some(next) = old.peek() {
+                let position = after.position() as u32;
+                if std::mem::take(&mut first) && after.skip_page(page) {
+                    moves.to.extend(position..position + page.len() as u32);
+                    break;
+                }
+                match after.get() {
+                    Some(new) if Arc::ptr_eq(next, new) || next.domains == new.domains => {
+                        moves.to.push(position);
+                        after.advance();
+                        old.next();
                     }
-                    Some(new) if new.name < old.name => {
-                        moves.added.push(next);
-                        next += 1;
-                        continue;
+                    Some(new) if new.name < next.name => {
+                        moves.added.push(position);
+                        after.advance();
+                        first = old.len() == page.len();
                     }
                     _ => {
                         moves.to.push(GONE);
-                        removed += 1;
+                        moves.removed += 1;
+                        old.next();
                     }
                 }
-                break;
-            }
-            if removed + moves.added.len() > limit {
-                return None;
+                if moves.removed + moves.added.len() > limit {
+                    return None;
+                }
             }
         }
-        moves.added.extend(next..after.len() as u32);
-        (removed + moves.added.len() <= limit).then_some(moves)
+        moves.added.extend(after.position() as u32..all as u32);
+        (moves.removed + moves.added.len() <= limit).then_some(moves)
+    }
+
+    /// Whether every virtual host has its domains and its place as before.
+    fn is_none(&self) -> bool {
+        self.removed == 0 && self.added.is_empty()
     }
 
     fn to(&self, position: u32) -> Option<u32> {
@@ -175,7 +196,7 @@ impl Table {
     }
 
     /// Takes a fixed part for `position`; false when it is taken already.
-    fn insert(&mut self, virtual_hosts: &[Arc<VirtualHost>], fixed: &[u8], position: u32) -> bool {
+    fn insert(&mut self, virtual_hosts: &VirtualHosts, fixed: &[u8], position: u32) -> bool {
         if self.find(virtual_hosts, fixed).is_some() {
             return false;
         }
@@ -221,12 +242,12 @@ impl Table {
     }
 
     /// This table after virtual hosts moved; what stood at positions that are gone leaves its slot unusable.
-    fn moved(&self, moves: &Moves, before: &[Arc<VirtualHost>]) -> Self {
+    fn moved(&self, moves: &Moves, before: &VirtualHosts) -> Self {
         let mut table = self.clone();
         for slot in table.slots.iter_mut().filter(|slot| slot.position < FREE) {
             slot.position = moves.to[slot.position as usize];
         }
-        if self.form != Form::Exact {
+        if self.form != Form::Exact && moves.removed > 0 {
             let gone = std::iter::zip(&moves.to, before).filter(|(to, _)| **to == GONE);
             let domains = gone.flat_map(|(_, virtual_host)| &virtual_host.domains).filter(|domain| &***domain != "*");
             for (form, fixed) in domains.map(|domain| split(domain)) {
@@ -238,7 +259,7 @@ impl Table {
         table
     }
 
-    fn find(&self, virtual_hosts: &[Arc<VirtualHost>], fixed: &[u8]) -> Option<u32> {
+    fn find(&self, virtual_hosts: &VirtualHosts, fixed: &[u8]) -> Option<u32> {
         let hash = hash(fixed);
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
@@ -262,12 +283,7 @@ impl Table {
     }
 
     /// The longest fixed part that `host` has and is longer than.
-    fn longest<'h>(
-        &self,
-        virtual_hosts: &[Arc<VirtualHost>],
-        host: &[u8],
-        part: impl Fn(usize) -> &'h [u8],
-    ) -> Option<u32> {
+    fn longest<'h>(&self, virtual_hosts: &VirtualHosts, host: &[u8], part: impl Fn(usize) -> &'h [u8]) -> Option<u32> {
         let shorter = self.lengths.iter().filter(|(length, _)| *length < host.len());
         shorter.into_iter().find_map(|(length, _)| self.find(virtual_hosts, part(*length)))
     }

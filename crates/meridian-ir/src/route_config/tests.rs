@@ -78,14 +78,14 @@ fn a_domain_stays_with_the_first_that_claims_it() {
 #[test]
 fn a_change_of_routes_keeps_the_index() {
     let before = config(&[&["a"], &["b"]]);
-    let mut hosts = before.virtual_hosts.clone();
+    let mut hosts: Vec<_> = before.virtual_hosts.iter().cloned().collect();
     hosts[1] = Arc::new(VirtualHost { require_tls: true, ..VirtualHost::clone(&hosts[1]) });
-    let after = before.with_virtual_hosts(hosts.clone());
+    let after = before.with_virtual_hosts(&hosts);
     assert!(Arc::ptr_eq(&before.index, &after.index));
     assert!(after.virtual_host(b"b").is_some_and(|host| host.require_tls));
 
     hosts.pop();
-    let after = before.with_virtual_hosts(hosts);
+    let after = before.with_virtual_hosts(&hosts);
     assert!(after.virtual_host(b"b").is_none());
     assert!(after.virtual_host(b"a").is_some());
 }
@@ -101,7 +101,7 @@ fn many_hosts_come_and_go() {
     for i in 0..1000u32 {
         hosts.remove((i * 7 % 1000) as usize);
         hosts.push(host(2000 + i));
-        config = config.with_virtual_hosts(hosts.clone());
+        config = config.with_virtual_hosts(&hosts);
     }
     for (position, host) in hosts.iter().enumerate() {
         for authority in [host.domains[0].to_string(), host.domains[1].replace('*', "x")] {
@@ -166,7 +166,7 @@ proptest! {
             if !sorted {
                 virtual_hosts.reverse();
             }
-            config = config.with_virtual_hosts(virtual_hosts);
+            config = config.with_virtual_hosts(&virtual_hosts);
             for host in &hosts {
                 let found = config.virtual_host(host.as_bytes()).map(Arc::as_ptr);
                 prop_assert_eq!(found, naive(&config, host).map(Arc::as_ptr), "{}", host);

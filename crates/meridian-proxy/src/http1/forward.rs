@@ -64,14 +64,14 @@ impl Connection {
         }
         self.limits = TimeLimits {
             timeout: forward.timeout,
-            per_try: forward.retry.as_ref().and_then(|policy| policy.per_try_timeout),
+            per_try: forward.retry.as_deref().and_then(|policy| policy.per_try_timeout),
         };
         self.hash(&cluster, forward);
         self.edit_for(route, choice, forward);
         if !plan.mirrors().is_empty() && !cluster.hosts().is_empty() {
             self.start_mirrors(plan, forward.timeout);
         }
-        let attempt = match self.try_until_answered(&cluster, forward.retry.as_ref()).await {
+        let attempt = match self.try_until_answered(&cluster, forward.retry.as_deref()).await {
             Ok(attempt) => attempt,
             Err(ending) => return self.reply(ending, &routed).await,
         };

@@ -5,8 +5,8 @@ use super::slot::{SlotRef, SlotTable};
 use meridian_ir::fraction::Fraction;
 use meridian_ir::route::Forward;
 use meridian_ir::route_index::RouteIndex;
-use meridian_ir::{Action, Name, RequestView, Route, RouteConfig, VirtualHost};
-use std::collections::HashMap;
+use meridian_ir::{Action, Name, Paged, RequestView, Route, RouteConfig, VirtualHost};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A route configuration that runs.
@@ -14,8 +14,8 @@ use std::sync::Arc;
 pub struct RouteTable {
     /// As configured; finds virtual hosts.
     pub config: Arc<RouteConfig>,
-    /// Beside its virtual hosts, in the same order.
-    hosts: Vec<Arc<VirtualHostPlan>>,
+    /// Beside its virtual hosts, in the same order and in the same pages.
+    hosts: Paged<Arc<VirtualHostPlan>>,
 }
 
 /// A virtual host that runs.
@@ -86,43 +86,49 @@ pub struct ClusterChoice {
 }
 
 impl RouteTable {
-    /// Compiles `config`; virtual hosts that `before` shares are taken from it.
+    /// Compiles `config`; virtual hosts that `before` shares are taken from it, by the page where they can be.
     pub(super) fn new(config: &Arc<RouteConfig>, before: Option<&RouteTable>, clusters: &mut SlotTable) -> Self {
-        let mut known = Known { plans: before.map_or(&[], |before| &before.hosts), next: 0, by_pointer: None };
-        let mut compile = |host: &Arc<VirtualHost>| {
-            known.find(host).unwrap_or_else(|| Arc::new(VirtualHostPlan::new(host, clusters)))
-        };
-        let hosts = config.virtual_hosts.iter().map(&mut compile).collect();
-        Self { config: config.clone(), hosts }
+        let mut known = Known::new(before, config);
+        let pages = config.virtual_hosts.pages().map(|page| {
+            known.pages.remove(&Arc::as_ptr(page)).cloned().unwrap_or_else(|| {
+                let mut plan = |host| known.hosts.remove(&Arc::as_ptr(host)).cloned();
+                page.iter()
+                    .map(|host| plan(host).unwrap_or_else(|| VirtualHostPlan::new(host, clusters).into()))
+                    .collect()
+            })
+        });
+        Self { hosts: Paged::of_pages(pages), config: config.clone() }
     }
 
     /// The virtual host for a request's Host or `:authority`.
     #[must_use]
     pub fn virtual_host(&self, authority: &[u8]) -> Option<&VirtualHostPlan> {
-        let found = self.config.virtual_host(authority)?;
-        let position = position_of(&self.config.virtual_hosts, found)?;
-        self.hosts.get(position).map(|plan| &**plan)
+        self.hosts.get(self.config.position(authority)?).map(|plan| &**plan)
     }
 }
 
-/// The virtual hosts of the table before, to be shared. A change usually concerns few of thousands, so that walking
-/// both lists side by side finds nearly all.
+/// What the table before has, to be shared.
+#[derive(Default)]
 struct Known<'k> {
-    plans: &'k [Arc<VirtualHostPlan>],
-    next: usize,
-    by_pointer: Option<HashMap<*const VirtualHost, &'k Arc<VirtualHostPlan>>>,
+    /// By the page of the configuration.
+    pages: HashMap<*const [Arc<VirtualHost>], &'k Arc<[Arc<VirtualHostPlan>]>>,
+    /// Of pages that are no more, by virtual host.
+    hosts: HashMap<*const VirtualHost, &'k Arc<VirtualHostPlan>>,
 }
 
-impl Known<'_> {
-    fn find(&mut self, host: &Arc<VirtualHost>) -> Option<Arc<VirtualHostPlan>> {
-        let near = self.plans.iter().skip(self.next).take(3);
-        if let Some(ahead) = near.into_iter().position(|plan| Arc::ptr_eq(&plan.virtual_host, host)) {
-            self.next += ahead + 1;
-            return self.plans.get(self.next - 1).cloned();
+impl<'k> Known<'k> {
+    fn new(before: Option<&'k RouteTable>, config: &RouteConfig) -> Self {
+        let Some(before) = before else { return Self::default() };
+        let stay: HashSet<_> = config.virtual_hosts.pages().map(Arc::as_ptr).collect();
+        let mut known = Self::default();
+        for (page, plans) in std::iter::zip(before.config.virtual_hosts.pages(), before.hosts.pages()) {
+            if stay.contains(&Arc::as_ptr(page)) {
+                known.pages.insert(Arc::as_ptr(page), plans);
+            } else {
+                known.hosts.extend(plans.iter().map(|plan| (Arc::as_ptr(&plan.virtual_host), plan)));
+            }
         }
-        let plans = self.plans;
-        let index = || plans.iter().map(|plan| (Arc::as_ptr(&plan.virtual_host), plan)).collect();
-        self.by_pointer.get_or_insert_with(index).get(&Arc::as_ptr(host)).map(|plan| Arc::clone(plan))
+        known
     }
 }
 

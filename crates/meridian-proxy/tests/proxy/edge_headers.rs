@@ -140,7 +140,7 @@ fn every_try_is_told_how_long_it_may_take() {
     });
     let mut forward = forward("origin");
     forward.timeout = Some(Duration::from_secs(15));
-    forward.retry = forward.retry.map(|policy| RetryPolicy { on_5xx: true, ..policy });
+    forward.retry = forward.retry.map(|policy| RetryPolicy { on_5xx: true, ..(*policy).clone() }.into());
     let hosts = vec![virtual_host("*", vec![route("/", Action::Forward(forward))])];
     let gateway = Gateway::run(config(hosts, vec![(cluster("origin"), endpoints(&[origin.address]))]));
     assert_eq!(Client::connect(gateway.address).get("/").status(), 200);

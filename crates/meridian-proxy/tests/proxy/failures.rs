@@ -110,10 +110,10 @@ fn a_try_that_takes_too_long_is_followed_by_another() {
         per_try_timeout: Some(Duration::from_millis(300)),
         ..istio_retries()
     };
-    let action = Forward { retry: Some(policy(2)), ..forward("origin") };
+    let action = Forward { retry: Some(policy(2).into()), ..forward("origin") };
     let (status, body, _) = ask(gateway(action, &[origin.address]), "/");
     assert_eq!((status, body.as_str()), (200, "third"));
-    let action = Forward { retry: Some(policy(1)), ..forward("origin") };
+    let action = Forward { retry: Some(policy(1).into()), ..forward("origin") };
     let (status, body, line) = ask(gateway(action, &[origin.address]), "/");
     assert_eq!((status, body.as_str()), (504, "upstream request timeout"));
     assert!(line.starts_with("504 URX,UT upstream_per_try_timeout - \"-\" 0 24 "), "{line}");
@@ -129,7 +129,7 @@ fn statuses_are_tried_again_with_the_same_body() {
         }
     });
     let policy = RetryPolicy { statuses: vec![503], ..istio_retries() };
-    let gateway = gateway(Forward { retry: Some(policy), ..forward("origin") }, &[origin.address]);
+    let gateway = gateway(Forward { retry: Some(policy.into()), ..forward("origin") }, &[origin.address]);
     let mut client = Client::connect(gateway.address);
     client.send("POST /a HTTP/1.1\r\nHost: h.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     assert_eq!(client.answer().text(), "ok");
@@ -142,7 +142,7 @@ fn statuses_are_tried_again_with_the_same_body() {
 #[test]
 fn a_status_that_stays_bad_is_passed_on_as_exhausted() {
     let origin = Origin::start(|_| response("500 No", "no"));
-    let action = Forward { retry: Some(RetryPolicy { on_5xx: true, ..istio_retries() }), ..forward("origin") };
+    let action = Forward { retry: Some(RetryPolicy { on_5xx: true, ..istio_retries() }.into()), ..forward("origin") };
     let (status, body, line) = ask(gateway(action, &[origin.address]), "/");
     assert_eq!((status, body.as_str()), (500, "no"));
     assert!(line.starts_with("500 URX via_upstream - \"-\" 0 2 "), "{line}");
@@ -155,7 +155,7 @@ fn a_body_of_up_to_a_mebibyte_is_sent_again() {
         Some("3") => response("200 OK", "ok"),
         _ => response("500 No", "no"),
     });
-    let action = Forward { retry: Some(RetryPolicy { on_5xx: true, ..istio_retries() }), ..forward("origin") };
+    let action = Forward { retry: Some(RetryPolicy { on_5xx: true, ..istio_retries() }.into()), ..forward("origin") };
     let gateway = gateway(action, &[origin.address]);
     let mut client = Client::connect(gateway.address);
     let body: Vec<u8> = (0..1_000_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -173,7 +173,7 @@ fn an_endpoint_that_says_no_for_good_is_not_asked_again() {
     let origin = Origin::start(|_| {
         vec![Step::Send(b"HTTP/1.1 503 No\r\nX-Envoy-Overloaded: true\r\nContent-Length: 0\r\n\r\n".to_vec())]
     });
-    let action = Forward { retry: Some(RetryPolicy { on_5xx: true, ..istio_retries() }), ..forward("origin") };
+    let action = Forward { retry: Some(RetryPolicy { on_5xx: true, ..istio_retries() }.into()), ..forward("origin") };
     let (status, _, line) = ask(gateway(action, &[origin.address]), "/");
     assert_eq!((status, origin.seen().len()), (503, 1));
     assert!(line.starts_with("503 - via_upstream "), "{line}");
@@ -182,7 +182,7 @@ fn an_endpoint_that_says_no_for_good_is_not_asked_again() {
 #[test]
 fn a_body_that_is_not_kept_is_not_tried_again() {
     let origin = Origin::start(|_| response("500 No", "no"));
-    let action = Forward { retry: Some(RetryPolicy { on_5xx: true, ..istio_retries() }), ..forward("origin") };
+    let action = Forward { retry: Some(RetryPolicy { on_5xx: true, ..istio_retries() }.into()), ..forward("origin") };
     let gateway = gateway(action, &[origin.address]);
     let mut client = Client::connect(gateway.address);
     let body = vec![b'x'; 3_000_000];

@@ -293,7 +293,7 @@ fn edits_and_rewrites_happen_in_envoys_order() {
         HeaderValue { name: name.into(), value: Format::parse(value).expect("a format"), action }
     }
     let mut action = forward("origin");
-    action.path_rewrite = Some(PathRewrite::Prefix("/new".into()));
+    action.path_rewrite = Some(Box::new(PathRewrite::Prefix("/new".into())));
     action.host_rewrite = Some("other.test".into());
     action.clusters[0].request_headers.write = vec![write("x-who", "destination", AppendAction::Append)];
     action.clusters[0].response_headers.write = vec![write("x-up", "destination", AppendAction::Append)];

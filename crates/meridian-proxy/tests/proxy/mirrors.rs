@@ -58,7 +58,7 @@ fn a_mirror_gets_the_rewritten_request_with_its_body() {
     ];
     let forward = Forward {
         mirrors,
-        path_rewrite: Some(PathRewrite::Prefix("/out/".into())),
+        path_rewrite: Some(Box::new(PathRewrite::Prefix("/out/".into()))),
         host_rewrite: Some("other.test".into()),
         ..forward("origin")
     };
@@ -101,7 +101,7 @@ fn a_request_that_is_tried_again_is_mirrored_once() {
     });
     let mirror = Origin::ok();
     let base = forward("origin");
-    let retry = base.retry.clone().map(|policy| RetryPolicy { on_5xx: true, ..policy });
+    let retry = base.retry.clone().map(|policy| RetryPolicy { on_5xx: true, ..(*policy).clone() }.into());
     let gateway =
         Gateway::run(mirrored(Forward { mirrors: vec![to("mirror", Fraction::ALL)], retry, ..base }, &origin, &mirror));
     let mut client = Client::connect(gateway.address);

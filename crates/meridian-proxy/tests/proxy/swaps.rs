@@ -22,7 +22,7 @@ fn with_host(config: &ProxyConfig, number: usize) -> ProxyConfig {
     let mut changed = config.clone();
     changed.version += number as u64;
     let routes = changed.routes.get_mut("http.8080").expect("the plain routes");
-    let mut hosts = routes.virtual_hosts.clone();
+    let mut hosts: Vec<_> = routes.virtual_hosts.iter().cloned().collect();
     let answer = route("/", Action::Forward(forward(&format!("other-{number}"))));
     hosts.push(Arc::new(virtual_host(&format!("h{number}.test"), vec![answer])));
     *routes = Arc::new(RouteConfig::new("http.8080", hosts));

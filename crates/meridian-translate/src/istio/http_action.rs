@@ -64,7 +64,7 @@ pub(crate) fn compile(
     collected: &mut Collected,
 ) -> Compiled {
     let mut refused = Vec::new();
-    let operations = Operations::new(rule.headers.as_ref(), place.path, scope.pool);
+    let operations = Operations::new(rule.headers.as_deref(), place.path, scope.pool);
     refused.extend(operations.findings);
     let (mut request_headers, mut response_headers) = (operations.request, operations.response);
     let action = if let Some(redirect) = &rule.redirect {
@@ -114,8 +114,8 @@ fn forward(
     collected: &mut Collected,
     refused: &mut Vec<Finding>,
 ) -> Option<(Forward, HeaderEdits, HeaderEdits)> {
-    let rewrite = rule.rewrite.as_ref();
-    let path_rewrite = rewrite.and_then(|rewrite| path_rewrite(rewrite, matched, place.path, refused));
+    let rewrite = rule.rewrite.as_deref();
+    let path_rewrite = rewrite.and_then(|rewrite| path_rewrite(rewrite, matched, place.path, refused)).map(Box::new);
     let rewritten = rewrite.map(|rewrite| &rewrite.authority).filter(|authority| !authority.is_empty());
     let mut host_rewrite = rewritten.map(|authority| Name::from(authority.as_str())).or(authority);
 
@@ -137,8 +137,9 @@ fn forward(
         refused.push(Finding::at(Topic::Unsupported, place.path, message));
         return None;
     }
-    let retries = rule.retries.as_ref().or(scope.mesh.default_http_retry_policy.as_ref());
-    let retry = retry::policy(retries, single && !hash_policies.is_empty(), place.path, refused);
+    let retries = rule.retries.as_deref().or(scope.mesh.default_http_retry_policy.as_ref());
+    let retry = retry::policy(retries, single && !hash_policies.is_empty(), place.path, refused)
+        .map(|policy| scope.pool.retries(policy));
     let mirrors = mirror::compile(scope, rule, place, collected);
     let (mut request_headers, mut response_headers) = (HeaderEdits::default(), HeaderEdits::default());
     if let ([only], true) = (&mut clusters[..], single) {
@@ -163,7 +164,7 @@ fn weighted_cluster(
     collected: &mut Collected,
     refused: &mut Vec<Finding>,
 ) -> WeightedCluster {
-    let operations = Operations::new(destination.headers.as_ref(), path, scope.pool);
+    let operations = Operations::new(destination.headers.as_deref(), path, scope.pool);
     refused.extend(operations.findings);
     let path = format!("{path}.destination");
     WeightedCluster {

@@ -64,6 +64,9 @@ pub(crate) fn compile(
             matcher.query.push(QueryMatch { name: compiler.pool.name(name), value });
         }
     }
+    // There may be thousands of routes with one of each.
+    matcher.headers.shrink_to_fit();
+    matcher.query.shrink_to_fit();
     matcher
 }
 

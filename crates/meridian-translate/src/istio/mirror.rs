@@ -18,7 +18,7 @@ pub(crate) fn compile(
         (None, Some(percent)) => percent.into(),
         (None, None) => 100.0,
     };
-    let single = rule.mirror.iter().map(|destination| (destination, percent, "mirror".to_owned()));
+    let single = rule.mirror.iter().map(|destination| (&**destination, percent, "mirror".to_owned()));
     let several = rule.mirrors.iter().enumerate().map(|(index, mirror)| {
         let percent = mirror.percentage.map_or(100.0, |percentage| percentage.value);
         (&mirror.destination, percent, format!("mirrors[{index}].destination"))

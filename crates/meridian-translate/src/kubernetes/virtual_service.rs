@@ -156,12 +156,12 @@ impl<'r, S: Fn(&Key) -> Option<&'r Arc<Service>>> Maker<'_, S> {
         match &path.backend.service {
             Some(service) => match self.port(service, origin) {
                 Some(port) => HttpRoute { route: vec![self.destination(&service.name, port, origin)], ..rule },
-                None => HttpRoute { direct_response: Some(answer(503)), ..rule },
+                None => HttpRoute { direct_response: Some(answer(503).into()), ..rule },
             },
             None => {
                 let message = "only Services can be reached; requests are answered 501".to_owned();
                 self.find(origin, Topic::Unsupported, "backend.resource", message);
-                HttpRoute { direct_response: Some(answer(501)), ..rule }
+                HttpRoute { direct_response: Some(answer(501).into()), ..rule }
             }
         }
     }

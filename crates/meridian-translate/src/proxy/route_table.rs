@@ -54,7 +54,8 @@ struct GroupKey {
 
 #[derive(Debug, Default)]
 struct Group {
-    hosts: BTreeSet<Name>,
+    /// Sorted; most often one.
+    hosts: Vec<Name>,
     virtual_host: Option<Name>,
 }
 
@@ -95,6 +96,10 @@ impl RouteTable {
         let contributions = &mut self.hosts.entry(host.clone()).or_default().contributions;
         let place = |other: &Contribution| (other.server, &other.age) <= (contribution.server, &contribution.age);
         let at = contributions.partition_point(place);
+        if contributions.is_empty() {
+            // Most hosts have no more.
+            contributions.reserve_exact(1);
+        }
         contributions.insert(at, contribution);
         self.touched.insert(host.clone());
     }
@@ -120,32 +125,43 @@ impl RouteTable {
         for host in touched {
             stale.extend(self.join_group(host));
         }
+        let mut changes: BTreeMap<Name, Option<Arc<VirtualHost>>> = BTreeMap::new();
         // All names are given up before any is taken, because a host may take its name from one group to another.
         for key in &stale {
             if let Some(name) = self.groups.get_mut(key).and_then(|group| group.virtual_host.take())
                 && let Some(virtual_host) = self.virtual_hosts.remove(&name)
             {
+                changes.insert(name.clone(), None);
                 self.previous.insert(name, virtual_host);
             }
         }
-        stale.into_iter().for_each(|key| self.rebuild(key));
+        let was_black_hole = self.virtual_hosts.is_empty() && changes.is_empty();
+        changes.extend(stale.into_iter().filter_map(|key| self.rebuild(key)).map(|(name, host)| (name, Some(host))));
         self.previous.clear();
-        let virtual_hosts = match self.virtual_hosts.is_empty() {
-            true => vec![black_hole(&self.servers)],
-            false => self.virtual_hosts.values().cloned().collect(),
+        let config = if self.virtual_hosts.is_empty() {
+            if was_black_hole {
+                return false;
+            }
+            self.config.with_virtual_hosts(&[black_hole(&self.servers)])
+        } else if was_black_hole {
+            let all: Vec<_> = self.virtual_hosts.values().cloned().collect();
+            self.config.with_virtual_hosts(&all)
+        } else {
+            self.config.with_changes(&changes)
         };
-        let unchanged = std::iter::zip(&virtual_hosts, &self.config.virtual_hosts).all(|(a, b)| Arc::ptr_eq(a, b))
-            && virtual_hosts.len() == self.config.virtual_hosts.len();
-        if !unchanged {
-            self.config = Arc::new(self.config.with_virtual_hosts(virtual_hosts));
+        let is_other = !config.virtual_hosts.is_same(&self.config.virtual_hosts);
+        if is_other {
+            self.config = Arc::new(config);
         }
-        !unchanged
+        is_other
     }
 
     fn leave_group(&mut self, host: &Name) -> Option<GroupKey> {
         let key = self.hosts.get_mut(host)?.group.take()?;
         if let Some(group) = self.groups.get_mut(&key) {
-            group.hosts.remove(host);
+            if let Ok(at) = group.hosts.binary_search(host) {
+                group.hosts.remove(at);
+            }
         }
         Some(key)
     }
@@ -172,26 +188,36 @@ impl RouteTable {
             compilations,
         };
         entry.group = Some(key.clone());
-        self.groups.entry(key.clone()).or_default().hosts.insert(host);
+        let hosts = &mut self.groups.entry(key.clone()).or_default().hosts;
+        if let Err(at) = hosts.binary_search(&host) {
+            if hosts.is_empty() {
+                hosts.reserve_exact(1);
+            }
+            hosts.insert(at, host);
+        }
         Some(key)
     }
 
-    fn rebuild(&mut self, key: GroupKey) {
-        let Some(group) = self.groups.get_mut(&key) else { return };
+    /// Makes the virtual host of a group; none of one that has no hosts any more.
+    fn rebuild(&mut self, key: GroupKey) -> Option<(Name, Arc<VirtualHost>)> {
+        let group = self.groups.get_mut(&key)?;
         let Some(first) = group.hosts.first() else {
             self.groups.remove(&key);
-            return;
+            return None;
         };
         let contributions = self.hosts.get(first).map_or(&[][..], |host| &host.contributions);
         let made = VirtualHost {
             name: format!("{first}:{}", key.port).into(),
-            domains: group.hosts.iter().cloned().collect(),
+            domains: group.hosts.clone(),
             routes: sorted_routes(contributions),
             require_tls: key.require_tls,
         };
-        group.virtual_host = Some(made.name.clone());
-        let before = self.previous.remove(&made.name).filter(|before| is_same(before, &made));
-        self.virtual_hosts.insert(made.name.clone(), before.unwrap_or_else(|| Arc::new(made)));
+        let name = made.name.clone();
+        group.virtual_host = Some(name.clone());
+        let before = self.previous.remove(&name).filter(|before| is_same(before, &made));
+        let host = before.unwrap_or_else(|| Arc::new(made));
+        self.virtual_hosts.insert(name.clone(), host.clone());
+        Some((name, host))
     }
 }
 

@@ -101,6 +101,15 @@ struct Bound {
     clusters: Vec<ClusterId>,
 }
 
+impl Bound {
+    /// Gives back the room for more: there are thousands of these, most with one of each.
+    fn shrink(&mut self) {
+        self.places.shrink_to_fit();
+        self.compiled.shrink_to_fit();
+        self.clusters.shrink_to_fit();
+    }
+}
+
 /// The routes of a VirtualService for one server, or for all when they do not depend on it.
 #[derive(Debug)]
 struct Compiled {
@@ -344,6 +353,7 @@ impl ProxyState {
                 bound.clusters.push(cluster.clone());
             }
         }
+        bound.shrink();
         bound
     }
 
@@ -363,7 +373,8 @@ impl ProxyState {
             return compiled.clone();
         }
         let compiled = known.iter().find(fits).cloned().unwrap_or_else(|| {
-            let made = http_route::compile(&mut scope(inputs, &self.node), object, &context);
+            let mut made = http_route::compile(&mut scope(inputs, &self.node), object, &context);
+            made.collected.clusters.shrink_to_fit();
             self.compilations += 1;
             Arc::new(Compiled {
                 only: made.collected.depends_on_server.then_some(context),

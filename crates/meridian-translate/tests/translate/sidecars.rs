@@ -450,7 +450,7 @@ fn another_policy_is_about_little() {
         }
     }
     let hosts = |config: &ProxyConfig| {
-        config.routes.values().flat_map(|routes| routes.virtual_hosts.clone()).collect::<Vec<_>>()
+        config.routes.values().flat_map(|routes| &routes.virtual_hosts).cloned().collect::<Vec<_>>()
     };
     let old = hosts(&before);
     let made: Vec<_> =

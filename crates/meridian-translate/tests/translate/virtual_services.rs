@@ -177,7 +177,7 @@ fn rewrites_and_weights_and_headers() {
     let split = forward(&lab, "/r1");
     assert_eq!(split.timeout, Some(Duration::from_secs(3)));
     assert_eq!((split.retry, split.host_rewrite.as_deref()), (None, Some("up.example.com")));
-    assert_eq!(split.path_rewrite, Some(PathRewrite::Full("/new".into())));
+    assert_eq!(split.path_rewrite.as_deref(), Some(&PathRewrite::Full("/new".into())));
     assert_eq!(split.clusters.iter().map(|c| c.weight).collect::<Vec<_>>(), [75, 25]);
     assert_eq!(&*split.clusters[1].cluster, "outbound|8000|v2|httpbin.default.svc.cluster.local");
     // The authority of the rule goes before that of a destination.
@@ -199,9 +199,9 @@ fn rewrites_and_weights_and_headers() {
     assert_eq!(single.response_headers.remove.len(), 1);
     let Action::Forward(forwarded) = &single.action else { panic!("it forwards") };
     assert_eq!(forwarded.host_rewrite.as_deref(), Some("set.example.com"));
-    assert_eq!(forwarded.path_rewrite, Some(PathRewrite::Prefix("/".into())));
+    assert_eq!(forwarded.path_rewrite.as_deref(), Some(&PathRewrite::Prefix("/".into())));
     assert!(forwarded.clusters[0].request_headers.is_empty());
-    assert!(matches!(forward(&lab, "/q/1").path_rewrite, Some(PathRewrite::Regex(_))));
+    assert!(matches!(forward(&lab, "/q/1").path_rewrite.as_deref(), Some(PathRewrite::Regex(_))));
 }
 
 #[test]

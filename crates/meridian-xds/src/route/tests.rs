@@ -42,7 +42,7 @@ fn forward() -> Forward {
     Forward {
         clusters: vec![to("outbound|80||a.default", 1)],
         timeout: None,
-        retry: Some(default_retries()),
+        retry: Some(default_retries().into()),
         path_rewrite: None,
         host_rewrite: None,
         ..Forward::default()
@@ -140,7 +140,7 @@ fn weights_rewrites_and_timeouts() {
     let action = Forward {
         clusters: vec![to("outbound|80|v1|a.default", 80), edited],
         timeout: Some(Duration::from_millis(1_500)),
-        retry: Some(RetryPolicy {
+        retry: Some(Arc::new(RetryPolicy {
             on_connect_failure: false,
             on_refused_stream: false,
             on_reset: true,
@@ -152,8 +152,8 @@ fn weights_rewrites_and_timeouts() {
             backoff_base: Duration::from_millis(100),
             backoff_max: Duration::from_secs(1),
             ..default_retries()
-        }),
-        path_rewrite: Some(PathRewrite::Prefix("/b".into())),
+        })),
+        path_rewrite: Some(Box::new(PathRewrite::Prefix("/b".into()))),
         ..Forward::default()
     };
     let shown = route(&with(prefix("/a"), Action::Forward(action)), "a.example.com:8080");

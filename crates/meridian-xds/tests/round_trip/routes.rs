@@ -137,8 +137,8 @@ fn forward(by_regex: bool) -> BoxedStrategy<Forward> {
             Forward {
                 clusters,
                 timeout,
-                retry,
-                path_rewrite,
+                retry: retry.map(Into::into),
+                path_rewrite: path_rewrite.map(Box::new),
                 host_rewrite,
                 mirrors,
                 hash_policies,

@@ -120,7 +120,7 @@ pub(crate) fn forward(cluster: &str) -> Forward {
     Forward {
         clusters: vec![weighted(cluster, 1)],
         timeout: None,
-        retry: Some(retry_policy()),
+        retry: Some(retry_policy().into()),
         path_rewrite: None,
         host_rewrite: None,
         ..Forward::default()
@@ -223,7 +223,7 @@ fn matching_route() -> Route {
             weighted(HTTPBIN, 75),
         ],
         timeout: Some(Duration::from_millis(1500)),
-        retry: Some(RetryPolicy {
+        retry: Some(Arc::new(RetryPolicy {
             on_5xx: true,
             statuses: vec![503, 429],
             per_try_timeout: Some(Duration::from_secs(2)),
@@ -232,8 +232,8 @@ fn matching_route() -> Route {
             backoff_base: Duration::from_millis(100),
             backoff_max: Duration::from_millis(400),
             ..retry_policy()
-        }),
-        path_rewrite: Some(PathRewrite::Prefix("/anything".into())),
+        })),
+        path_rewrite: Some(Box::new(PathRewrite::Prefix("/anything".into()))),
         ..Forward::default()
     };
     Route {
@@ -248,7 +248,7 @@ fn matching_route() -> Route {
 
 fn rewriting_routes() -> Vec<Route> {
     let rewrite = |path, rewrite| {
-        let forward = Forward { path_rewrite: Some(rewrite), retry: None, ..forward(HTTPBIN) };
+        let forward = Forward { path_rewrite: Some(Box::new(rewrite)), retry: None, ..forward(HTTPBIN) };
         route(path, Action::Forward(forward))
     };
     vec![

@@ -90,7 +90,7 @@ fn another_try_goes_elsewhere_only_if_the_policy_says_so() {
     let origins = [Origin::start(|_| response("503 No", "no")), Origin::ok()];
     for avoid_previous_hosts in [false, true] {
         let retry = RetryPolicy { on_5xx: true, avoid_previous_hosts, ..istio_retries() };
-        let action = Forward { retry: Some(retry), ..by(HashPolicy::Header("x-user".into())) };
+        let action = Forward { retry: Some(retry.into()), ..by(HashPolicy::Header("x-user".into())) };
         let gateway = gateway(action, hashing(RING), &origins);
         let mut client = Client::connect(gateway.address);
         let failed = (0..100).filter(|user| ask(&mut client, "/", &format!("X-User: {user}\r\n")) == "no").count();

@@ -201,7 +201,8 @@ fn grpc_statuses_are_retried() {
         }
     });
     let retry = istio_retries();
-    let gateway = gateway_with(&[origin.address], http2_cluster(), Forward { retry: Some(retry), ..forward("origin") });
+    let gateway =
+        gateway_with(&[origin.address], http2_cluster(), Forward { retry: Some(retry.into()), ..forward("origin") });
     let answer = Client::connect(gateway.address).call(grpc_request("/s/M"), b"m", None).expect("an answer");
     assert_eq!((answer.header("grpc-status"), origin.seen().len()), (Some("0"), 2));
     assert_eq!(origin.seen()[1].body, b"m", "the body is sent again");

@@ -138,7 +138,7 @@ pub(crate) fn forward(cluster: &str) -> Forward {
             host_rewrite: None,
         }],
         timeout: None,
-        retry: Some(istio_retries()),
+        retry: Some(istio_retries().into()),
         path_rewrite: None,
         host_rewrite: None,
         ..Forward::default()

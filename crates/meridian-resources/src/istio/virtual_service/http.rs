@@ -36,20 +36,20 @@ pub const GRPC_STATUSES: [&str; 17] = [
 #[schemars(transform = crate::istio::virtual_service::http::accept_snake_case_mirror_percent)]
 pub struct HttpRoute {
     /// Cross-origin resource sharing.
-    pub cors_policy: Option<CorsPolicy>,
+    pub cors_policy: Option<Box<CorsPolicy>>,
     /// Another VirtualService, without hosts, whose routes are used; excludes `route` and `redirect`.
-    pub delegate: Option<Delegate>,
+    pub delegate: Option<Box<Delegate>>,
     /// Answer with a fixed status and body; excludes `route` and `redirect`.
-    pub direct_response: Option<HttpDirectResponse>,
+    pub direct_response: Option<Box<HttpDirectResponse>>,
     /// Delays and aborts that are injected on purpose.
-    pub fault: Option<HttpFaultInjection>,
+    pub fault: Option<Box<HttpFaultInjection>>,
     /// Changes to request and response headers.
-    pub headers: Option<Headers>,
+    pub headers: Option<Box<Headers>>,
     /// Alternatives, one of which must match; empty matches every request.
     #[serde(rename = "match")]
     pub matches: Vec<HttpMatchRequest>,
     /// Where a copy of each request is sent, whose response is discarded.
-    pub mirror: Option<Destination>,
+    pub mirror: Option<Box<Destination>>,
     /// Deprecated: percentage of requests that are mirrored, 0 to 100.
     #[serde(alias = "mirror_percent")]
     #[schemars(extend("nullable" = true))]
@@ -61,11 +61,11 @@ pub struct HttpRoute {
     /// The route's name, part of the route name in logs and telemetry.
     pub name: String,
     /// Answer with a redirect; excludes `route`.
-    pub redirect: Option<HttpRedirect>,
+    pub redirect: Option<Box<HttpRedirect>>,
     /// When and how often a failed request is tried again.
-    pub retries: Option<HttpRetry>,
+    pub retries: Option<Box<HttpRetry>>,
     /// Changes to path and authority before forwarding.
-    pub rewrite: Option<HttpRewrite>,
+    pub rewrite: Option<Box<HttpRewrite>>,
     /// Weighted destinations.
     pub route: Vec<HttpRouteDestination>,
     /// How long a request may take; no limit when absent.
@@ -124,7 +124,7 @@ pub struct HttpRouteDestination {
     /// The service (or subset) of the registry.
     pub destination: Destination,
     /// Header changes for this destination only.
-    pub headers: Option<Headers>,
+    pub headers: Option<Box<Headers>>,
     /// The share of traffic, relative to the sum of the weights of the route's destinations.
     pub weight: i32,
 }

@@ -29,7 +29,7 @@ pub(crate) fn compile(compiler: &mut Compiler<'_, '_>, route: &GrpcRoute, routes
         let session = rule.session_persistence.as_ref().map(|one| filters::session(one, compiler.scope.pool));
         let action = match forward {
             Some(forward) => Action::Forward(Forward {
-                retry: retries(None, None, !forward.hash_policies.is_empty()),
+                retry: retries(None, None, !forward.hash_policies.is_empty()).map(Arc::new),
                 host_rewrite: filters.host.clone(),
                 mirrors: filters.mirrors.clone(),
                 session: session.map(Arc::new),

@@ -47,7 +47,7 @@ pub(crate) fn compile(compiler: &mut Compiler<'_, '_>, route: &HttpRoute, server
                         Action::Redirect(self::redirect(filter, &change, server))
                     }
                     (None, Some(forward)) => {
-                        let path_rewrite = rewritten(change, &path);
+                        let path_rewrite = rewritten(change, &path).map(Box::new);
                         Action::Forward(Forward { path_rewrite, ..forward.clone() })
                     }
                     (None, None) => Action::Direct(DirectResponse { status: NO_BACKEND, body: Vec::new() }),
@@ -120,7 +120,7 @@ fn forward(compiler: &mut Compiler<'_, '_>, rule: &HttpRouteRule, filters: &Filt
     let session = rule.session_persistence.as_ref().map(|one| filters::session(one, compiler.scope.pool));
     Some(Forward {
         timeout: limit(timeouts.and_then(|timeouts| timeouts.request.as_ref())),
-        retry: retries(rule.retry.as_ref(), per_try, !forward.hash_policies.is_empty()),
+        retry: retries(rule.retry.as_ref(), per_try, !forward.hash_policies.is_empty()).map(Arc::new),
         host_rewrite: filters.host.clone(),
         mirrors: filters.mirrors.clone(),
         session: session.map(Arc::new),

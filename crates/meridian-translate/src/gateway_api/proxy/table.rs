@@ -93,7 +93,7 @@ impl Table {
                 true => vec![black_hole(self.port)],
                 false => self.virtual_hosts.values().cloned().collect(),
             };
-            self.config = Arc::new(self.config.with_virtual_hosts(virtual_hosts));
+            self.config = Arc::new(self.config.with_virtual_hosts(&virtual_hosts));
         }
     }
 

@@ -285,10 +285,7 @@ impl Outbound {
     }
 
     fn put_routes(&mut self, config: RouteConfig) {
-        let same = |before: &Arc<RouteConfig>| {
-            before.virtual_hosts.len() == config.virtual_hosts.len()
-                && std::iter::zip(&before.virtual_hosts, &config.virtual_hosts).all(|(a, b)| Arc::ptr_eq(a, b))
-        };
+        let same = |before: &Arc<RouteConfig>| before.virtual_hosts.is_same(&config.virtual_hosts);
         if !self.pieces.routes.get(&config.name).is_some_and(same) {
             self.pieces.routes.insert(config.name.clone(), Arc::new(config));
         }

@@ -17,7 +17,7 @@ pub(super) fn check(findings: &mut Findings, path: &Path<'_>, route: &HttpRoute,
     if let Some(operations) = &route.headers {
         check_headers(findings, &path.field("headers"), operations);
     }
-    check_authority(findings, path, route.rewrite.as_ref(), route.headers.as_ref());
+    check_authority(findings, path, route.rewrite.as_deref(), route.headers.as_deref());
     super::actions::check(findings, path, route);
     let list = path.field("route");
     for (index, destination) in route.route.iter().enumerate() {

@@ -169,7 +169,11 @@ fn routes(place: &Place) -> RouteConfig {
             headers: Vec::new(),
             query: Vec::new(),
         },
-        action: Action::Forward(Forward { clusters: vec![cluster], retry: Some(retries()), ..Forward::default() }),
+        action: Action::Forward(Forward {
+            clusters: vec![cluster],
+            retry: Some(Arc::new(retries())),
+            ..Forward::default()
+        }),
         request_headers: HeaderEdits::default(),
         response_headers: HeaderEdits::default(),
         fault: None,

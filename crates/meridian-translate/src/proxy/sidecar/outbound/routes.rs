@@ -44,7 +44,8 @@ pub(super) fn to_service(scope: &mut Scope<'_>, service: &Service, port: u16) ->
     let hash = scope.hash_policy(&destination, service.namespace(), port);
     let retries = scope.mesh.default_http_retry_policy.as_ref();
     let cluster = ClusterId::new(scope.pool, &service.host, port, "").name;
-    let retry = retry::policy(retries, hash.is_some(), "meshConfig.defaultHttpRetryPolicy", &mut Vec::new());
+    let retry = retry::policy(retries, hash.is_some(), "meshConfig.defaultHttpRetryPolicy", &mut Vec::new())
+        .map(|policy| scope.pool.retries(policy));
     let meta = service.meta();
     let origin = Origin { kind: service.kind(), namespace: meta.namespace.clone(), name: meta.name.clone() };
     let forward = Forward { retry, hash_policies: hash.into_iter().collect(), ..super::catch_all::forward(&cluster) };
@@ -308,7 +309,7 @@ impl<'a, 's> Builder<'a, 's> {
 
     fn configured(mut self, name: Name, hosts: Vec<Arc<VirtualHost>>, before: Option<&RouteConfig>) -> Made {
         self.made.config = Some(match before {
-            Some(before) => before.with_virtual_hosts(hosts),
+            Some(before) => before.with_virtual_hosts(&hosts),
             None => RouteConfig::new(name, hosts),
         });
         self.made
