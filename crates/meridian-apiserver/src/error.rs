@@ -133,7 +133,8 @@ impl ApiError {
 
     /// 406.
     pub fn not_acceptable() -> ApiError {
-        ApiError::plain(Reason::NotAcceptable, "only the following media types are accepted: application/json")
+        let message = "406: Not Acceptable\n\nAvailable representations: application/json";
+        ApiError::plain(Reason::NotAcceptable, message).with_details(json!({}))
     }
 
     /// 409 for a name that is taken.

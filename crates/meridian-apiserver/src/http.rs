@@ -17,12 +17,12 @@ use crate::api::{Api, DeleteOptions, Deleted, Written};
 use crate::authz::{self, Attributes, Authorizer};
 use crate::body::Answer;
 use crate::caller::{Caller, MASTERS};
-use crate::error::{ApiError, deleted_status};
+use crate::error::{ApiError, Reason, deleted_status};
 use crate::media::{self, Form};
 use crate::query::{ListOptions, Query, WriteKind, WriteOptions};
 use crate::target::{self, Objects, REVIEW_GROUPS, Review, Subresource, Target};
 use crate::watch::{self, WatchSettings};
-use crate::{discovery, openapi, patch, pretty, render, version};
+use crate::{decode, discovery, openapi, patch, pretty, render, version};
 
 /// The version of Kubernetes' API that this server speaks, as `kubectl version` prints it.
 pub(crate) const KUBERNETES_VERSION: &str = concat!("v1.32.0+meridian-", env!("CARGO_PKG_VERSION"));
@@ -105,7 +105,8 @@ where
         if target::is_of_our_own(head.uri.path()) {
             return Err(ApiError::no_such_resource());
         }
-        return Ok(response(404, TEXT, Answer::whole("404 page not found\n")));
+        let missing = if head.uri.path().starts_with("/openapi/") { "" } else { "404 page not found\n" };
+        return Ok(response(404, TEXT, Answer::whole(missing)));
     };
     let (accept, content_type) = (header(ACCEPT), header(CONTENT_TYPE));
     let authority = head.uri.authority().map(ToString::to_string);
@@ -115,7 +116,8 @@ where
         Target::Objects(objects) => {
             let body = read_body(body).await?;
             let kind = objects.clone();
-            context.objects(objects, &body).await.map_err(|error| gateways::complete(api, &kind, error))
+            let answer = context.objects(objects, &body).await.map_err(|error| context.as_decoded(&kind, &body, error));
+            answer.map_err(|error| gateways::complete(api, &kind, error))
         }
         Target::Review(review) => {
             let body = read_body(body).await?;
@@ -290,6 +292,16 @@ impl Context<'_> {
             }
             _ => Err(ApiError::method_not_allowed()),
         }
+    }
+
+    /// What Kubernetes says of a new or a replaced object that it cannot even read, instead of another mistake in it.
+    fn as_decoded(&self, target: &Objects, body: &[u8], error: ApiError) -> ApiError {
+        let one = target.name.is_some();
+        let whole = self.method == Method::PUT && one || self.method == Method::POST && !one;
+        let of_object = matches!(error.reason, Reason::BadRequest | Reason::Invalid);
+        let json = matches!(media::media_type(self.content_type.as_deref()), "" | JSON);
+        let looked_at = whole && of_object && json && target.subresource.is_none();
+        looked_at.then(|| decode::refusal(target, body)).flatten().unwrap_or(error)
     }
 
     async fn patched(

@@ -14,6 +14,7 @@ pub mod backup;
 mod body;
 mod caller;
 mod connection;
+mod decode;
 mod discovery;
 mod duration;
 mod error;

@@ -6,6 +6,7 @@ mod strategic;
 
 use serde_json::Value;
 
+use crate::decode;
 use crate::error::ApiError;
 use crate::media;
 use crate::resource::ApiResource;
@@ -68,20 +69,28 @@ impl Body {
             }
             return Ok(Body::Apply(value));
         }
-        let value = media::read_json(body)?;
+        let is_strategic = media_type == "application/strategic-merge-patch+json";
+        let undecoded = |why: &str| {
+            let prefix = if is_strategic { "" } else { "error decoding patch: " };
+            ApiError::bad_request(format!("{prefix}{why}"))
+        };
+        let value: Value = serde_json::from_slice(body)
+            .map_err(|error| undecoded(&decode::syntax_error(body).unwrap_or_else(|| error.to_string())))?;
+        let other_than = |go: &str| {
+            let found = decode::type_name(&value).unwrap_or("null");
+            undecoded(&format!("json: cannot unmarshal {found} into Go value of type {go}"))
+        };
         if media_type == "application/json-patch+json" {
             if !value.is_array() {
-                let message = "error decoding patch: a JSON patch (RFC 6902) is a list of operations";
-                return Err(ApiError::bad_request(message));
+                return Err(other_than("[]handlers.jsonPatchOp"));
             }
             let patch = serde_json::from_value(value).map_err(|error| rejected(&error))?;
             return Ok(Body::Patch(Patch::Json(patch)));
         }
         if !value.is_object() {
-            return Err(ApiError::bad_request("error decoding patch: it must be a JSON object"));
+            return Err(other_than("map[string]interface {}"));
         }
-        let is_merge = media_type == "application/merge-patch+json";
-        Ok(Body::Patch(if is_merge { Patch::Merge(value) } else { Patch::Strategic(value) }))
+        Ok(Body::Patch(if is_strategic { Patch::Strategic(value) } else { Patch::Merge(value) }))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Query parameters (`metav1.ListOptions`, `CreateOptions` and their relatives).
 
+use std::num::{IntErrorKind, ParseIntError};
+
 use meridian_resources::FieldError;
 use percent_encoding::percent_decode_str;
 
@@ -45,10 +47,18 @@ impl Query {
     /// A number; what is negative counts as not given.
     fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let number: i64 =
-            text.parse().map_err(|_| ApiError::bad_request(format!("{name}={text:?} is not a whole number")))?;
+        let number: i64 = text.parse().map_err(|error| ApiError::bad_request(unparsed("ParseInt", text, &error)))?;
         Ok(u64::try_from(number).ok())
     }
+}
+
+/// What Go says of a text that is no number.
+fn unparsed(function: &str, text: &str, error: &ParseIntError) -> String {
+    let why = match error.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+        _ => "invalid syntax",
+    };
+    format!("strconv.{function}: parsing {text:?}: {why}")
 }
 
 /// How a given `resourceVersion` is meant in a list (`resourceVersionMatch`).
@@ -148,7 +158,7 @@ impl ListOptions {
         Ok(ListOptions {
             labels: LabelSelector::parse(query.get("labelSelector").unwrap_or_default())?,
             fields: FieldSelector::parse(query.get("fieldSelector").unwrap_or_default())?,
-            resource_version: resource_version(query.get("resourceVersion"))?,
+            resource_version: listed_version(query)?,
             version_match,
             limit: usize::try_from(query.number("limit")?.unwrap_or(0)).unwrap_or(usize::MAX),
             continue_token: query.get("continue").map(str::to_owned),
@@ -159,7 +169,17 @@ impl ListOptions {
     }
 }
 
-/// Reads a revision.
+/// Reads the revision of a list or of a watch.
+fn listed_version(query: &Query) -> Result<Option<u64>, ApiError> {
+    let prefix = if query.flag("watch") { "" } else { "invalid resource version: " };
+    let invalid = |text: &str, error: &ParseIntError| {
+        let why = unparsed("ParseUint", text, error);
+        ApiError::bad_request(format!("{prefix}resourceVersion: Invalid value: {text:?}: {why}"))
+    };
+    query.get("resourceVersion").map(|text| text.parse().map_err(|error| invalid(text, &error))).transpose()
+}
+
+/// Reads a revision that a write names.
 pub(crate) fn resource_version(text: Option<&str>) -> Result<Option<u64>, ApiError> {
     let invalid = |text: &str| {
         ApiError::bad_request(format!(

@@ -124,6 +124,11 @@ impl ApiResource {
         self.group.is_empty() && self.plural == "serviceaccounts"
     }
 
+    /// Whether this is the collection of secrets, of which nothing is told.
+    pub fn is_secrets(&self) -> bool {
+        self.group.is_empty() && self.plural == "secrets"
+    }
+
     /// Whether this is the collection of namespaces.
     pub fn is_namespaces(&self) -> bool {
         self.group.is_empty() && self.plural == "namespaces"

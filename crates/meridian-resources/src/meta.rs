@@ -126,7 +126,6 @@ fn passed_over<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Managed
 /// An object on which another depends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("required" = ["apiVersion", "kind", "name", "uid"]))]
 pub struct OwnerReference {
     /// Its API version.
     pub api_version: String,

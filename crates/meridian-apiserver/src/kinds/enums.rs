@@ -131,8 +131,11 @@ const TRAFFIC_POLICIES: &[&str] = &["Cluster", "Local"];
 const UPDATES: &[&str] = &["OnDelete", "RollingUpdate"];
 const VOLUME_MODES: &[&str] = &["Block", "Filesystem"];
 
+/// A definition, and the fields that have some values only.
+type Fields = (&'static str, &'static [(&'static str, &'static [&'static str])]);
+
 /// Fields by definition, in order; `[]` are the items of a list, `{}` the values of a map.
-const FIELDS: &[(&str, &[(&str, &[&str])])] = &[
+const FIELDS: &[Fields] = &[
     (
         "io.k8s.api.admissionregistration.v1.MutatingWebhook",
         &[

@@ -24,7 +24,7 @@ use super::{enums, lists};
 use crate::patch::merge_keys::ListMerge;
 
 /// Where the definitions of a document are.
-const DEFINITIONS: &str = "#/components/schemas/";
+pub(crate) const DEFINITIONS: &str = "#/components/schemas/";
 /// Types of which the structure is not looked at: any JSON, and amounts, which may be numbers or texts.
 const OPAQUE: &[&str] = &[
     "io.k8s.apimachinery.pkg.api.resource.Quantity",
@@ -32,6 +32,8 @@ const OPAQUE: &[&str] = &[
     "io.k8s.apimachinery.pkg.runtime.RawExtension",
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON",
 ];
+/// The definition of metadata.
+pub(crate) const METADATA: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 const INT_OR_STRING: &str = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
 const JSON: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON";
 /// Definitions with a `name` that the library's types always have, though a client need not send it.
@@ -75,6 +77,11 @@ impl Native {
         (self.name)()
     }
 
+    /// The library's definitions of its types.
+    pub(crate) fn types(&self) -> Map<String, Value> {
+        raw_definitions(&[self.define])
+    }
+
     /// Its structure.
     pub(crate) fn structure(&self) -> &Structure {
         &self.compiled().structure
@@ -94,8 +101,9 @@ impl Native {
             let mut inliner = Inliner { definitions: &definitions, within: Vec::new(), merges: BTreeMap::new() };
             let mut schema = inliner.inline("", &root);
             is_optional("metadata", &mut schema);
-            if let Some(status) = schema.pointer_mut("/properties/status") {
-                nothing_is_required(status);
+            // What metadata need is checked with the other rules for them.
+            for part in ["/properties/status", "/properties/metadata"] {
+                schema.pointer_mut(part).map(nothing_is_required);
             }
             Compiled { structure: Structure::compile(&schema), merges: inliner.merges }
         })
@@ -104,6 +112,16 @@ impl Native {
 
 fn define<K: JsonSchema>(generator: &mut SchemaGenerator) {
     generator.subschema_for::<K>();
+}
+
+/// The library's definitions of metadata.
+pub(crate) fn metadata_types() -> Map<String, Value> {
+    raw_definitions(&[define::<ObjectMeta>])
+}
+
+/// Whether values of a definition have more forms than it says.
+pub(crate) fn is_opaque(definition: &str) -> bool {
+    OPAQUE.contains(&definition) || definition == INT_OR_STRING
 }
 
 /// A version of one of Kubernetes' own kinds.

@@ -118,7 +118,14 @@ async fn refusals_are_status_objects() {
             "the name of the object (other) does not match the name on the URL (there)",
         ),
         ("PUT", ROUTES.into(), route("there"), 405, "MethodNotAllowed", "does not allow this method"),
-        ("POST", ROUTES.into(), json!({"kind": "VirtualService"}), 400, "BadRequest", "its apiVersion is missing"),
+        (
+            "POST",
+            ROUTES.into(),
+            json!({"kind": "VirtualService"}),
+            400,
+            "BadRequest",
+            "Object 'apiVersion' is missing in",
+        ),
         (
             "POST",
             ROUTES.into(),
@@ -135,7 +142,14 @@ async fn refusals_are_status_objects() {
             "Invalid",
             "kind: Invalid value: \"Gateway\": must be VirtualService",
         ),
-        ("POST", ROUTES.into(), json!([]), 400, "BadRequest", "not a JSON object"),
+        (
+            "POST",
+            ROUTES.into(),
+            json!([]),
+            400,
+            "BadRequest",
+            "json: cannot unmarshal array into Go value of type struct",
+        ),
         (
             "POST",
             MAPS.replace("default", "nope"),

@@ -28,13 +28,15 @@ pub(crate) enum Mark {
     MayDiffer(String),
 }
 
-/// The comments that mark a step.
-const MARKS: [(&str, fn(String) -> Mark); 3] =
-    [("# words: ", Mark::Words), ("# differs: ", Mark::Differs), ("# may differ: ", Mark::MayDiffer)];
-
-/// What one comment says.
+/// What a comment says of its step.
 fn mark(line: &str) -> Option<Mark> {
-    MARKS.iter().find_map(|(comment, mark)| Some(mark(line.strip_prefix(comment)?.to_owned())))
+    let (what, reason) = line.strip_prefix("# ")?.split_once(": ")?;
+    match what {
+        "words" => Some(Mark::Words(reason.to_owned())),
+        "differs" => Some(Mark::Differs(reason.to_owned())),
+        "may differ" => Some(Mark::MayDiffer(reason.to_owned())),
+        _ => None,
+    }
 }
 
 /// Reads a chapter. Paragraphs of comments only are for people.

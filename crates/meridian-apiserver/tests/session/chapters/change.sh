@@ -42,16 +42,12 @@ kubectl patch vs a --type json -p '[{"op":"add","path":"/spec/hosts/7","value":"
 
 kubectl patch vs a --type json -p '[{"op":"nonsense","path":"/spec"}]'
 
-# differs: the words are those of Go's decoder
 kubectl patch vs a --type json -p '{"spec":{}}'
 
-# differs: the words are those of Go's decoder
 kubectl patch vs a --type merge -p '[]'
 
-# differs: the words are those of Go's decoder
 kubectl patch vs a --type merge -p 'nonsense'
 
-# differs: the words are those of Go's decoder
 kubectl patch vs a --type merge -p '{"spec":'
 
 kubectl patch vs a -p '{"spec":{}}'
@@ -80,10 +76,10 @@ kubectl patch vs a --type merge -p '{"metadata":{"generation":77}}' -o jsonpath=
 
 kubectl patch vs a --type merge -p '{"metadata":{"labels":{"-":"x"}}}'
 
-# differs: Kubernetes quotes the whole object and Go's types; ours says the field
+# differs: Kubernetes quotes the whole object with its managed fields; ours names the field
 kubectl patch vs a --type merge -p '{"metadata":{"labels":{"x":7}}}'
 
-# differs: Kubernetes quotes the whole object and Go's types; ours says the field
+# differs: Kubernetes quotes the whole object with its managed fields; ours names the field
 kubectl patch vs a --type merge -p '{"metadata":{"annotations":{"x":{}}}}'
 
 kubectl patch vs none --type merge -p '{}'
@@ -104,10 +100,10 @@ kubectl patch cm c --subresource=status --type merge -p '{"status":{}}'
 
 kubectl patch cm c -p '{"data":{"a":null,"c":"d"}}' -o yaml
 
-# differs: Kubernetes quotes Go's types; ours says the field
+# differs: Kubernetes quotes the patch as Go prints it, and no field; ours names the field
 kubectl patch cm c -p '{"data":{"n":7}}'
 
-# differs: Kubernetes quotes Go's types; ours says the field
+# differs: Kubernetes quotes the patch as Go prints it, and no field; ours names the field
 kubectl patch cm c -p '{"data":"x"}'
 
 kubectl patch cm c --type json -p '[{"op":"remove","path":"/data/none"}]'

@@ -134,10 +134,10 @@ kubectl create priorityclass create-high --value=1000; kubectl delete prioritycl
 
 kubectl run pod --image=nginx --overrides='{"spec":{"serviceAccountName":"default"}}'
 
-# differs: kinds that nothing runs here are stored, with a warning
+# differs: the status says that nothing runs the pods; the controller that writes one is not started there
 kubectl get deploy web -o yaml
 
-# differs: kinds that nothing runs here are stored, with a warning
+# differs: quotas are counted here; the controller that counts them is not started there
 kubectl get deploy,role,rolebinding,job,cronjob,pdb,quota,pod
 
 kubectl expose deployment web --port=80
@@ -146,7 +146,7 @@ kubectl scale deployment web --replicas=3
 
 kubectl autoscale deployment web --max=3
 
-# differs: kinds that nothing runs here are stored, with a warning
+# differs: it is said at once that nothing runs the pods; the controller that would say so is not started there
 kubectl rollout status deployment web --timeout=1s
 
 kubectl set image deployment/web nginx=nginx:2

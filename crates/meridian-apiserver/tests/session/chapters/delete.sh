@@ -70,7 +70,6 @@ kind: ConfigMap
 metadata: {name: bad, finalizers: [unqualified]}
 Y
 
-# differs: ours names the item and the field that is missing
 kubectl create -f - <<Y
 apiVersion: v1
 kind: ConfigMap
@@ -110,8 +109,8 @@ kubectl create namespace delete-held; kubectl create -f held.yaml -n delete-held
 
 until kubectl get ns delete-held -o jsonpath='{.status.conditions[*].type}' | grep -q Finalizers; do sleep .1; done; kubectl get ns delete-held -o yaml
 
-# differs: who owns what is collected at once here, and the conditions of a Namespace are fewer
-kubectl patch -n delete-held cm held -p '{"metadata":{"finalizers":null}}'; kubectl patch -n delete-held se held --type merge -p '{"metadata":{"finalizers":null}}'; kubectl wait --for=delete ns/delete-held --timeout=30s
+# Whether kubectl sees the namespace go, or finds it gone, is chance.
+kubectl patch -n delete-held cm held -p '{"metadata":{"finalizers":null}}'; kubectl patch -n delete-held se held --type merge -p '{"metadata":{"finalizers":null}}'; kubectl wait --for=delete ns/delete-held --timeout=30s > waited
 
 kubectl delete ns default --wait=false
 

@@ -74,56 +74,45 @@ printf 'nonsense' | kubectl apply -f -
 
 printf -- '- a\n- b\n' | kubectl apply -f -
 
-# differs: the words are those of Go's decoder
 kubectl create --raw /api/v1/namespaces/errors/configmaps -f <(printf '{"metadata": ')
 
-# differs: the words are those of Go's decoder
 kubectl create --raw /api/v1/namespaces/errors/configmaps -f <(printf 'nonsense')
 
-# differs: the words are those of Go's decoder
 kubectl create --raw /api/v1/namespaces/errors/configmaps -f <(printf '[]')
 
-# differs: the words are those of Go's decoder
 kubectl create --raw /api/v1/namespaces/errors/configmaps -f <(printf '')
 
-# differs: the words are those of Go's decoder
+# differs: Kubernetes names a line of its source too
 kubectl create --raw /api/v1/namespaces/errors/configmaps -f <(printf '{"apiVersion":"v2","kind":"ConfigMap","metadata":{"name":"x"}}')
 
-# differs: the words are those of Go's decoder
 kubectl create --raw /api/v1/namespaces/errors/configmaps -f <(printf '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"x"}}')
 
-# differs: the words are those of Go's decoder
 kubectl create --raw /api/v1/namespaces/errors/configmaps -f <(printf '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":7}}')
 
-# differs: the words are those of Go's decoder
 kubectl create --raw /api/v1/namespaces/errors/configmaps -f <(printf '{"apiVersion":"v1","kind":"ConfigMap","metadata":[]}')
 
 kubectl create --raw /api/v1/namespaces/errors/configmaps -f <(printf '{"apiVersion":"v1","kind":"ConfigMap"}')
 
 kubectl create --raw /api/v1/namespaces/errors/configmaps -f <(printf '{"metadata":{"name":"x","namespace":"other"}}')
 
-# differs: the words are those of Go's decoder
 kubectl create --raw /apis/networking.istio.io/v1/namespaces/errors/virtualservices -f <(printf '{"metadata":{"name":"x"}}')
 
-# differs: the words are those of Go's decoder
 kubectl create --raw /apis/networking.istio.io/v1/namespaces/errors/virtualservices -f <(printf '{"apiVersion":"networking.istio.io/v1","metadata":{"name":"x"}}')
 
 kubectl create --raw /apis/networking.istio.io/v1/namespaces/errors/virtualservices -f <(printf '{"apiVersion":"networking.istio.io/v1","kind":"Gateway","metadata":{"name":"x"}}')
 
 kubectl create --raw /apis/networking.istio.io/v1/namespaces/errors/virtualservices -f <(printf '{"apiVersion":"networking.istio.io/v1beta1","kind":"VirtualService","metadata":{"name":"x"}}')
 
-# differs: the words are those of Go's decoder
 kubectl create --raw /apis/networking.istio.io/v1/namespaces/errors/virtualservices -f <(printf '{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"name":"x","labels":7}}')
 
 kubectl create --raw /apis/networking.istio.io/v1/namespaces/errors/virtualservices -f <(printf '{"apiVersion":"networking.istio.io/v1","kind":"VirtualService","metadata":{"labels":{"a":"b"}}}')
 
-# differs: the words are those of Go's decoder
 kubectl create --raw /apis/networking.istio.io/v1/namespaces/errors/virtualservices -f <(printf '{"apiVersion":')
 
 # Types.
 invalid() { kubectl create -f - <<< "{\"apiVersion\": \"$1\", \"kind\": \"$2\", \"metadata\": {\"name\": \"${4:-x}\"}, $3}"; }; declare -f invalid > invalid.sh; . ./invalid.sh; invalid networking.istio.io/v1 VirtualService '"spec": {"hosts": 7}'
 
-# differs: a mistake in the type of a value comes first here
+# differs: Kubernetes names the field within a value of the wrong type; ours names the value
 . ./invalid.sh; invalid networking.istio.io/v1 VirtualService '"spec": {"hosts": [7], "http": {"a": "b"}}'
 
 . ./invalid.sh; invalid networking.istio.io/v1 VirtualService '"spec": []'
@@ -138,30 +127,26 @@ invalid() { kubectl create -f - <<< "{\"apiVersion\": \"$1\", \"kind\": \"$2\", 
 
 . ./invalid.sh; invalid networking.istio.io/v1 DestinationRule '"spec": {"host": "a"}' Bad_Name
 
-# differs: a long value is cut here
+# differs: values are cut after 120 characters here
 . ./invalid.sh; invalid networking.istio.io/v1 DestinationRule '"spec": {"host": "a"}' "$(printf 'a%.0s' {1..300})"
 
 . ./invalid.sh; invalid v1 ConfigMap '"data": {"bad key": "x"}'
 
 . ./invalid.sh; invalid v1 ConfigMap '"data": {"a": "x"}, "binaryData": {"a": "eA=="}'
 
-# differs: Kubernetes quotes Go's types; ours says the field
 . ./invalid.sh; invalid v1 ConfigMap '"data": {"a": 7}'
 
-# differs: Kubernetes quotes Go's types; ours says the field
 . ./invalid.sh; invalid v1 ConfigMap '"data": "x"'
 
-# differs: Kubernetes quotes Go's types; ours says the field
 . ./invalid.sh; invalid v1 ConfigMap '"binaryData": {"a": "***"}'
 
 . ./invalid.sh; invalid v1 ConfigMap '"data": {}' Bad_Name
 
-# differs: Kubernetes quotes Go's types; ours says the field
 . ./invalid.sh; invalid v1 Secret '"data": {"a": "***"}'
 
 . ./invalid.sh; invalid v1 Secret '"type": "kubernetes.io/tls"'
 
-# differs: the words are those of Go's decoder
+# differs: Kubernetes names a character of the Secret
 . ./invalid.sh; invalid v1 Secret '"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "eA=="}'
 
 . ./invalid.sh; invalid v1 Service '"spec": {}'
@@ -172,7 +157,6 @@ invalid() { kubectl create -f - <<< "{\"apiVersion\": \"$1\", \"kind\": \"$2\", 
 
 . ./invalid.sh; invalid v1 Service '"spec": {"ports": [{"name": "a", "port": 80}, {"name": "a", "port": 81}]}'
 
-# differs: Kubernetes quotes Go's types; ours says the field
 . ./invalid.sh; invalid v1 Service '"spec": {"ports": [{"port": "80"}]}'
 
 . ./invalid.sh; invalid v1 Service '"spec": {"ports": [{"port": 80, "protocol": "X"}]}'
@@ -200,10 +184,10 @@ invalid() { kubectl create -f - <<< "{\"apiVersion\": \"$1\", \"kind\": \"$2\", 
 
 . ./invalid.sh; invalid gateway.networking.k8s.io/v1 Gateway '"spec": {"gatewayClassName": "x", "listeners": []}'
 
-# differs: the order of several mistakes is not fixed
+# may differ: Kubernetes names several mistakes in any order
 . ./invalid.sh; invalid gateway.networking.k8s.io/v1 Gateway '"spec": {"listeners": [{"name": "a", "port": 70000, "protocol": "HTTP"}]}'
 
-# differs: the order of several mistakes is not fixed
+# may differ: Kubernetes names several mistakes in any order
 . ./invalid.sh; invalid gateway.networking.k8s.io/v1 HTTPRoute '"spec": {"hostnames": ["1.2.3.4:80"], "rules": [{"matches": [{"path": {"type": "X", "value": "y"}}]}]}'
 
 . ./invalid.sh; invalid gateway.networking.k8s.io/v1 HTTPRoute '"spec": {"rules": [{"filters": [{"type": "RequestRedirect"}]}]}'

@@ -167,7 +167,7 @@ kubectl get vs
 
 kubectl get virtualservices -o wide
 
-kubectl get vs -A --show-labels
+kubectl get vs -A --show-labels --field-selector metadata.namespace=get
 
 kubectl get vs -L app,none
 
@@ -270,7 +270,7 @@ kubectl get vs -l app=none
 
 kubectl get vs -l app=none -o yaml
 
-kubectl get vs -A -l app=none
+kubectl get vs -A -l app=none --field-selector metadata.namespace=get
 
 kubectl get wasm
 

@@ -38,7 +38,7 @@ bash cm.sh /a -H 'Accept: application/json;as=Table;v=v9;g=meta.k8s.io' | head -
 
 bash cm.sh /a -H 'Accept: text/html, application/json;q=0.5' | head -n 1
 
-# differs: the types that are answered are named
+# differs: objects are answered in JSON only
 bash cm.sh /a -H 'Accept: text/html'
 
 bash cm.sh '' -H 'Content-Type: text/plain' -d x
@@ -127,7 +127,7 @@ bash ask.sh /apis/networking.istio.io/v1/namespaces/http/virtualservices -H 'Con
 # differs: Kubernetes gives JSON the type of text
 bash ask.sh /openapi/v3 | head -n 1
 
-# differs: Kubernetes' answer is empty
+# differs: Kubernetes' answer has no type
 bash ask.sh /openapi/v3/api/v9
 
 bash ask.sh /openapi/v2 -H 'Accept: application/json' | head -n 1

@@ -37,7 +37,7 @@ bash watch.sh 2 'kubectl label se s a=b' se -w
 
 bash watch.sh 2 'kubectl patch se s --subresource=status --type merge -p "{\"status\":{\"conditions\":[{\"type\":\"A\",\"status\":\"True\"}]}}"' se -w -o jsonpath='{.status.conditions[*].type}{"\n"}'
 
-bash watch.sh 2 'kubectl annotate se s a=b' se -w -o wide -A
+bash watch.sh 2 'kubectl annotate se s a=b' se -w -o wide -A --field-selector metadata.namespace=watch
 
 bash watch.sh 2 'true' nonsense -w
 
@@ -45,7 +45,7 @@ bash watch.sh 2 'true' cm none -w
 
 kubectl get cm -w --request-timeout=1s
 
-# differs: the words are those of Go's decoder
+# differs: Kubernetes answers 500, though the mistake is the client's
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&resourceVersion=x'
 
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&sendInitialEvents=true'
@@ -66,20 +66,17 @@ kubectl get --raw '/api/v1/namespaces/watch/configmaps?resourceVersionMatch=Exac
 
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?resourceVersionMatch=Nonsense&resourceVersion=1'
 
-# differs: the words are those of Go's decoder
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?resourceVersion=-1'
 
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?resourceVersion=0' | jq .kind
 
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?resourceVersion=0&resourceVersionMatch=Exact'
 
-# differs: the words are those of Go's decoder
+# differs: Kubernetes says what its decoder found in a token that is not its own
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?continue=nonsense'
 
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?limit=-1' | jq .kind
 
-# differs: the words are those of Go's decoder
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?limit=x'
 
-# differs: the words are those of Go's decoder
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?timeoutSeconds=x'
