@@ -2,6 +2,7 @@
 
 mod defaults;
 mod immutable;
+mod owners;
 mod patched;
 mod service;
 
@@ -263,12 +264,14 @@ fn check(target: &Objects, object: &mut Value) -> Result<Vec<String>, ApiError> 
     let resource = target.resource;
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let Some(kind) = resource.typed else {
-        let found = stored_kind_errors(target, object);
+        let mut found = stored_kind_errors(target, object);
+        found.extend(owners::check(object));
         return if found.is_empty() { Ok(Vec::new()) } else { Err(ApiError::invalid(resource, &name, &found)) };
     };
     apply_defaults(kind, object);
     let (errors, warnings) = judge(kind, object);
     let mut refused = of_server(kind, &errors);
+    refused.extend(owners::check(object));
     if refused.is_empty() && resource.group.is_empty() && resource.kind == "Pod" {
         kinds::rules::pod("spec", &object["spec"], &mut refused);
     }

@@ -263,8 +263,12 @@ impl Context<'_> {
                 let options = self.write_options(WriteKind::Update)?;
                 let object = media::read_object(self.content_type.as_deref(), body)?;
                 self.check_grant(&target, &object)?;
+                if self.api.is_created_by_update(&target)? {
+                    self.check_create(&target)?;
+                }
                 let written = self.api.update(&target, object, &options).await?;
-                Ok(self.written(200, &target, form, &options, &written))
+                let code = if written.created { 201 } else { 200 };
+                Ok(self.written(code, &target, form, &options, &written))
             }
             (&Method::PATCH, true) => {
                 let content_type = self.content_type.as_deref();
@@ -326,13 +330,18 @@ impl Context<'_> {
         authz::check_grant(&authorizer, &self.caller, target.resource.plural, namespace, object)
     }
 
+    /// Whoever creates by an update or by an apply needs the right to create.
+    fn check_create(&self, target: &Objects) -> Result<(), ApiError> {
+        let (resource, text) = (target.resource, |text: &Option<String>| text.clone().unwrap_or_default());
+        let (namespace, name) = (text(&target.namespace), text(&target.name));
+        let wanted = Attributes::of_resource("create", resource.group, resource.plural, &namespace, &name);
+        authz::check(&Authorizer::new(self.api.store()), &self.caller, &wanted)
+    }
+
     /// As [`Context::check_grant`] for what a patch would make. Applying what is not there is creating it.
     async fn check_patch(&self, target: &Objects, patch: &patch::Body, options: &WriteOptions) -> Result<(), ApiError> {
         if matches!(patch, patch::Body::Apply(_)) && self.api.get(target).is_err() {
-            let (resource, text) = (target.resource, |text: &Option<String>| text.clone().unwrap_or_default());
-            let (namespace, name) = (text(&target.namespace), text(&target.name));
-            let wanted = Attributes::of_resource("create", resource.group, resource.plural, &namespace, &name);
-            authz::check(&Authorizer::new(self.api.store()), &self.caller, &wanted)?;
+            self.check_create(target)?;
         }
         if target.resource.group != authz::GROUP || self.caller.is_in(MASTERS) {
             return Ok(());

@@ -119,6 +119,18 @@ impl ApiResource {
         native::find(self.group, version, self.kind)
     }
 
+    /// Whether replacing what is not there creates it (`AllowCreateOnUpdate`).
+    pub(crate) fn is_created_by_update(&self) -> bool {
+        let plurals: &[&str] = match self.group {
+            "" => &["endpoints", "events", "limitranges", "services"],
+            "events.k8s.io" => &["events"],
+            "coordination.k8s.io" => &["leases"],
+            "rbac.authorization.k8s.io" => return true,
+            _ => &[],
+        };
+        plurals.contains(&self.plural)
+    }
+
     /// Whether this is the collection of service accounts, for which tokens can be asked for.
     pub fn is_service_accounts(&self) -> bool {
         self.group.is_empty() && self.plural == "serviceaccounts"

@@ -145,9 +145,9 @@ impl Discovery {
     /// All kinds with this name or short name, whatever their groups, in the API's order.
     pub(crate) fn called(&self, name: &str) -> impl Iterator<Item = &Resource> {
         let lower = name.to_lowercase();
-        self.resources.iter().filter(move |resource| {
-            resource.is_called(&lower) || resource.short_names.iter().any(|short| *short == lower)
-        })
+        self.resources
+            .iter()
+            .filter(move |resource| resource.is_called(&lower) || resource.short_names.contains(&lower))
     }
 
     /// The kinds that a word of `get` and `delete` means: one, or those of a category such as `all`.

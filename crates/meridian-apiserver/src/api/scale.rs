@@ -49,6 +49,31 @@ impl Api {
             .await?;
         Ok((scale_of(target, &written.object), written))
     }
+
+    /// Applies a configuration of a scale: who applies owns the number of replicas then, if it says one.
+    ///
+    /// # Errors
+    /// 400 for a configuration of something else, 404, 409 when somebody else owns the number.
+    pub(crate) async fn apply_scale(
+        &self,
+        target: &Objects,
+        config: &Value,
+        options: &WriteOptions,
+    ) -> Result<(Value, Written), ApiError> {
+        for (field, expected) in [("apiVersion", "autoscaling/v1"), ("kind", "Scale")] {
+            if config[field] != expected {
+                let found = &config[field];
+                return Err(ApiError::bad_request(format!("{field}: found {found}, allowed: \"{expected}\"")));
+            }
+        }
+        let (api_version, kind) = (target.api_version(), target.resource.kind);
+        let mut of_object = json!({"apiVersion": api_version, "kind": kind, "metadata": config["metadata"]});
+        if let Some(replicas) = config.pointer("/spec/replicas") {
+            of_object["spec"] = json!({"replicas": replicas});
+        }
+        let written = self.apply(target, &of_object, options).await?;
+        Ok((scale_of(target, &written.object), written))
+    }
 }
 
 fn scale_of(target: &Objects, object: &StoredObject) -> Value {

@@ -68,7 +68,7 @@ impl Api {
         Ok(Written { object, warnings, created: true })
     }
 
-    /// Replaces an object or its status.
+    /// Replaces an object or its status. Of a few kinds an object that is not there is created.
     ///
     /// # Errors
     /// 400, 404, 409 when the object has changed since the client read it, 422.
@@ -79,7 +79,30 @@ impl Api {
         options: &WriteOptions,
     ) -> Result<Written, ApiError> {
         admission::check_name(target, &object)?;
-        self.change(target, options, Tracking::Update(&options.manager), |_| Ok(object.clone())).await
+        loop {
+            if self.is_created_by_update(target)? {
+                match self.create(target, unversioned(target, &object)?, options).await {
+                    // Somebody else created it meanwhile.
+                    Err(error) if error.reason == Reason::AlreadyExists => {}
+                    result => return result,
+                }
+            }
+            let tracking = Tracking::Update(&options.manager);
+            match self.change(target, options, tracking, |_| Ok(object.clone())).await {
+                // Somebody else removed it meanwhile.
+                Err(error) if error.reason == Reason::NotFound && self.is_created_by_update(target)? => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Whether an update would create an object.
+    ///
+    /// # Errors
+    /// The target names no object.
+    pub(crate) fn is_created_by_update(&self, target: &Objects) -> Result<bool, ApiError> {
+        let may = target.subresource.is_none() && target.resource.is_created_by_update();
+        Ok(may && self.store.get(&key(target)?).is_none())
     }
 
     /// Patches an object or its status. Unless the patch names a `resourceVersion`, it is applied to whatever is there.
@@ -194,6 +217,21 @@ impl Api {
         }
         Ok(())
     }
+}
+
+/// An object that an update creates. What was read before has gone.
+fn unversioned(target: &Objects, object: &Value) -> Result<Value, ApiError> {
+    let mut object = object.clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("resourceVersion");
+        let claimed = metadata.get("uid").and_then(Value::as_str).unwrap_or_default();
+        if !claimed.is_empty() {
+            let why = format!("Precondition failed: UID in precondition: {claimed}, UID in object meta: ");
+            let name = target.name.as_deref().unwrap_or_default();
+            return Err(ApiError::conflict(&target.resource.collection, name, &why));
+        }
+    }
+    Ok(object)
 }
 
 /// Whether a deletion was asked for.

@@ -47,10 +47,12 @@ impl Context<'_> {
                     // A scale has no lists, for which alone the two differ.
                     patch::Body::Patch(Patch::Strategic(patch)) => Patch::Merge(patch),
                     patch::Body::Patch(patch) => patch,
-                    patch::Body::Apply(_) => {
-                        return Err(ApiError::bad_request(
-                            "a scale cannot be applied here; patch it, or apply the object with spec.replicas",
-                        ));
+                    patch::Body::Apply(config) => {
+                        let options = self.write_options(WriteKind::Apply)?;
+                        let (scale, written) = self.api.apply_scale(target, &config, &options).await?;
+                        let mut answer = json_response(200, &scale);
+                        super::warn(&mut answer, &written.warnings);
+                        return Ok(answer);
                     }
                 };
                 let options = self.write_options(WriteKind::Patch)?;

@@ -1,6 +1,7 @@
 //! What Kubernetes' API server fills in by itself for its own kinds that are only stored (`SetDefaults_*`).
 
 pub(crate) mod pods;
+mod quantity;
 
 use serde_json::{Value, json};
 

@@ -15,7 +15,8 @@ use super::{LIFETIME, Pair};
 /// out. kubeadm lets them begin with their authority in the same way.
 const BEGIN: SystemTime = SystemTime::UNIX_EPOCH;
 
-/// The first second of 2026. A clock that shows less has not been set yet, and what is made then must last nevertheless.
+/// The first second of 2026. A clock that shows less has not been set yet, and an authority that is made then must last
+/// nevertheless: all else is renewed.
 const CLOCKS_SHOW_MORE: Duration = Duration::from_secs(1_767_225_600);
 
 /// The authority's name.
@@ -35,6 +36,7 @@ impl std::fmt::Debug for Authority {
 
 impl Authority {
     pub(super) fn generate(lifetime: Duration, now: SystemTime) -> Result<Pair, rcgen::Error> {
+        let now = now.max(SystemTime::UNIX_EPOCH + CLOCKS_SHOW_MORE);
         let mut params = params(NAME, None, lifetime, now);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages =
@@ -100,6 +102,6 @@ fn params(name: &str, organization: Option<&str>, lifetime: Duration, now: Syste
     }
     params.distinguished_name.push(DnType::CommonName, name);
     params.not_before = BEGIN.into();
-    params.not_after = (now.max(SystemTime::UNIX_EPOCH + CLOCKS_SHOW_MORE) + lifetime).into();
+    params.not_after = (now + lifetime).into();
     params
 }

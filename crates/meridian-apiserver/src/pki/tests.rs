@@ -76,8 +76,11 @@ fn a_clock_that_jumps_locks_nobody_out() {
     // A machine without a battery begins in 1970.
     let other = tempfile::tempdir().unwrap();
     Pki::open(other.path(), &[], SystemTime::UNIX_EPOCH + Duration::from_secs(60)).unwrap();
-    let text = read(other.path(), "apiserver.crt");
-    assert!(end_of(&text).unwrap() >= SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + LIFETIME);
+    let authority = read(other.path(), "ca.crt");
+    assert!(end_of(&authority).unwrap() >= SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + LIFETIME);
+    Pki::open(other.path(), &[], now).unwrap();
+    assert_eq!(read(other.path(), "ca.crt"), authority);
+    assert!(!ends_soon(&read(other.path(), "apiserver.crt"), now));
 }
 
 #[test]

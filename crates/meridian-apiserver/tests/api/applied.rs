@@ -119,3 +119,31 @@ async fn who_names_no_manager_is_known_by_the_program() {
     let applied = apply(&lab, &format!("{MAPS}/a?fieldManager=one"), &map("1")).await;
     assert_eq!(managers(&applied), ["one", "before-first-apply"]);
 }
+
+#[tokio::test]
+async fn a_scale_is_applied_too() {
+    const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
+    let lab = Lab::new().await;
+    let container = json!({"name": "a", "image": "a"});
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [container]}});
+    let spec = json!({"replicas": 1, "selector": {"matchLabels": {"a": "b"}}, "template": template});
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}, "spec": spec});
+    let made = apply(&lab, &format!("{DEPLOYMENTS}/a?fieldManager=one"), &deployment.to_string()).await;
+    assert_eq!(made.code, 201, "{}", made.body);
+    let scale = |replicas: i64| {
+        let metadata = json!({"name": "a", "namespace": "default"});
+        json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": metadata, "spec": {"replicas": replicas}})
+    };
+    let path = format!("{DEPLOYMENTS}/a/scale?fieldManager=two");
+    let conflict = apply(&lab, &path, &scale(3).to_string()).await;
+    refused(&conflict, 409, "Apply failed with 1 conflict: conflict with \"one\": .spec.replicas");
+    let forced = apply(&lab, &format!("{path}&force=true"), &scale(3).to_string()).await;
+    assert_eq!((forced.code, &object(&forced)["spec"]["replicas"]), (200, &json!(3)), "{}", forced.body);
+    let read = object(&send(lab.address, "GET", &format!("{DEPLOYMENTS}/a"), "", "").await);
+    let entries = read["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+    let of_two = entries.iter().find(|entry| entry["manager"] == "two").cloned().unwrap_or_default();
+    assert_eq!(of_two["subresource"], "scale", "{of_two}");
+    assert_eq!(of_two["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
+    let other = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}});
+    assert_eq!(apply(&lab, &path, &other.to_string()).await.code, 400);
+}

@@ -11,4 +11,5 @@ mod refused;
 mod security;
 mod support;
 mod tokens;
+mod updates;
 mod watch;

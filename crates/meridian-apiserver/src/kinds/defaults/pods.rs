@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::quantity;
 use crate::values::{absent, default, items_mut, object_at};
 
 /// Completes the template of pods.
@@ -195,15 +196,16 @@ fn is_amounts(field: &str, values: &Map<String, Value>) -> bool {
         })
 }
 
-/// `0.5` is `500m`, and `2` is `2`, as Kubernetes writes them.
+/// `0.5` is `500m`, and `1024Mi` is `1Gi`, as Kubernetes writes them.
 fn amount(value: &mut Value) {
-    let Value::Number(number) = &*value else { return };
-    let text = match (number.as_i64(), number.as_f64()) {
-        (Some(whole), _) => whole.to_string(),
-        (None, Some(fraction)) => format!("{}m", (fraction * 1000.0).ceil()),
-        (None, None) => return,
+    let canonical = match &*value {
+        Value::Number(number) => quantity::canonical(&number.to_string()),
+        Value::String(text) => quantity::canonical(text),
+        _ => None,
     };
-    *value = text.into();
+    if let Some(canonical) = canonical {
+        *value = canonical.into();
+    }
 }
 
 #[cfg(test)]
