@@ -1,6 +1,7 @@
 //! `describe`: an object for people, with what happened to it.
 
 mod fields;
+mod kinds;
 
 use crate::age;
 use crate::api::{Api, JSON, Target};
@@ -76,8 +77,14 @@ pub(crate) async fn run(args: DescribeArgs, session: &mut Session<'_>) -> Result
         if index > 0 {
             session.io.out("\n\n")?;
         }
-        let events = if args.show_events { events(&mut session.api, object).await } else { None };
-        session.io.out(&description(resource, object, events.as_deref()))?;
+        let own = kinds::own(&mut session.api, resource, object).await;
+        let short = own.as_ref().is_some_and(|own| own.short);
+        let events = if args.show_events && !short { events(&mut session.api, object).await } else { None };
+        let nothing_else = match resource.kind.as_str() {
+            "Namespace" if resource.group.is_empty() => limits(&mut session.api, place_of(object).1).await,
+            _ => String::new(),
+        };
+        session.io.out(&(description(resource, object, own, events.as_deref()) + &nothing_else))?;
     }
     Error::all(errors)
 }
@@ -132,17 +139,31 @@ fn last_seen(event: &Value) -> &str {
     times.iter().map(|time| json::text(event, time)).find(|time| !time.is_empty()).unwrap_or_default()
 }
 
-fn description(resource: &Resource, object: &Value, events: Option<&[Value]>) -> String {
+/// What is said where a namespace has neither quotas nor limits. Those that there are have descriptions of their own.
+async fn limits(api: &mut Api, namespace: &str) -> String {
+    let mut text = String::new();
+    for (plural, none) in [("resourcequotas", "No resource quota."), ("limitranges", "No LimitRange resource.")] {
+        let target = Target::new(format!("/api/v1/namespaces/{namespace}/{plural}"));
+        let list = api.get(&target, JSON).await.unwrap_or_default();
+        if list["items"].as_array().is_some_and(Vec::is_empty) {
+            text.push_str(&format!("\n{none}\n"));
+        }
+    }
+    text
+}
+
+fn description(resource: &Resource, object: &Value, own: Option<kinds::Own>, events: Option<&[Value]>) -> String {
     let mut text = String::new();
     let name = place_of(object).1;
     text.push_str(&format!("Name:\t{name}\n"));
-    if resource.kind != "Namespace" {
+    if resource.kind != "Namespace" && !own.as_ref().is_some_and(|own| own.short) {
         text.push_str(&format!("Namespace:\t{}\n", place_of(object).0.unwrap_or_default()));
     }
     fields::labels(&mut text, &object["metadata"]["labels"]);
     fields::annotations(&mut text, &object["metadata"]["annotations"]);
     let core = resource.group.is_empty();
     match resource.kind.as_str() {
+        _ if own.is_some() => text.push_str(&own.unwrap_or_default().text),
         "Secret" if core => {
             secret(&mut text, object);
             return tabs::align(&text, tabs::DESCRIPTION);

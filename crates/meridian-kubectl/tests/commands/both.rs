@@ -123,15 +123,18 @@ impl Lab {
         Said { out: out.text(), err: err.text(), ok: format!("{code:?}") == format!("{:?}", ExitCode::SUCCESS) }
     }
 
-    /// Runs a line by both, each in its namespace; `DIR` is the folder of the files. What both have said, with the
+    /// Runs a line by both, each in its namespace, `NAMESPACE`; `DIR` is the folder of the files. What both have said, with the
     /// namespaces, ages and identities taken out.
     pub(crate) fn both(&self, line: &str, input: &str) -> (Said, Said) {
         let line = line.replace("DIR", &self.path().display().to_string());
-        let words = words(&line);
-        let mut theirs: Vec<&str> = words.iter().map(String::as_str).collect();
-        theirs.extend(["-n", KUBECTL]);
-        let mut ours: Vec<&str> = words.iter().map(String::as_str).collect();
-        ours.extend(["-n", OURS]);
+        let of = |namespace: &str| {
+            let mut words = words(&line.replace("NAMESPACE", namespace));
+            words.extend(["-n".to_owned(), namespace.to_owned()]);
+            words
+        };
+        let (theirs, ours) = (of(KUBECTL), of(OURS));
+        let theirs: Vec<&str> = theirs.iter().map(String::as_str).collect();
+        let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
         (normal(self.kubectl(&theirs, input), KUBECTL), normal(self.ours(&ours, input), OURS))
     }
 }

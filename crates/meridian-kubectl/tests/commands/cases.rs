@@ -128,6 +128,11 @@ pub(crate) const CHANGE: &[&str] = &[
     "get svc httpbin -o jsonpath={.spec.ports[*].targetPort}",
     "describe vs httpbin",
     "describe vs nothing",
+    "describe svc httpbin",
+    "describe sa default",
+    "create rolebinding ann --clusterrole=view --user=ann --serviceaccount=shop:ci",
+    "describe rolebinding ann",
+    "describe namespaces NAMESPACE",
 ];
 
 pub(crate) const DELETE: &[&str] = &[
