@@ -1,4 +1,4 @@
-//! The two servers, each with a user who has a folder and a shell.
+//! The two servers, each with users who have a folder and a shell.
 
 use crate::step::{Outcome, Step};
 use meridian_apiserver::pki::Pki;
@@ -15,14 +15,23 @@ use tokio::runtime::Runtime;
 
 /// Seconds that a step may take.
 const LIMIT: &str = "60";
+/// What `timeout` exits with after that.
+const TIMED_OUT: i32 = 124;
 
 /// What our server does itself; the rest of the controllers would make objects that nobody asked for.
 const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller";
 
-/// A server and the folder of its user.
+/// A server and the home of its users.
 pub(crate) struct Side {
     home: tempfile::TempDir,
+    kubeconfig: String,
     _server: Running,
+}
+
+/// Who plays a chapter.
+pub(crate) struct User<'a> {
+    side: &'a Side,
+    chapter: &'a str,
 }
 
 /// What runs until it is dropped.
@@ -84,37 +93,52 @@ fn meridian() -> (String, Runtime) {
 
 impl Side {
     fn new(kubeconfig: &str, server: Running) -> Side {
-        let home = tempfile::tempdir().unwrap();
-        fs::write(home.path().join("kubeconfig"), kubeconfig).unwrap();
-        Side { home, _server: server }
+        Side { home: tempfile::tempdir().unwrap(), kubeconfig: kubeconfig.to_owned(), _server: server }
     }
 
+    /// Begins a chapter: an empty folder, and a namespace of that name, which is the user's from now on.
+    pub(crate) fn enter<'a>(&'a self, chapter: &'a str) -> User<'a> {
+        let user = User { side: self, chapter };
+        fs::create_dir(user.folder()).unwrap();
+        fs::write(user.kubeconfig(), &self.kubeconfig).unwrap();
+        let text = format!(
+            "kubectl create namespace {chapter} && kubectl config set-context --current --namespace {chapter} && \
+             until kubectl get serviceaccount default; do sleep 0.05; done"
+        );
+        let output = user.shell(&text).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        user
+    }
+}
+
+impl User<'_> {
     fn folder(&self) -> PathBuf {
-        self.home.path().join("work")
+        self.side.home.path().join(self.chapter)
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.side.home.path().join(format!("{}.kubeconfig", self.chapter))
     }
 
     /// A shell that knows nothing but the server.
     fn shell(&self, text: &str) -> Command {
         let mut command = Command::new("timeout");
         command.args([LIMIT, "bash", "-c", text]).current_dir(self.folder()).stdin(Stdio::null());
-        command.env("HOME", self.home.path()).env("KUBECONFIG", self.home.path().join("kubeconfig"));
+        command.env("HOME", self.side.home.path()).env("KUBECONFIG", self.kubeconfig());
         command.env_remove("KUBE_EDITOR").env("LC_ALL", "C").env("TZ", "UTC");
         command
     }
 
-    /// Begins a chapter: an empty folder, and a namespace of that name, which is the user's from now on.
-    pub(crate) fn enter(&self, chapter: &str) {
-        let _ = fs::remove_dir_all(self.folder());
-        fs::create_dir(self.folder()).unwrap();
-        let text = format!(
-            "kubectl create namespace {chapter} && kubectl config set-context --current --namespace {chapter} && \
-             until kubectl get serviceaccount default; do sleep 0.05; done"
-        );
-        let output = self.shell(&text).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-    }
-
     pub(crate) fn run(&self, step: &Step) -> Outcome {
-        Outcome::of(&self.shell(&step.text).output().unwrap())
+        let output = self.shell(&step.text).output().unwrap();
+        assert_ne!(
+            output.status.code(),
+            Some(TIMED_OUT),
+            "{}, line {} does not end: {}",
+            self.chapter,
+            step.line,
+            step.text
+        );
+        Outcome::of(&output)
     }
 }

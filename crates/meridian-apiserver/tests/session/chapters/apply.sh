@@ -64,7 +64,11 @@ kubectl apply view-last-applied vs httpbin -o json
 
 kubectl apply set-last-applied -f all.yaml
 
-kubectl apply edit-last-applied vs httpbin --show-managed-fields=false
+KUBE_EDITOR="sed -i 's/httpbin/changed/'" kubectl apply edit-last-applied vs httpbin --show-managed-fields=false
+
+KUBE_EDITOR=true kubectl apply edit-last-applied vs httpbin
+
+kubectl apply view-last-applied vs httpbin
 
 # What was made in another way gets the annotation, with a warning.
 kubectl create configmap made --from-literal=a=b

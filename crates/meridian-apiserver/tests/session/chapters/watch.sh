@@ -29,7 +29,7 @@ bash watch.sh 4 'kubectl create cm b; kubectl label cm b x=y; kubectl delete cm 
 
 bash watch.sh 3 'kubectl create cm b; kubectl delete cm b' cm --watch -o name
 
-bash watch.sh 30 'kubectl label cm a x=y' cm a --watch -o yaml
+bash watch.sh 22 'kubectl label cm a x=y' cm a --watch -o yaml
 
 bash watch.sh 3 'kubectl label cm a --overwrite l=2; kubectl label cm a --overwrite l=1' cm -w -l l=1 --output-watch-events
 
@@ -39,9 +39,9 @@ bash watch.sh 2 'kubectl patch se s --subresource=status --type merge -p "{\"sta
 
 bash watch.sh 2 'kubectl annotate se s a=b' se -w -o wide -A --field-selector metadata.namespace=watch
 
-bash watch.sh 2 'true' nonsense -w
+bash watch.sh 0 'true' nonsense -w
 
-bash watch.sh 2 'true' cm none -w
+bash watch.sh 0 'true' cm none -w
 
 kubectl get cm -w --request-timeout=1s
 
