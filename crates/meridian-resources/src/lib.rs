@@ -23,6 +23,7 @@ mod rules;
 mod schema;
 pub mod structure;
 mod suggest;
+pub mod text_map;
 pub mod validate;
 mod value;
 pub mod webhook;
@@ -35,5 +36,6 @@ pub use kind::{Column, Kind, Nulls, all, by_api_version_kind, by_group_kind, by_
 pub use meta::Meta;
 pub use object::{Object, ObjectRef, Resource, Source, Spec, StringMap, decode, decode_object};
 pub use structure::{NameRule, Structure};
+pub use text_map::TextMap;
 pub use validate::{apply_defaults, drop_nulls, judge, prune, unknown_fields, validate, warnings};
 pub use webhook::{Denial, denial, of_server};

@@ -1,9 +1,10 @@
 //! What an object is called.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use meridian_resources::Kind;
+use meridian_resources::{Kind, kind};
 
 /// The collections whose objects hold secrets.
 const CONFIDENTIAL: &[&str] = &["secrets"];
@@ -18,7 +19,7 @@ pub struct GroupResource(Arc<str>);
 impl GroupResource {
     /// The collection of `plural` in `group`; the core group is `""`.
     pub fn new(group: &str, plural: &str) -> GroupResource {
-        if group.is_empty() { GroupResource(plural.into()) } else { GroupResource(format!("{plural}.{group}").into()) }
+        if group.is_empty() { GroupResource::named(plural) } else { GroupResource::named(&format!("{plural}.{group}")) }
     }
 
     /// The collection in which objects of `kind` live.
@@ -26,8 +27,16 @@ impl GroupResource {
         GroupResource::new(kind.group, kind.plural)
     }
 
-    pub(crate) fn from_stored(text: &str) -> GroupResource {
-        GroupResource(text.into())
+    /// The collection of that name. Those of the kinds that Meridian knows are there once, however many keys name them.
+    pub(crate) fn named(text: &str) -> GroupResource {
+        static KNOWN: LazyLock<HashSet<Arc<str>>> = LazyLock::new(|| {
+            let name = |kind: &Kind| match kind.group {
+                "" => kind.plural.into(),
+                group => format!("{}.{group}", kind.plural).into(),
+            };
+            kind::all().iter().map(|kind| name(kind)).collect()
+        });
+        GroupResource(KNOWN.get(text).cloned().unwrap_or_else(|| text.into()))
     }
 
     /// `plural.group`, as `kubectl get` accepts it.

@@ -182,7 +182,7 @@ pub(crate) fn decode(bytes: &[u8], keyring: &Keyring) -> Result<Record, RecordEr
         text
     };
     let short = |at: usize| usize::from(u16::from_le_bytes([content[at], content[at + 1]]));
-    let key = Key::new(GroupResource::from_stored(text(short(10))?), text(short(12))?, text(short(14))?);
+    let key = Key::new(GroupResource::named(text(short(10))?), text(short(12))?, text(short(14))?);
     let stored = &content[at..];
     let body = if content[9] == SEALED {
         let mut nonce = [0; NONCE_LEN];

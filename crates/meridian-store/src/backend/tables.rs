@@ -30,7 +30,7 @@ const COUNTERS: TableDefinition<&str, u64> = TableDefinition::new("counters");
 const OBJECTS_1: TableDefinition<(&str, &str, &str), (u64, &str)> = TableDefinition::new("objects");
 
 /// Bytes of pages that redb may cache. Reads are served from memory, so that only the trees' upper pages matter.
-const CACHE: usize = 4 << 20;
+const CACHE: usize = 2 << 20;
 
 /// What the file holds.
 #[derive(Debug, Default)]
@@ -252,7 +252,7 @@ fn load_first_format(transaction: &ReadTransaction, loaded: &mut Loaded) -> Resu
     for row in table.iter()? {
         let (place, value) = row?;
         let ((resource, namespace, name), (revision, body)) = (place.value(), value.value());
-        let key = Key::new(GroupResource::from_stored(resource), namespace, name);
+        let key = Key::new(GroupResource::named(resource), namespace, name);
         object::check_body(&key, body).map_err(Failure::Damaged)?;
         if revision > loaded.revision {
             return Err(Failure::Damaged(format!("the object {key} is newer than the store's revision")));

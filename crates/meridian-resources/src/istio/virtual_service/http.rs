@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Destination, Percent};
 use crate::duration::Duration;
 use crate::istio::StringMatch;
+use crate::text_map::TextMap;
 
 /// gRPC's statuses by name, in the order of their numbers, as `abort.grpcStatus` says them.
 pub const GRPC_STATUSES: [&str; 17] = [
@@ -91,7 +92,7 @@ pub struct HttpMatchRequest {
     /// Gateways for which this match holds, instead of the VirtualService's.
     pub gateways: Vec<String>,
     /// Headers by lower-case name; an empty match means that the header is present.
-    pub headers: BTreeMap<String, StringMatch>,
+    pub headers: TextMap<StringMatch>,
     /// Compare `uri` without regard to case; only for exact and prefix.
     pub ignore_uri_case: bool,
     /// The request's method.
@@ -101,7 +102,7 @@ pub struct HttpMatchRequest {
     /// The port of the listener that received the request.
     pub port: u32,
     /// Query parameters by name; an empty match means that the parameter is present.
-    pub query_params: BTreeMap<String, StringMatch>,
+    pub query_params: TextMap<StringMatch>,
     /// The request's scheme.
     pub scheme: Option<StringMatch>,
     /// Labels of the client's workload; only for sidecars.
@@ -113,7 +114,7 @@ pub struct HttpMatchRequest {
     /// The path, without the query.
     pub uri: Option<StringMatch>,
     /// Headers that must not match.
-    pub without_headers: BTreeMap<String, StringMatch>,
+    pub without_headers: TextMap<StringMatch>,
 }
 
 /// A destination with its share of the traffic.

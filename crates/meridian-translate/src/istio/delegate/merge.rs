@@ -2,10 +2,9 @@
 
 use crate::istio::http_route::resolve_gateway;
 use crate::mesh::MeshConfig;
-use meridian_resources::Object;
 use meridian_resources::istio::virtual_service::{Destination, HttpMatchRequest, HttpRoute};
 use meridian_resources::istio::{StringMatch, VirtualService};
-use std::collections::BTreeMap;
+use meridian_resources::{Object, TextMap};
 
 /// The two VirtualServices.
 #[derive(Clone, Copy)]
@@ -115,7 +114,7 @@ fn both(root: &HttpMatchRequest, leaf: &HttpMatchRequest) -> HttpMatchRequest {
         without_headers: union(&root.without_headers, &leaf.without_headers),
         query_params: union(&root.query_params, &leaf.query_params),
         port: if leaf.port == 0 { root.port } else { leaf.port },
-        source_labels: union(&root.source_labels, &leaf.source_labels),
+        source_labels: root.source_labels.clone().into_iter().chain(leaf.source_labels.clone()).collect(),
         source_namespace: given(&leaf.source_namespace, &root.source_namespace),
         gateways: if leaf.gateways.is_empty() { root.gateways.clone() } else { leaf.gateways.clone() },
         stat_prefix: given(&leaf.stat_prefix, &root.stat_prefix),
@@ -123,7 +122,7 @@ fn both(root: &HttpMatchRequest, leaf: &HttpMatchRequest) -> HttpMatchRequest {
     }
 }
 
-fn union<V: Clone>(root: &BTreeMap<String, V>, leaf: &BTreeMap<String, V>) -> BTreeMap<String, V> {
+fn union(root: &TextMap<StringMatch>, leaf: &TextMap<StringMatch>) -> TextMap<StringMatch> {
     root.iter().chain(leaf).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
@@ -148,7 +147,7 @@ fn conflict(root: &HttpMatchRequest, leaf: &HttpMatchRequest) -> Option<String> 
         ("withoutHeaders", &root.without_headers, &leaf.without_headers),
         ("queryParams", &root.query_params, &leaf.query_params),
     ] {
-        if let Some((name, _)) = leaf.iter().find(|(name, value)| !covers(root.get(*name), Some(value))) {
+        if let Some((name, _)) = leaf.iter().find(|(name, value)| !covers(root.get(name), Some(value))) {
             return Some(format!("{field}[{name}]"));
         }
     }

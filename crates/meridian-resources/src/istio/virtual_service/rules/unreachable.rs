@@ -1,6 +1,6 @@
 //! Warnings of rules that no request reaches, because an earlier rule takes all of theirs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use crate::istio::StringMatch;
 use crate::istio::virtual_service::{HttpMatchRequest, VirtualService};
 use crate::rules::Findings;
 use crate::schema::path::Path;
+use crate::text_map::TextMap;
 
 /// One rule: its name for people, and its matches with their names.
 struct Rule<'m, M> {
@@ -102,7 +103,7 @@ fn analyze_prefixes(findings: &mut Findings, path: &Path<'_>, rules: &[Rule<'_, 
 
 /// Whether each condition of `earlier`, but for the path, is one of `later` too.
 fn asks_no_more(earlier: &HttpMatchRequest, later: &HttpMatchRequest) -> bool {
-    fn within<K: Ord, V: PartialEq>(earlier: &BTreeMap<K, V>, later: &BTreeMap<K, V>) -> bool {
+    fn within(earlier: &TextMap<StringMatch>, later: &TextMap<StringMatch>) -> bool {
         earlier.iter().all(|(name, value)| later.get(name) == Some(value))
     }
     let same_or_unset = |earlier: &Option<StringMatch>, later| earlier.is_none() || earlier == later;
@@ -116,7 +117,7 @@ fn asks_no_more(earlier: &HttpMatchRequest, later: &HttpMatchRequest) -> bool {
         && within(&earlier.headers, &later.headers)
         && within(&earlier.without_headers, &later.without_headers)
         && within(&earlier.query_params, &later.query_params)
-        && within(&earlier.source_labels, &later.source_labels)
+        && earlier.source_labels.iter().all(|(name, value)| later.source_labels.get(name) == Some(value))
 }
 
 fn unreachable(findings: &mut Findings, path: &Path<'_>, rule: &str, reason: &str) {
