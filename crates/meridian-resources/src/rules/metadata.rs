@@ -52,41 +52,7 @@ pub(crate) fn check(namespaced: bool, rule: NameRule, nulls: Nulls, object: &Val
     }
     check_labels(findings, &path.field("labels"), metadata.get("labels"));
     check_annotations(findings, &path.field("annotations"), metadata.get("annotations"));
-    check_owners(findings, &path.field("ownerReferences"), metadata.get("ownerReferences"));
     check_finalizers(findings, nulls, &path.field("finalizers"), metadata.get("finalizers"));
-}
-
-/// An owner has a version, a kind, a name and a UID, and is no Event (`ValidateOwnerReferences`); one alone controls.
-fn check_owners(findings: &mut Findings, path: &Path<'_>, owners: Option<&Value>) {
-    let mut controller: Option<String> = None;
-    for owner in owners.and_then(Value::as_array).into_iter().flatten() {
-        let text = |field: &str| owner.get(field).and_then(Value::as_str).unwrap_or_default();
-        let version = text("apiVersion");
-        if version.rsplit('/').next().is_none_or(str::is_empty) {
-            findings.invalid(&path.field("apiVersion"), version, "version must not be empty");
-        }
-        for field in ["kind", "name", "uid"] {
-            if text(field).is_empty() {
-                findings.invalid(&path.field(field), "", "must not be empty");
-            }
-        }
-        if (version, text("kind")) == ("v1", "Event") {
-            findings.invalid(path, owner.clone(), "/v1, Kind=Event is disallowed from being an owner");
-        }
-        if owner.get("controller") == Some(&Value::Bool(true)) {
-            let this = format!("{}/{}", text("kind"), text("name"));
-            match &controller {
-                None => controller = Some(this),
-                Some(first) => {
-                    let why = format!(
-                        "Only one reference can have Controller set to true. Found \"true\" in references for {first} \
-                         and {this}"
-                    );
-                    findings.invalid(path, owners.cloned().unwrap_or_default(), why);
-                }
-            }
-        }
-    }
 }
 
 /// Finalizers that Kubernetes itself knows by a single word.
