@@ -114,6 +114,16 @@ impl JsonPath {
         Ok(out)
     }
 
+    /// The values that each part of the template finds, as JSON.
+    ///
+    /// # Errors
+    /// See [`JsonPath::print`].
+    pub(crate) fn print_json(&self, object: &Value) -> Result<String> {
+        let results = self.results(object)?.into_iter();
+        let lists = results.map(|values| Value::Array(values.into_iter().map(Cow::into_owned).collect()));
+        Ok(lists.map(|list| json::pretty(&list)).collect())
+    }
+
     /// All values that the template finds.
     ///
     /// # Errors

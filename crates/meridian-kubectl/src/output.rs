@@ -22,12 +22,13 @@ pub(crate) enum Output {
     Yaml,
     /// The text of a JSONPath template.
     JsonPath(String),
+    /// What a JSONPath template finds, as JSON.
+    JsonPathAsJson(String),
     /// `HEADER:PATH,...`, and whether the headers are printed.
     Columns(String, bool),
 }
 
-const ALLOWED: &str =
-    "name, wide, yaml, json, jsonpath=..., jsonpath-file=..., custom-columns=..., custom-columns-file=...";
+const ALLOWED: &str = "name, wide, yaml, json, jsonpath=..., jsonpath-file=..., jsonpath-as-json=..., custom-columns=..., custom-columns-file=...";
 
 impl FromStr for Output {
     type Err = String;
@@ -45,10 +46,11 @@ impl FromStr for Output {
             "json" => Ok(Output::Json),
             "yaml" => Ok(Output::Yaml),
             "jsonpath" => Ok(Output::JsonPath(rest("template")?)),
+            "jsonpath-as-json" => Ok(Output::JsonPathAsJson(rest("template")?)),
             "jsonpath-file" => Ok(Output::JsonPath(file(&rest("file")?)?)),
             "custom-columns" => Ok(Output::Columns(rest("columns")?, true)),
             "custom-columns-file" => Ok(Output::Columns(of_lines(&file(&rest("file")?)?)?, true)),
-            "go-template" | "go-template-file" | "template" | "templatefile" | "jsonpath-as-json" => {
+            "go-template" | "go-template-file" | "template" | "templatefile" => {
                 Err(format!("{name} is not supported; kubectl has it, here are allowed: {ALLOWED}"))
             }
             other => Err(format!("found {other:?}, allowed: {ALLOWED}")),
@@ -90,6 +92,7 @@ impl Output {
                 None => name(object),
             },
             Output::JsonPath(template) => JsonPath::parse(template)?.print(object)?,
+            Output::JsonPathAsJson(template) => JsonPath::parse(template)?.print_json(object)?,
             Output::Columns(columns, headers) => Columns::parse(columns)?.print(object, *headers)?,
             Output::Wide => return message("wide is a form of `get` only"),
         })

@@ -189,7 +189,7 @@ mod tests {
         let endpoint = |address: &str, ready: bool| json!({"addresses": [address], "conditions": {"ready": ready}});
         let some = [endpoint("10.0.0.1", true), endpoint("10.0.0.2", false), endpoint("fd00::1", true)];
         let slice = json!({"ports": [{"name": "http", "port": 80}, {"name": "x", "port": 81}], "endpoints": some});
-        assert_eq!(endpoints(&[slice.clone()], "http"), "10.0.0.1:80,[fd00::1]:80");
+        assert_eq!(endpoints(std::slice::from_ref(&slice), "http"), "10.0.0.1:80,[fd00::1]:80");
         assert_eq!(endpoints(&[slice.clone(), slice], "x"), "10.0.0.1:81,[fd00::1]:81,10.0.0.1:81 + 1 more...");
         assert_eq!(endpoints(&[], "http"), "<none>");
         assert_eq!(endpoints(&[json!({"ports": [{"port": 80}]})], "http"), "");
