@@ -142,7 +142,7 @@ fn words(line: &str) -> Vec<String> {
 
 /// Without what cannot be the same: the namespace, the program's name, times, versions and identities.
 fn normal(text: &str, namespace: &str) -> String {
-    const HIDDEN: [&str; 11] = [
+    const HIDDEN: [&str; 12] = [
         "uid:",
         "resourceVersion:",
         "creationTimestamp:",
@@ -154,13 +154,14 @@ fn normal(text: &str, namespace: &str) -> String {
         "Creation Timestamp:",
         "Last Transition Time:",
         "lastTransitionTime:",
+        "\"lastTransitionTime\":",
     ];
     let text = text.replace(namespace, "NAMESPACE").replace("meridian ", "kubectl ");
     let age = |word: &str| {
         let digits = word.strip_suffix('s').unwrap_or_default();
         !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
     };
-    let line = |line: &str| match HIDDEN.iter().find(|name| line.trim_start().starts_with(**name)) {
+    let line = |line: &str| match HIDDEN.iter().find(|name| line.trim_start_matches([' ', '-']).starts_with(**name)) {
         Some(name) => (*name).to_owned(),
         None => line.split(' ').map(|word| if age(word) { "AGE" } else { word }).collect::<Vec<_>>().join(" "),
     };
@@ -181,6 +182,14 @@ fn commands_say_what_kubectl_says() {
         "apply -f tree",
         "apply -f - <<< {\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"piped\"}}",
         "apply -f missing.yaml",
+    ]);
+    for namespace in [KUBECTL, OURS] {
+        let written = "--for=jsonpath={.status.observedGeneration}=2";
+        let said =
+            lab.run(Path::new("kubectl"), &["wait", "vs/web", written, "--timeout=20s", "-n", namespace], "", &[]);
+        assert_eq!(said.code, Some(0), "the status is written: {said:?}");
+    }
+    lab.same(&[
         "get cm,svc,vs --field-selector=metadata.name!=kube-root-ca.crt",
         "get vs web -o wide",
         "get vs web -o yaml",
@@ -201,7 +210,7 @@ fn commands_say_what_kubectl_says() {
     ]);
     lab.same(&[
         "describe vs web",
-        "describe cm texts",
+        "describe cm one",
         "describe vs nothing",
         "create namespace kube-system",
         "create ns made --dry-run=client -o yaml",
@@ -211,7 +220,7 @@ fn commands_say_what_kubectl_says() {
         "create secret generic plain --from-literal=a=b",
         "create secret tls web --cert=tls.crt --key=tls.key",
         "create secret docker-registry registry --docker-server=r.example.com --docker-username=u --docker-password=p",
-        "describe secret web",
+        "describe secret registry",
         "get secrets",
         "create configmap Upper",
         "create secret generic Upper",
