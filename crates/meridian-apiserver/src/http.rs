@@ -105,8 +105,13 @@ where
         if target::is_of_our_own(head.uri.path()) {
             return Err(ApiError::no_such_resource());
         }
-        let missing = if head.uri.path().starts_with("/openapi/") { "" } else { "404 page not found\n" };
-        return Ok(response(404, TEXT, Answer::whole(missing)));
+        // Of a document that is not there, Kubernetes says nothing.
+        if head.uri.path().starts_with("/openapi/v3/") {
+            let mut missing = response(404, TEXT, Answer::Whole(None));
+            missing.headers_mut().remove(CONTENT_TYPE);
+            return Ok(missing);
+        }
+        return Ok(response(404, TEXT, Answer::whole("404 page not found\n")));
     };
     let (accept, content_type) = (header(ACCEPT), header(CONTENT_TYPE));
     let authority = head.uri.authority().map(ToString::to_string);

@@ -127,7 +127,6 @@ bash ask.sh /apis/networking.istio.io/v1/namespaces/http/virtualservices -H 'Con
 # differs: Kubernetes gives JSON the type of text
 bash ask.sh /openapi/v3 | head -n 1
 
-# differs: Kubernetes' answer has no type
 bash ask.sh /openapi/v3/api/v9
 
 bash ask.sh /openapi/v2 -H 'Accept: application/json' | head -n 1
