@@ -222,7 +222,6 @@ pub struct DirectResponse {
 }
 
 /// What happens to the requests of a route.
-#[expect(clippy::large_enum_variant, reason = "nearly every route forwards, and routes are shared, not moved")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// See [`Forward`].

@@ -1,8 +1,8 @@
 //! `cargo xtask bench api`: what the embedded API costs with many objects.
 //!
 //! It starts a release build, creates VirtualServices one after another over one connection, lists them, changes some
-//! and waits until the change is live in the gateway, and restarts it. Then `kubectl apply` of as many in one file, whose
-//! own CPU is subtracted.
+//! and waits until the change is live in the gateway, and restarts it. Then the requests of `kubectl apply` without kubectl,
+//! and `kubectl apply` itself of as many in one file, whose own CPU is subtracted.
 
 mod kubectl;
 mod made;
@@ -86,6 +86,7 @@ pub(crate) fn run(args: &ObjectsArgs) -> anyhow::Result<()> {
     println!("load of this machine: {}", std::fs::read_to_string("/proc/loadavg")?.trim());
     let mut figures = Figures::default();
     one_by_one(args, &meridian, &mut figures)?;
+    kubectl::requests(args.size, &meridian, &mut figures)?;
     kubectl::apply(args.size, &meridian, &mut figures)?;
     if let Some(file) = &args.json {
         std::fs::write(file, serde_json::to_string_pretty(&figures.to_json())?)

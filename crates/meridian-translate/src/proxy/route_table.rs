@@ -158,10 +158,10 @@ impl RouteTable {
 
     fn leave_group(&mut self, host: &Name) -> Option<GroupKey> {
         let key = self.hosts.get_mut(host)?.group.take()?;
-        if let Some(group) = self.groups.get_mut(&key) {
-            if let Ok(at) = group.hosts.binary_search(host) {
-                group.hosts.remove(at);
-            }
+        if let Some(group) = self.groups.get_mut(&key)
+            && let Ok(at) = group.hosts.binary_search(host)
+        {
+            group.hosts.remove(at);
         }
         Some(key)
     }

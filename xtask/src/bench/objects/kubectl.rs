@@ -1,8 +1,9 @@
-//! `kubectl apply` of all objects in one file.
+//! `kubectl apply` of all objects in one file, and what it asks for without kubectl.
 
 use super::super::api::Api;
 use super::{BACKEND, Figures, PATIENCE, made, process, start};
 use anyhow::{Context, ensure};
+use serde_json::json;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
@@ -35,6 +36,32 @@ pub(super) fn apply(size: usize, meridian: &Path, figures: &mut Figures) -> anyh
     }
     figures.memory("resident after kubectl apply", program.pid())?;
     Ok(())
+}
+
+/// Asks for what kubectl asks for when it applies new objects, one after another: each is looked for, then created with
+/// the note of what was applied.
+///
+/// # Errors
+/// Meridian does not start, or answers something else.
+pub(super) fn requests(size: usize, meridian: &Path, figures: &mut Figures) -> anyhow::Result<()> {
+    let data = tempfile::tempdir()?;
+    let program = start(meridian, data.path())?;
+    let mut client = Api::of(data.path(), PATIENCE)?.connect_when_open(PATIENCE)?;
+    made::surroundings(&mut client, BACKEND)?;
+    let collection =
+        format!("{}?fieldManager=kubectl-client-side-apply&fieldValidation=Strict", made::VIRTUAL_SERVICES);
+    let (begun, cpu) = (Instant::now(), process::cpu_time(program.pid())?);
+    for index in 0..size {
+        let mut object = made::virtual_service(index);
+        let found = client.call("GET", &format!("{}/route-{index}", made::VIRTUAL_SERVICES), None)?;
+        ensure!(found.status == 404, "GET route-{index}: {} {}", found.status, found.text());
+        let applied = object.to_string() + "\n";
+        object["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": applied});
+        made::create(&mut client, &collection, &object)?;
+    }
+    figures.seconds("the same requests without kubectl", begun.elapsed());
+    figures.seconds("  CPU of Meridian  ", process::cpu_time(program.pid())? - cpu);
+    figures.memory("resident after them", program.pid())
 }
 
 /// How long kubectl takes, and what it spends on the CPU itself, which the shell's `times` says of its children.
