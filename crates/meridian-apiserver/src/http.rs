@@ -247,9 +247,10 @@ impl Context<'_> {
             (&Method::GET, false) => {
                 let options = ListOptions::parse(&self.query)?;
                 let page = self.api.list(&target, &options)?;
-                let text = render::list(target.resource, &target.api_version(), form, &page);
-                let mut answer = response(200, JSON, Answer::whole(text));
-                if page.objects.is_empty() {
+                let is_empty = page.objects.is_empty();
+                let text = render::list(target.resource, target.api_version(), form, page);
+                let mut answer = response(200, JSON, Answer::pieces(text));
+                if is_empty {
                     warn(&mut answer, gateways::hint(self.api, &target, &options).as_slice());
                 }
                 Ok(answer)
@@ -296,8 +297,8 @@ impl Context<'_> {
                 let options = DeleteOptions::read(&self.query, self.content_type.as_deref(), body)?;
                 let list = ListOptions::parse(&self.query)?;
                 let page = self.api.delete_collection(&target, &list, &options).await?;
-                let text = render::list(target.resource, &target.api_version(), Form::Object, &page);
-                Ok(response(200, JSON, Answer::whole(text)))
+                let text = render::list(target.resource, target.api_version(), Form::Object, page);
+                Ok(response(200, JSON, Answer::pieces(text)))
             }
             _ => Err(ApiError::method_not_allowed()),
         }

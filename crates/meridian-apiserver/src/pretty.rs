@@ -1,5 +1,6 @@
 //! JSON with line breaks, for people who ask with a browser or `curl`.
 
+use bytes::Bytes;
 use hyper::Response;
 use hyper::header::{CONTENT_TYPE, HeaderMap, USER_AGENT};
 use serde_json::Value;
@@ -27,11 +28,13 @@ pub(crate) fn with_lines(response: Response<Answer>) -> Response<Answer> {
     if !content_type.starts_with("application/json") {
         return response;
     }
+    let lines = |bytes: Bytes| match serde_json::from_slice::<Value>(&bytes) {
+        Ok(value) => Answer::whole(format!("{value:#}")),
+        Err(_) => Answer::whole(bytes),
+    };
     response.map(|body| match body {
-        Answer::Whole(Some(bytes)) => match serde_json::from_slice::<Value>(&bytes) {
-            Ok(value) => Answer::whole(format!("{value:#}")),
-            Err(_) => Answer::Whole(Some(bytes)),
-        },
+        Answer::Whole(Some(bytes)) => lines(bytes),
+        Answer::Pieces(pieces) => lines(pieces.whole()),
         other => other,
     })
 }

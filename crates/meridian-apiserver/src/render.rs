@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use meridian_store::StoredObject;
 use serde_json::json;
 
@@ -42,36 +43,63 @@ pub(crate) fn write_object(
     }
 }
 
-/// Renders a page of a list, on a line.
-pub(crate) fn list(resource: &ApiResource, api_version: &str, form: Form, page: &Page) -> Vec<u8> {
-    let mut out = Vec::new();
-    let metadata = list_metadata(page);
-    match form {
-        Form::Table(_) => open_table(resource, &metadata, true, &mut out),
-        Form::Object => open_list(api_version, resource.list_kind, &metadata, &mut out),
-        Form::Metadata => open_list("meta.k8s.io/v1", "PartialObjectMetadataList", &metadata, &mut out),
-    }
-    write_items(resource, api_version, form, &page.objects, &mut out);
-    out.extend_from_slice(b"]}\n");
-    out
+/// How many bytes of a list are made at a time.
+const PIECE: usize = 64 << 10;
+
+/// A page of a list, on a line, in pieces.
+pub(crate) struct List {
+    resource: &'static ApiResource,
+    api_version: String,
+    form: Form,
+    objects: std::vec::IntoIter<Arc<StoredObject>>,
+    /// What comes before the first object, until it is written.
+    head: Vec<u8>,
+    is_first: bool,
+    done: bool,
 }
 
-fn write_items(
-    resource: &ApiResource,
-    api_version: &str,
-    form: Form,
-    objects: &[Arc<StoredObject>],
-    out: &mut Vec<u8>,
-) {
-    for (i, object) in objects.iter().enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
-        match form {
-            Form::Object => version::write_json(resource, api_version, object, out),
+/// Renders a page of a list.
+pub(crate) fn list(resource: &'static ApiResource, api_version: String, form: Form, page: Page) -> List {
+    let mut head = Vec::new();
+    let metadata = list_metadata(&page);
+    match form {
+        Form::Table(_) => open_table(resource, &metadata, true, &mut head),
+        Form::Object => open_list(&api_version, resource.list_kind, &metadata, &mut head),
+        Form::Metadata => open_list("meta.k8s.io/v1", "PartialObjectMetadataList", &metadata, &mut head),
+    }
+    List { resource, api_version, form, objects: page.objects.into_iter(), head, is_first: true, done: false }
+}
+
+impl List {
+    fn write_item(&self, object: &StoredObject, out: &mut Vec<u8>) {
+        match self.form {
+            Form::Object => version::write_json(self.resource, &self.api_version, object, out),
             Form::Metadata => write_metadata(object, out),
-            Form::Table(include) => table::write_row(resource, api_version, object, include, out),
+            Form::Table(include) => table::write_row(self.resource, &self.api_version, object, include, out),
         }
+    }
+}
+
+impl Iterator for List {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        if self.done {
+            return None;
+        }
+        let mut out = std::mem::take(&mut self.head);
+        while out.len() < PIECE {
+            let Some(object) = self.objects.next() else {
+                out.extend_from_slice(b"]}\n");
+                self.done = true;
+                break;
+            };
+            if !std::mem::take(&mut self.is_first) {
+                out.push(b',');
+            }
+            self.write_item(&object, &mut out);
+        }
+        Some(out.into())
     }
 }
 
