@@ -4,7 +4,7 @@
 
 mod protobuf;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -43,13 +43,13 @@ pub(crate) fn document(group: &'static str, version: &'static str) -> Bytes {
 /// `/openapi/v2`: everything in Swagger 2.0, without what that cannot say.
 pub(crate) fn v2() -> Bytes {
     static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
-    DOCUMENT.get_or_init(|| build_v2().to_string().into()).clone()
+    DOCUMENT.get_or_init(|| v2_text().into()).clone()
 }
 
 /// The same in protobuf.
 pub(crate) fn v2_protobuf() -> Bytes {
     static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
-    DOCUMENT.get_or_init(|| protobuf::encode(&build_v2()).into()).clone()
+    DOCUMENT.get_or_init(|| protobuf::encode(&v2_head(), v2_parts()).into()).clone()
 }
 
 fn root(group: &str, version: &str) -> String {
@@ -257,20 +257,48 @@ fn camel(name: &str) -> String {
     words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
 
-fn build_v2() -> Value {
-    let mut definitions = Map::new();
-    let mut paths = Map::new();
-    for (group, versions) in resource::groups() {
-        for version in versions {
-            definitions.extend(schemas(group, version));
-            for resource in resource::of_version(group, version) {
-                add_paths(resource, version, &mut paths);
+/// What stands beside the paths and definitions of the v2 document.
+fn v2_head() -> Value {
+    json!({"swagger": "2.0", "info": info()})
+}
+
+/// The paths and definitions of the v2 document, a part for each group and version, for its tree as a whole would take
+/// fifteen times its text. No definition is in two parts.
+fn v2_parts() -> impl Iterator<Item = Value> {
+    let mut known = HashSet::new();
+    let all = resource::groups().into_iter();
+    let all = all.flat_map(|(group, versions)| versions.into_iter().map(move |version| (group, version)));
+    all.map(move |(group, version)| {
+        let mut paths = Map::new();
+        for resource in resource::of_version(group, version) {
+            add_paths(resource, version, &mut paths);
+        }
+        let mut definitions = schemas(group, version);
+        definitions.retain(|name, _| known.insert(name.clone()));
+        let mut part = json!({"paths": paths, "definitions": definitions});
+        to_swagger(&mut part);
+        part
+    })
+}
+
+fn v2_text() -> String {
+    let mut texts = [("paths", String::new()), ("definitions", String::new())];
+    for part in v2_parts() {
+        for (field, text) in &mut texts {
+            let object = part[*field].to_string();
+            let within = &object[1..object.len() - 1];
+            if !text.is_empty() && !within.is_empty() {
+                text.push(',');
             }
+            text.push_str(within);
         }
     }
-    let mut document = json!({"swagger": "2.0", "info": info(), "paths": paths, "definitions": definitions});
-    to_swagger(&mut document);
-    document
+    let mut document = v2_head().to_string();
+    document.pop();
+    for (field, text) in texts {
+        document += &format!(",\"{field}\":{{{text}}}");
+    }
+    document + "}"
 }
 
 /// Rewrites what OpenAPI 3 says otherwise, and drops what Swagger 2 cannot say.
@@ -313,5 +341,43 @@ fn to_swagger(node: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(to_swagger),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every `$ref` of a document.
+    fn references(node: &Value, found: &mut Vec<String>) {
+        match node {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_document_of_all_kinds_is_whole() {
+        let document: Value = serde_json::from_str(&v2_text()).expect("it is JSON");
+        let definitions = document["definitions"].as_object().expect("definitions");
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > 1000, "{}", found.len());
+        for reference in found {
+            let name = reference.strip_prefix("#/definitions/").expect("a definition of this document");
+            assert!(definitions.contains_key(name), "{reference}");
+        }
+        for resource in resource::all() {
+            for version in resource.versions {
+                let name = definition(resource, version, resource.kind);
+                assert!(definitions[&name].get(GVK).is_some(), "{name} does not say of which kind it is");
+                let path = format!("{}/{}", root(resource.group, version), resource.plural);
+                assert!(document["paths"].get(&path).is_some(), "{path}");
+            }
+        }
     }
 }

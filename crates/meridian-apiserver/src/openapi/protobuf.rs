@@ -4,17 +4,21 @@
 
 use serde_json::{Map, Value};
 
-/// Encodes a Swagger 2.0 document.
-pub(super) fn encode(document: &Value) -> Vec<u8> {
+/// Encodes a Swagger 2.0 document, whose `paths` and `definitions` come in parts.
+pub(super) fn encode(document: &Value, parts: impl Iterator<Item = Value>) -> Vec<u8> {
     let mut out = Message::default();
     out.text(1, document.get("swagger"));
     out.message(2, info(&document["info"]));
-    let mut paths = Message::default();
-    for (name, path) in fields(&document["paths"]) {
-        paths.message(2, named(name, path_item(path)));
+    let (mut paths, mut definitions) = (Message::default(), Message::default());
+    for part in parts {
+        for (name, path) in fields(&part["paths"]) {
+            paths.message(2, named(name, path_item(path)));
+        }
+        // Repeated fields of two messages are those of one.
+        definitions.0.extend(named_schemas(&part["definitions"]).0);
     }
     out.message(8, paths);
-    out.message(9, named_schemas(&document["definitions"]));
+    out.message(9, definitions);
     out.0
 }
 
