@@ -3,50 +3,64 @@
 use meridian_ir::Name;
 use meridian_ir::route::RetryPolicy;
 use meridian_ir::string_match::FullRegex;
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// Shared values. What nobody uses any more is forgotten when the pool has doubled since it was last looked through.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    names: HashSet<Name>,
+    names: Shared<str>,
+    retries: Shared<RetryPolicy>,
     regexes: HashMap<Name, FullRegex>,
-    retries: HashSet<Arc<RetryPolicy>>,
-    names_at_sweep: usize,
     regexes_at_sweep: usize,
-    retries_at_sweep: usize,
 }
 
 /// Below so many entries nothing is looked through.
 const SMALL: usize = 1024;
 
+/// Values of one type.
+#[derive(Debug)]
+struct Shared<T: ?Sized> {
+    values: HashSet<Arc<T>>,
+    at_sweep: usize,
+}
+
+impl<T: ?Sized> Default for Shared<T> {
+    fn default() -> Self {
+        Self { values: HashSet::new(), at_sweep: 0 }
+    }
+}
+
+impl<T: ?Sized + Eq + Hash> Shared<T> {
+    /// The one that equals `wanted`, which is kept where there is none.
+    fn of<Q>(&mut self, wanted: Q) -> Arc<T>
+    where
+        Q: Borrow<T> + Into<Arc<T>>,
+    {
+        if let Some(known) = self.values.get(wanted.borrow()) {
+            return known.clone();
+        }
+        if self.values.len() > SMALL.max(2 * self.at_sweep) {
+            self.values.retain(|value| Arc::strong_count(value) > 1);
+            self.at_sweep = self.values.len();
+        }
+        let new: Arc<T> = wanted.into();
+        self.values.insert(new.clone());
+        new
+    }
+}
+
 impl Pool {
     /// `text`, shared with everybody who asked for the same.
     pub(crate) fn name(&mut self, text: &str) -> Name {
-        if let Some(name) = self.names.get(text) {
-            return name.clone();
-        }
-        if self.names.len() > SMALL.max(2 * self.names_at_sweep) {
-            self.names.retain(|name| Arc::strong_count(name) > 1);
-            self.names_at_sweep = self.names.len();
-        }
-        let name = Name::from(text);
-        self.names.insert(name.clone());
-        name
+        self.names.of(text)
     }
 
     /// `policy`, shared likewise.
     pub(crate) fn retries(&mut self, policy: RetryPolicy) -> Arc<RetryPolicy> {
-        if let Some(policy) = self.retries.get(&policy) {
-            return policy.clone();
-        }
-        if self.retries.len() > SMALL.max(2 * self.retries_at_sweep) {
-            self.retries.retain(|policy| Arc::strong_count(policy) > 1);
-            self.retries_at_sweep = self.retries.len();
-        }
-        let policy = Arc::new(policy);
-        self.retries.insert(policy.clone());
-        policy
+        self.retries.of(policy)
     }
 
     /// The compiled form of `pattern`, shared likewise.
@@ -92,7 +106,7 @@ mod tests {
         for i in 0..SMALL + 2 {
             pool.regex(&i.to_string()).expect("compiles");
         }
-        assert!(pool.names.len() <= 2 * SMALL && pool.regexes.len() <= SMALL + 1);
+        assert!(pool.names.values.len() <= 2 * SMALL && pool.regexes.len() <= SMALL + 1);
         assert!(Arc::ptr_eq(&kept, &pool.name("kept")));
         assert!(Arc::ptr_eq(kept_regex.pattern(), pool.regex("kept").expect("compiles").pattern()));
     }
