@@ -327,7 +327,7 @@ async fn replace_and_edit_change_what_is_there() {
         [("vs", "httpbin", "r.example.com", "e.example.com"), ("svc", "httpbin", "8000", "8001")]
     {
         let mut edit = lab.command(["edit", kind, name]);
-        edit.env("KUBE_EDITOR", format!("sed -i s/{from}/{to}/"));
+        edit.env("KUBE_EDITOR", format!("sed -i /{from}$/s/{from}/{to}/"));
         let edited = support::run(edit, None).await;
         assert!(edited.stdout.contains("edited"), "{edited:?}");
         assert!(lab.ok(&format!("get {kind} {name} -o yaml")).await.contains(to));

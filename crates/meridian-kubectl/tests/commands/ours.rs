@@ -99,13 +99,13 @@ fn editing() {
     let edit = ["edit", "gateways.networking.istio.io", "good", "-n", OURS];
     let said = lab.with_editor(&edit, "", "true");
     assert_eq!((said.err.as_str(), said.ok), ("Edit cancelled, no changes made.\n", true));
-    let said = lab.with_editor(&edit, "", "sed -i s/80/8080/");
+    let said = lab.with_editor(&edit, "", "sed -i /number:.80$/s/80/8080/");
     assert_eq!((said.out.as_str(), said.err.as_str()), ("gateway.networking.istio.io/good edited\n", ""));
     let port = ["get", "gateways.networking.istio.io", "good", "-n", OURS, "-o"];
     let port = [&port[..], &["jsonpath={.spec.servers[0].port.number}"]].concat();
     assert_eq!(lab.kubectl(&port, "").out, "8080");
     // Refused, and left as it is the second time: the changes are kept in a file.
-    let said = lab.with_editor(&edit, "", "sed -i s/8080/99999/");
+    let said = lab.with_editor(&edit, "", "sed -i /number:.8080$/s/8080/99999/");
     assert!(!said.ok && said.err.ends_with("error: Edit cancelled, no valid changes were saved.\n"), "{said:?}");
     let kept = said.err.split("has been stored to \"").nth(1).and_then(|rest| rest.split('"').next());
     let kept = kept.expect("a file is named");

@@ -247,7 +247,7 @@ fn commands_say_what_kubectl_says() {
         "replace -f missing.yaml",
         "replace --force -f one.yaml",
         "EDITOR=true edit cm one",
-        "EDITOR='sed -i s/b$/changed/' edit cm one",
+        "EDITOR='sed -i /a:.b$/s/b$/changed/' edit cm one",
         "get cm one -o jsonpath={.data}",
         "patch cm one -p {\"data\":{\"b\":\"c\"}}",
         "patch cm one --type=merge -p {\"data\":{\"b\":null}}",
