@@ -228,7 +228,7 @@ impl Context<'_> {
         }
         match (&self.method, one) {
             (&Method::POST, true) if target.subresource == Some(Subresource::Token) => {
-                let options = self.write_options(WriteKind::Create)?;
+                let options = self.write_options(WriteKind::Create, &target)?;
                 let request = media::read_object(self.content_type.as_deref(), body)?;
                 let answer = self.api.create_token(&target, request, options.dry_run).await?;
                 Ok(json_response(201, &answer))
@@ -259,19 +259,16 @@ impl Context<'_> {
                 Err(ApiError::method_not_allowed())
             }
             (&Method::POST, false) => {
-                let options = self.write_options(WriteKind::Create)?;
+                let options = self.write_options(WriteKind::Create, &target)?;
                 let object = media::read_object(self.content_type.as_deref(), body)?;
                 self.check_grant(&target, &object)?;
                 let written = self.api.create(&target, object, &options).await?;
                 Ok(self.written(201, &target, form, &options, &written))
             }
             (&Method::PUT, true) => {
-                let options = self.write_options(WriteKind::Update)?;
+                let options = self.write_options(WriteKind::Update, &target)?;
                 let object = media::read_object(self.content_type.as_deref(), body)?;
                 self.check_grant(&target, &object)?;
-                if self.api.is_created_by_update(&target)? {
-                    self.check_create(&target)?;
-                }
                 let written = self.api.update(&target, object, &options).await?;
                 let code = if written.created { 201 } else { 200 };
                 Ok(self.written(code, &target, form, &options, &written))
@@ -280,7 +277,7 @@ impl Context<'_> {
                 let content_type = self.content_type.as_deref();
                 let kind = if patch::is_apply(content_type) { WriteKind::Apply } else { WriteKind::Patch };
                 let patch = patch::Body::read(target.resource, content_type, body)?;
-                let options = self.write_options(kind)?;
+                let options = self.write_options(kind, &target)?;
                 self.check_patch(&target, &patch, &options).await?;
                 let written = self.patched(&target, &patch, &options).await?;
                 let code = if written.created { 201 } else { 200 };
@@ -344,11 +341,8 @@ impl Context<'_> {
         authz::check(&Authorizer::new(self.api.store()), &self.caller, &wanted)
     }
 
-    /// As [`Context::check_grant`] for what a patch would make. Applying what is not there is creating it.
+    /// As [`Context::check_grant`] for what a patch would make.
     async fn check_patch(&self, target: &Objects, patch: &patch::Body, options: &WriteOptions) -> Result<(), ApiError> {
-        if matches!(patch, patch::Body::Apply(_)) && self.api.get(target).is_err() {
-            self.check_create(target)?;
-        }
         if target.resource.group != authz::GROUP || self.caller.is_in(MASTERS) {
             return Ok(());
         }
@@ -357,8 +351,11 @@ impl Context<'_> {
         self.check_grant(target, &version::to_value(target.resource, &target.api_version(), &made.object))
     }
 
-    fn write_options(&self, kind: WriteKind) -> Result<WriteOptions, ApiError> {
-        WriteOptions::parse(&self.query, kind, &self.caller.agent)
+    fn write_options(&self, kind: WriteKind, target: &Objects) -> Result<WriteOptions, ApiError> {
+        let options = WriteOptions::parse(&self.query, kind, &self.caller.agent)?;
+        let may_create = kind == WriteKind::Apply || kind == WriteKind::Update && target.is_created_by_update();
+        let no_creation = may_create.then(|| self.check_create(target).err()).flatten();
+        Ok(WriteOptions { no_creation, ..options })
     }
 
     fn written(

@@ -241,6 +241,8 @@ pub(crate) struct WriteOptions {
     pub manager: String,
     /// Whether an apply takes fields from others.
     pub force: bool,
+    /// Why an update or an apply may not create an object that is not there.
+    pub no_creation: Option<ApiError>,
 }
 
 impl Default for WriteOptions {
@@ -250,6 +252,7 @@ impl Default for WriteOptions {
             field_validation: FieldValidation::default(),
             manager: MERIDIAN.to_owned(),
             force: false,
+            no_creation: None,
         }
     }
 }
@@ -282,7 +285,17 @@ impl WriteOptions {
             return Err(ApiError::invalid_options(kind.options(), &errors));
         }
         let manager = manager.map_or_else(|| manager_of(agent), str::to_owned);
-        Ok(WriteOptions { dry_run, field_validation, manager, force: query.flag("force") })
+        Ok(WriteOptions { dry_run, field_validation, manager, force: query.flag("force"), no_creation: None })
+    }
+}
+
+impl WriteOptions {
+    /// Before an update or an apply creates an object.
+    ///
+    /// # Errors
+    /// 403: who writes may only change what is there.
+    pub(crate) fn check_creation(&self) -> Result<(), ApiError> {
+        self.no_creation.clone().map_or(Ok(()), Err)
     }
 }
 

@@ -68,6 +68,11 @@ impl Objects {
     pub(crate) fn api_version(&self) -> String {
         self.resource.api_version(self.version)
     }
+
+    /// Whether replacing the object creates it when it is not there.
+    pub(crate) fn is_created_by_update(&self) -> bool {
+        self.subresource.is_none() && self.resource.is_created_by_update()
+    }
 }
 
 /// The parts of an object that have a URL of their own.

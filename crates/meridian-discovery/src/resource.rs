@@ -166,10 +166,9 @@ fn json(kind: Kind, name: &str, config: &ProxyConfig) -> Option<Value> {
 /// The virtual host `ROUTES/HOST`.
 fn virtual_host<'c>(name: &str, config: &'c ProxyConfig) -> Option<&'c Arc<VirtualHost>> {
     let (table, host) = name.split_once('/')?;
-    let hosts = &config.routes.get(table)?.virtual_hosts;
+    let table = config.routes.get(table)?;
     // Most tables are sorted.
-    let sorted = hosts.search_by(|one| (*one.name).cmp(host));
-    sorted.or_else(|| hosts.iter().find(|one| *one.name == *host))
+    table.named(host).or_else(|| table.virtual_hosts.iter().find(|one| *one.name == *host))
 }
 
 /// A route configuration as bytes, whose virtual hosts are resources of their own; `None`: there is none of that name.

@@ -48,6 +48,11 @@ impl RouteConfig {
         Self { name: self.name.clone(), virtual_hosts, index }
     }
 
+    /// The virtual host of a name, of a configuration whose virtual hosts are sorted by name.
+    pub fn named(&self, name: &str) -> Option<&Arc<VirtualHost>> {
+        self.virtual_hosts.search_by(|virtual_host| (*virtual_host.name).cmp(name))
+    }
+
     /// The virtual host for a request's Host or `:authority`, as Envoy finds it under `ignore_port_in_host_matching`:
     /// without its port and without case, first by the whole name, then by the longest `*.suffix`, then by the longest
     /// `prefix.*`, then `*`. A wildcard stands for at least one character, and a trailing dot is part of the name.

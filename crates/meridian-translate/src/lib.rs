@@ -29,6 +29,7 @@ mod status;
 mod suggest;
 mod telemetry;
 mod translator;
+mod virtual_hosts;
 
 pub use condition::{CONDITION_TYPES, Condition};
 pub use gateway_api::merge::merge_gateway_api_status;

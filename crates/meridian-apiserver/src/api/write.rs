@@ -80,7 +80,8 @@ impl Api {
     ) -> Result<Written, ApiError> {
         admission::check_name(target, &object)?;
         loop {
-            if self.is_created_by_update(target)? {
+            if target.is_created_by_update() && self.store.get(&key(target)?).is_none() {
+                options.check_creation()?;
                 match self.create(target, unversioned(target, &object)?, options).await {
                     // Somebody else created it meanwhile.
                     Err(error) if error.reason == Reason::AlreadyExists => {}
@@ -90,19 +91,10 @@ impl Api {
             let tracking = Tracking::Update(&options.manager);
             match self.change(target, options, tracking, |_| Ok(object.clone())).await {
                 // Somebody else removed it meanwhile.
-                Err(error) if error.reason == Reason::NotFound && self.is_created_by_update(target)? => {}
+                Err(error) if error.reason == Reason::NotFound && target.is_created_by_update() => {}
                 result => return result,
             }
         }
-    }
-
-    /// Whether an update would create an object.
-    ///
-    /// # Errors
-    /// The target names no object.
-    pub(crate) fn is_created_by_update(&self, target: &Objects) -> Result<bool, ApiError> {
-        let may = target.subresource.is_none() && target.resource.is_created_by_update();
-        Ok(may && self.store.get(&key(target)?).is_none())
     }
 
     /// Patches an object or its status. Unless the patch names a `resourceVersion`, it is applied to whatever is there.
@@ -139,6 +131,7 @@ impl Api {
         let applied = |live| managed::apply(target, live, config, &options.manager, options.force);
         loop {
             if target.subresource.is_none() && self.store.get(&key).is_none() {
+                options.check_creation()?;
                 match self.create_tracked(target, applied(None)?, options, Tracking::Known).await {
                     // Somebody else created it meanwhile.
                     Err(error) if error.reason == Reason::AlreadyExists => {}

@@ -39,7 +39,7 @@ impl Context<'_> {
                 if !scale.is_object() {
                     return Err(ApiError::bad_request("the body of the request is not a Scale object"));
                 }
-                let options = self.write_options(WriteKind::Update)?;
+                let options = self.write_options(WriteKind::Update, target)?;
                 self.api.set_scale(target, |_| Ok(scale.clone()), &options).await?
             }
             Method::PATCH => {
@@ -48,14 +48,14 @@ impl Context<'_> {
                     patch::Body::Patch(Patch::Strategic(patch)) => Patch::Merge(patch),
                     patch::Body::Patch(patch) => patch,
                     patch::Body::Apply(config) => {
-                        let options = self.write_options(WriteKind::Apply)?;
+                        let options = self.write_options(WriteKind::Apply, target)?;
                         let (scale, written) = self.api.apply_scale(target, &config, &options).await?;
                         let mut answer = json_response(200, &scale);
                         super::warn(&mut answer, &written.warnings);
                         return Ok(answer);
                     }
                 };
-                let options = self.write_options(WriteKind::Patch)?;
+                let options = self.write_options(WriteKind::Patch, target)?;
                 let unversioned = |mut scale: Value| {
                     scale["metadata"].as_object_mut().map(|metadata| metadata.remove("resourceVersion"));
                     patch.apply(target.resource, scale)

@@ -4,8 +4,9 @@ use crate::host::ServerHost;
 use crate::istio::gateway::Server;
 use crate::istio::http_match::is_catch_all;
 use crate::key::{Age, Key};
+use crate::virtual_hosts::{self, Changes};
 use meridian_ir::{Name, Route, RouteConfig, VirtualHost};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The routes of one VirtualService as they stand in a virtual host.
@@ -23,11 +24,12 @@ pub(crate) struct Contribution {
 #[derive(Debug)]
 pub(crate) struct RouteTable {
     servers: Vec<Arc<Server>>,
+    /// That of the first server.
+    port: u16,
     hosts: HashMap<Name, Host>,
     groups: HashMap<GroupKey, Group>,
-    virtual_hosts: BTreeMap<Name, Arc<VirtualHost>>,
-    /// Virtual hosts that may be used again.
-    previous: HashMap<Name, Arc<VirtualHost>>,
+    /// That of the table before this one, whose virtual hosts may be used again.
+    previous: Option<Arc<RouteConfig>>,
     /// Hosts whose contributions changed since the configuration was last made.
     touched: BTreeSet<Name>,
     config: Arc<RouteConfig>,
@@ -62,14 +64,14 @@ struct Group {
 impl RouteTable {
     /// An empty table; `servers` in order of age, `before` the table that it replaces.
     pub(crate) fn new(name: &Name, servers: Vec<Arc<Server>>, before: Option<&Self>) -> Self {
-        let previous = before.into_iter().flat_map(|before| before.virtual_hosts.clone()).collect();
+        let port = servers.first().map_or(0, |server| server.port);
         let mut table = Self {
             hosts: HashMap::new(),
             groups: HashMap::new(),
-            virtual_hosts: BTreeMap::new(),
-            previous,
+            previous: before.map(|before| before.config.clone()),
             touched: BTreeSet::new(),
-            config: Arc::new(RouteConfig::new(name.clone(), vec![black_hole(&servers)])),
+            config: Arc::new(virtual_hosts::none(name, port)),
+            port,
             servers,
         };
         for (index, server) in table.servers.iter().enumerate().filter(|(_, server)| server.https_redirect()) {
@@ -125,32 +127,18 @@ impl RouteTable {
         for host in touched {
             stale.extend(self.join_group(host));
         }
-        let mut changes: BTreeMap<Name, Option<Arc<VirtualHost>>> = BTreeMap::new();
+        let mut changes = Changes::new();
         // All names are given up before any is taken, because a host may take its name from one group to another.
         for key in &stale {
-            if let Some(name) = self.groups.get_mut(key).and_then(|group| group.virtual_host.take())
-                && let Some(virtual_host) = self.virtual_hosts.remove(&name)
-            {
-                changes.insert(name.clone(), None);
-                self.previous.insert(name, virtual_host);
-            }
+            let name = self.groups.get_mut(key).and_then(|group| group.virtual_host.take());
+            changes.extend(name.map(|name| (name, None)));
         }
-        let was_black_hole = self.virtual_hosts.is_empty() && changes.is_empty();
-        changes.extend(stale.into_iter().filter_map(|key| self.rebuild(key)).map(|(name, host)| (name, Some(host))));
-        self.previous.clear();
-        let config = if self.virtual_hosts.is_empty() {
-            if was_black_hole {
-                return false;
-            }
-            self.config.with_virtual_hosts(&[black_hole(&self.servers)])
-        } else if was_black_hole {
-            let all: Vec<_> = self.virtual_hosts.values().cloned().collect();
-            self.config.with_virtual_hosts(&all)
-        } else {
-            self.config.with_changes(&changes)
-        };
-        let is_other = !config.virtual_hosts.is_same(&self.config.virtual_hosts);
-        if is_other {
+        let previous = self.previous.take().unwrap_or_else(|| self.config.clone());
+        let made = stale.into_iter().filter_map(|key| self.rebuild(key, &previous));
+        changes.extend(made.map(|made| (made.name.clone(), Some(made))));
+        let changed = virtual_hosts::changed(&self.config, self.port, changes);
+        let is_other = changed.is_some();
+        if let Some(config) = changed {
             self.config = Arc::new(config);
         }
         is_other
@@ -198,8 +186,9 @@ impl RouteTable {
         Some(key)
     }
 
-    /// Makes the virtual host of a group; none of one that has no hosts any more.
-    fn rebuild(&mut self, key: GroupKey) -> Option<(Name, Arc<VirtualHost>)> {
+    /// Makes the virtual host of a group, or takes that of `previous` when it is the same; none of a group that has no
+    /// hosts any more.
+    fn rebuild(&mut self, key: GroupKey, previous: &RouteConfig) -> Option<Arc<VirtualHost>> {
         let group = self.groups.get_mut(&key)?;
         let Some(first) = group.hosts.first() else {
             self.groups.remove(&key);
@@ -212,12 +201,9 @@ impl RouteTable {
             routes: sorted_routes(contributions),
             require_tls: key.require_tls,
         };
-        let name = made.name.clone();
-        group.virtual_host = Some(name.clone());
-        let before = self.previous.remove(&name).filter(|before| is_same(before, &made));
-        let host = before.unwrap_or_else(|| Arc::new(made));
-        self.virtual_hosts.insert(name.clone(), host.clone());
-        Some((name, host))
+        group.virtual_host = Some(made.name.clone());
+        let before = previous.named(&made.name).filter(|before| is_same(before, &made));
+        Some(before.cloned().unwrap_or_else(|| Arc::new(made)))
     }
 }
 
@@ -246,11 +232,4 @@ fn sorted_routes(contributions: &[Contribution]) -> Vec<Arc<Route>> {
     }
     routes.append(&mut catch_alls);
     routes
-}
-
-/// The virtual host of a server without any: every request is 404 `NR route_not_found`.
-fn black_hole(servers: &[Arc<Server>]) -> Arc<VirtualHost> {
-    let port = servers.first().map_or(0, |server| server.port);
-    let name = format!("blackhole:{port}").into();
-    Arc::new(VirtualHost { name, domains: vec!["*".into()], routes: Vec::new(), require_tls: false })
 }

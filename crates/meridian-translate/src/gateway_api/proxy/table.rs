@@ -2,6 +2,7 @@
 
 use super::compiled::Compiled;
 use super::precedence::Rank;
+use crate::virtual_hosts::{self, Changes};
 use meridian_ir::route::{DirectResponse, PathMatch, RouteMatch};
 use meridian_ir::{Action, HeaderEdits, Name, Route, RouteConfig, VirtualHost};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,22 +21,19 @@ pub(crate) struct Table {
     misdirected: BTreeSet<Name>,
     hosts: BTreeMap<Name, BTreeMap<Rank, Arc<Route>>>,
     touched: BTreeSet<Name>,
-    virtual_hosts: BTreeMap<Name, Arc<VirtualHost>>,
     config: Arc<RouteConfig>,
 }
 
 impl Table {
     /// A table without routes.
     pub(crate) fn new(name: &Name, port: u16) -> Self {
-        let config = RouteConfig::new(name.clone(), vec![black_hole(port)]);
         Self {
             port,
             own: BTreeSet::new(),
             misdirected: BTreeSet::new(),
             hosts: BTreeMap::new(),
             touched: BTreeSet::new(),
-            virtual_hosts: BTreeMap::new(),
-            config: Arc::new(config),
+            config: Arc::new(virtual_hosts::none(name, port)),
         }
     }
 
@@ -71,47 +69,41 @@ impl Table {
 
     /// Makes the virtual hosts of hosts that changed, and a configuration of them.
     pub(crate) fn refresh(&mut self) {
-        let touched = std::mem::take(&mut self.touched);
-        if touched.is_empty() {
-            return;
-        }
-        let mut changed = false;
-        for host in touched {
-            let made = self.virtual_host(&host);
-            let before = self.virtual_hosts.get(&host);
-            match made {
-                None => changed |= self.virtual_hosts.remove(&host).is_some(),
+        let mut changes = Changes::new();
+        for host in std::mem::take(&mut self.touched) {
+            let name = self.name(&host);
+            let before = self.config.named(&name);
+            match self.virtual_host(&host, &name) {
+                None if before.is_none() => {}
                 Some(made) if before.is_some_and(|before| is_same(before, &made)) => {}
-                Some(made) => {
-                    self.virtual_hosts.insert(host, Arc::new(made));
-                    changed = true;
-                }
+                made => drop(changes.insert(name, made.map(Arc::new))),
             }
         }
-        if changed {
-            let virtual_hosts = match self.virtual_hosts.is_empty() {
-                true => vec![black_hole(self.port)],
-                false => self.virtual_hosts.values().cloned().collect(),
-            };
-            self.config = Arc::new(self.config.with_virtual_hosts(&virtual_hosts));
+        if let Some(config) = virtual_hosts::changed(&self.config, self.port, changes) {
+            self.config = Arc::new(config);
         }
     }
 
-    fn virtual_host(&self, host: &Name) -> Option<VirtualHost> {
+    fn name(&self, host: &Name) -> Name {
+        format!("{host}:{}", self.port).into()
+    }
+
+    fn virtual_host(&self, host: &Name, name: &Name) -> Option<VirtualHost> {
         let routes = match self.hosts.get(host) {
             Some(routes) => routes.values().cloned().collect(),
             None if self.misdirected.contains(host) => vec![misdirected()],
             None if self.own.contains(host) => Vec::new(),
             None => return None,
         };
-        let name = format!("{host}:{}", self.port).into();
-        Some(VirtualHost { name, domains: vec![host.clone()], routes, require_tls: false })
+        Some(VirtualHost { name: name.clone(), domains: vec![host.clone()], routes, require_tls: false })
     }
 }
 
-/// Whether two virtual hosts have the same routes.
+/// Whether two virtual hosts have the same domains and routes.
 fn is_same(a: &VirtualHost, b: &VirtualHost) -> bool {
-    a.routes.len() == b.routes.len() && std::iter::zip(&a.routes, &b.routes).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
+    a.domains == b.domains
+        && a.routes.len() == b.routes.len()
+        && std::iter::zip(&a.routes, &b.routes).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
 }
 
 fn misdirected() -> Arc<Route> {
@@ -132,10 +124,4 @@ fn misdirected() -> Arc<Route> {
         ext_authz: None,
         origin: None,
     })
-}
-
-/// The virtual host of listeners without any: every request is 404 `NR route_not_found`.
-fn black_hole(port: u16) -> Arc<VirtualHost> {
-    let name = format!("blackhole:{port}").into();
-    Arc::new(VirtualHost { name, domains: vec!["*".into()], routes: Vec::new(), require_tls: false })
 }
