@@ -73,6 +73,19 @@ pub(crate) fn admit_new(
     Ok((Admitted { object, warnings }, reservation))
 }
 
+/// Checks what a review asks, and fills what a client leaves out. Returns it with warnings.
+pub(crate) fn admit_review(
+    target: &Objects,
+    mut review: Value,
+    validation: FieldValidation,
+) -> Result<(Value, Vec<String>), ApiError> {
+    envelope(target, &mut review)?;
+    place(target, &mut review)?;
+    managed::take(&mut review);
+    let warnings = unknown(target, &mut review, validation)?;
+    Ok((review, warnings))
+}
+
 /// Checks a changed object against the current one: the right name, the right version, and only what may be changed.
 pub(crate) fn admit_update(
     target: &Objects,

@@ -17,7 +17,7 @@ pub(crate) use attributes::Attributes;
 pub(crate) use escalation::check_grant;
 pub(crate) use impersonation::impersonate;
 pub(crate) use rbac::{Authorizer, GROUP};
-pub(crate) use reviews::{access_review, rules_review, subject};
+pub(crate) use reviews::{access_review, check_review, rules_review, subject};
 
 use crate::caller::Caller;
 use crate::error::ApiError;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use crate::resource::{self, ApiResource};
-use crate::target::{REVIEW_GROUPS, Review};
+use crate::reviews::{self, Review};
 
 /// What can be done with stored objects.
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -109,21 +109,17 @@ pub(crate) fn resource_list(group: &str, version: &str) -> Value {
             }));
         }
     }
-    for (_, _, kind, plural, review) in reviews(group, version) {
-        let (singular, namespaced) = (kind.to_lowercase(), *review == Review::LocalSubjectAccess);
+    for Review { resource, .. } in reviews::of_version(group, version) {
         resources.push(json!({
-            "name": plural, "singularName": singular, "namespaced": namespaced, "kind": kind, "verbs": ["create"],
+            "name": resource.plural,
+            "singularName": resource.singular,
+            "namespaced": resource.namespaced,
+            "kind": resource.kind,
+            "verbs": ["create"],
         }));
     }
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
     json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources})
-}
-
-fn reviews<'a>(
-    group: &'a str,
-    version: &'a str,
-) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str, &'static str, Review)> + 'a {
-    REVIEW_GROUPS.iter().filter(move |review| review.0 == group && review.1 == version)
 }
 
 /// `APIGroupDiscoveryList` of the core group alone, or of all others.
@@ -138,12 +134,12 @@ fn aggregated_group(group: &str, versions: &[&str]) -> Value {
         .iter()
         .map(|version| {
             let stored = resource::of_version(group, version).map(|resource| aggregated_resource(resource, version));
-            let reviews = reviews(group, version).map(|(_, _, kind, plural, review)| {
+            let reviews = reviews::of_version(group, version).map(|Review { resource, .. }| {
                 json!({
-                    "resource": plural,
-                    "responseKind": {"group": group, "version": version, "kind": kind},
-                    "scope": if *review == Review::LocalSubjectAccess { "Namespaced" } else { "Cluster" },
-                    "singularResource": kind.to_lowercase(),
+                    "resource": resource.plural,
+                    "responseKind": {"group": group, "version": version, "kind": resource.kind},
+                    "scope": if resource.namespaced { "Namespaced" } else { "Cluster" },
+                    "singularResource": resource.singular,
                     "verbs": ["create"],
                 })
             });

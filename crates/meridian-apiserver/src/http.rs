@@ -1,6 +1,7 @@
 //! From a request to an answer.
 
 mod gateways;
+mod reviews;
 mod subresources;
 
 use std::fmt::Display;
@@ -20,7 +21,7 @@ use crate::caller::{Caller, MASTERS};
 use crate::error::{ApiError, Reason, deleted_status};
 use crate::media::{self, Form};
 use crate::query::{ListOptions, Query, WriteKind, WriteOptions};
-use crate::target::{self, Objects, REVIEW_GROUPS, Review, Subresource, Target};
+use crate::target::{self, Objects, Subresource, Target};
 use crate::watch::{self, WatchSettings};
 use crate::{decode, discovery, openapi, patch, pretty, render, version};
 
@@ -124,9 +125,10 @@ where
             let answer = context.objects(objects, &body).await.map_err(|error| context.as_decoded(&kind, &body, error));
             answer.map_err(|error| gateways::complete(api, &kind, error))
         }
-        Target::Review(review) => {
+        Target::Review(review, question) => {
             let body = read_body(body).await?;
-            context.review(review, &body).await
+            let answer = context.review(&review, question, &body).await;
+            answer.map_err(|error| context.as_decoded(&review, &body, error))
         }
         // As Kubernetes has it: of custom resources, it is the object that is not there.
         Target::NoPart(resource, name) if !resource.built_in() => Err(ApiError::not_found(&resource.collection, &name)),
@@ -215,7 +217,7 @@ impl Context<'_> {
             Target::Root => json!({"paths": [
                 "/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version",
             ]}),
-            Target::Objects(_) | Target::Review(_) | Target::NoPart(..) => return Err(ApiError::no_such_resource()),
+            Target::Objects(_) | Target::Review(..) | Target::NoPart(..) => return Err(ApiError::no_such_resource()),
         };
         Ok(json_response(200, &value))
     }
@@ -389,37 +391,6 @@ impl Context<'_> {
         }
         let key = object.key();
         json_response(200, &deleted_status(&key.resource, &key.name, &object.metadata().uid))
-    }
-
-    /// Everybody who reaches this server may do everything.
-    async fn review(&self, review: Review, body: &[u8]) -> Result<Response<Answer>, ApiError> {
-        if self.method != Method::POST {
-            return Err(ApiError::method_not_allowed());
-        }
-        let mut review_object = media::read_object(self.content_type.as_deref(), body)?;
-        if !review_object.is_object() {
-            return Err(ApiError::bad_request("the body of the request is not a JSON object"));
-        }
-        let authorizer = Authorizer::new(self.api.store());
-        review_object["status"] = match review {
-            Review::SelfSubjectAccess => {
-                authz::access_review(&authorizer, &self.caller, "SelfSubjectAccessReview", &review_object["spec"])?
-            }
-            Review::SubjectAccess | Review::LocalSubjectAccess => {
-                let kind =
-                    if review == Review::SubjectAccess { "SubjectAccessReview" } else { "LocalSubjectAccessReview" };
-                let subject = authz::subject(kind, &review_object["spec"])?;
-                authz::access_review(&authorizer, &subject, kind, &review_object["spec"])?
-            }
-            Review::SelfSubjectRules => authz::rules_review(&authorizer, &self.caller, &review_object["spec"])?,
-            Review::Token => self.api.token_review(&review_object["spec"]).await?,
-            Review::SelfSubject => json!({"userInfo": self.caller.user_info()}),
-        };
-        if let Some((group, version, kind, ..)) = REVIEW_GROUPS.iter().find(|known| known.4 == review) {
-            review_object["apiVersion"] = format!("{group}/{version}").into();
-            review_object["kind"] = (*kind).into();
-        }
-        Ok(json_response(201, &review_object))
     }
 }
 

@@ -10,6 +10,7 @@ mod enums;
 mod lists;
 pub(crate) mod native;
 mod policy;
+mod reviews;
 pub(crate) mod rules;
 mod status;
 mod storage;
@@ -20,6 +21,7 @@ use meridian_store::GroupResource;
 use serde_json::Value;
 
 use crate::resource::{ApiResource, Conversion, Layout};
+use crate::reviews::Question;
 
 pub(crate) use status::{observed, warning};
 
@@ -96,7 +98,12 @@ impl Stored {
     }
 }
 
-/// All of them.
+/// The kinds of reviews, which are never stored, with what they ask.
+pub(crate) fn reviews() -> impl Iterator<Item = (ApiResource, Question)> {
+    reviews::KINDS.iter().map(|(described, question)| (described.resource(), *question))
+}
+
+/// All that are stored.
 pub(crate) fn all() -> impl Iterator<Item = ApiResource> {
     let parts = [access::KINDS, cluster::KINDS, policy::KINDS, storage::KINDS, workloads::KINDS];
     parts.into_iter().flatten().map(Stored::resource)

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::error::ApiError;
 use crate::resource::ApiResource;
 use crate::target::{Objects, Subresource};
+use crate::time;
 use crate::version;
 
 /// How the managers of a written object are found.
@@ -185,7 +186,7 @@ fn described(target: &Objects, config: &Value) -> String {
 /// Lets `work` do a write with the circumstances of this request.
 fn in_request<T>(target: &Objects, manager: &str, empty: &Value, work: impl FnOnce(Request<'_>) -> T) -> T {
     let objects = Kind(target.resource);
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = time::now();
     work(Request {
         objects: &objects,
         api_version: &target.api_version(),

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::kinds::native;
 use crate::patch::media_types;
 use crate::resource::{self, ApiResource};
+use crate::reviews::{self, Review};
 
 const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
 const GVK: &str = "x-kubernetes-group-version-kind";
@@ -61,24 +62,26 @@ fn info() -> Value {
 }
 
 fn build(group: &str, version: &str) -> Value {
-    let mut paths = Map::new();
-    for resource in resource::of_version(group, version) {
-        add_paths(resource, version, &mut paths);
-    }
     json!({
         "openapi": "3.0.0",
         "info": info(),
-        "paths": paths,
+        "paths": paths(group, version),
         "components": {"schemas": schemas(group, version)},
     })
 }
 
 /// The definitions of a group and version, by their names.
 pub(crate) fn schemas(group: &str, version: &str) -> Map<String, Value> {
-    let natives = resource::of_version(group, version).filter_map(|resource| resource.native(version));
-    let mut schemas = native::definitions(natives);
+    let reviews = || reviews::of_version(group, version).map(|review| &review.resource);
+    let resources = resource::of_version(group, version).chain(reviews());
+    let mut schemas = native::definitions(resources.filter_map(|resource| resource.native(version)));
+    let gvk = |kind: &str| json!([{"group": group, "version": version, "kind": kind}]);
+    for review in reviews() {
+        if let Some(schema) = schemas.get_mut(&definition(review, version, review.kind)) {
+            schema[GVK] = gvk(review.kind);
+        }
+    }
     for resource in resource::of_version(group, version) {
-        let gvk = |kind: &str| json!([{"group": group, "version": version, "kind": kind}]);
         let name = definition(resource, version, resource.kind);
         if let Some(kind) = resource.typed.filter(|_| !schemas.contains_key(&name)) {
             let mut schema = converted::schema(kind, version).clone();
@@ -138,18 +141,35 @@ fn reference(definition: &str) -> String {
     format!("#/components/schemas/{definition}")
 }
 
+/// The paths of a group and version.
+fn paths(group: &str, version: &str) -> Map<String, Value> {
+    let mut paths = Map::new();
+    for resource in resource::of_version(group, version) {
+        add_paths(resource, version, &mut paths);
+    }
+    for Review { resource, .. } in reviews::of_version(group, version) {
+        let (path, parameters) = collection(resource, version);
+        let ask = Operations { resource, version }.create();
+        paths.insert(path, json!({"post": ask, "parameters": parameters}));
+    }
+    paths
+}
+
+/// The path of a collection, of a namespace if its objects have one, with its parameters.
+fn collection(resource: &ApiResource, version: &str) -> (String, Vec<Value>) {
+    let (root, plural) = (root(resource.group, version), resource.plural);
+    match resource.namespaced {
+        true => (format!("{root}/namespaces/{{namespace}}/{plural}"), vec![parameter("namespace", "path", "string")]),
+        false => (format!("{root}/{plural}"), Vec::new()),
+    }
+}
+
 fn add_paths(resource: &ApiResource, version: &str, paths: &mut Map<String, Value>) {
-    let root = root(resource.group, version);
-    let collection = if resource.namespaced {
-        format!("{root}/namespaces/{{namespace}}/{}", resource.plural)
-    } else {
-        format!("{root}/{}", resource.plural)
-    };
+    let (collection, mut shared) = collection(resource, version);
     let operations = Operations { resource, version };
-    let mut shared = vec![];
     if resource.namespaced {
+        let root = root(resource.group, version);
         paths.insert(format!("{root}/{}", resource.plural), json!({"get": operations.list()}));
-        shared.push(parameter("namespace", "path", "string"));
     }
     let mut all =
         json!({"get": operations.list(), "post": operations.create(), "delete": operations.delete("deletecollection")});
@@ -269,13 +289,9 @@ fn v2_parts() -> impl Iterator<Item = Value> {
     let all = resource::groups().into_iter();
     let all = all.flat_map(|(group, versions)| versions.into_iter().map(move |version| (group, version)));
     all.map(move |(group, version)| {
-        let mut paths = Map::new();
-        for resource in resource::of_version(group, version) {
-            add_paths(resource, version, &mut paths);
-        }
         let mut definitions = schemas(group, version);
         definitions.retain(|name, _| known.insert(name.clone()));
-        let mut part = json!({"paths": paths, "definitions": definitions});
+        let mut part = json!({"paths": paths(group, version), "definitions": definitions});
         to_swagger(&mut part);
         part
     })
@@ -371,11 +387,11 @@ mod tests {
             let name = reference.strip_prefix("#/definitions/").expect("a definition of this document");
             assert!(definitions.contains_key(name), "{reference}");
         }
-        for resource in resource::all() {
+        for resource in resource::all().iter().chain(reviews::resources()) {
             for version in resource.versions {
                 let name = definition(resource, version, resource.kind);
                 assert!(definitions[&name].get(GVK).is_some(), "{name} does not say of which kind it is");
-                let path = format!("{}/{}", root(resource.group, version), resource.plural);
+                let (path, _) = collection(resource, version);
                 assert!(document["paths"].get(&path).is_some(), "{path}");
             }
         }

@@ -7,7 +7,7 @@ use meridian_store::GroupResource;
 use serde_json::Value;
 
 use crate::kinds::native::{self, Native};
-use crate::target::REVIEW_GROUPS;
+use crate::reviews;
 
 /// What stands in the columns of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,9 +205,10 @@ pub(crate) fn of_kind(kind: &Kind) -> Option<&'static ApiResource> {
 /// The groups with their versions, preferred first, in the order of discovery; the core group is the first.
 pub(crate) fn groups() -> Vec<(&'static str, Vec<&'static str>)> {
     let mut groups: Vec<(&'static str, Vec<&'static str>)> = Vec::new();
-    let stored = all().iter().flat_map(|resource| resource.versions.iter().map(|version| (resource.group, *version)));
-    let reviews = REVIEW_GROUPS.iter().map(|review| (review.0, review.1));
-    for (group, version) in stored.chain(reviews) {
+    let resources = all().iter().chain(reviews::resources());
+    for (group, version) in
+        resources.flat_map(|resource| resource.versions.iter().map(|version| (resource.group, *version)))
+    {
         let at = groups.iter().position(|(known, _)| *known == group).unwrap_or_else(|| {
             groups.push((group, Vec::new()));
             groups.len() - 1

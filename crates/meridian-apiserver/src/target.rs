@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use crate::resource::{self, ApiResource};
+use crate::reviews::{self, Question, Review};
 
 /// The meaning of a path.
 #[derive(Debug, PartialEq)]
@@ -27,29 +28,12 @@ pub(crate) enum Target {
     OpenApiV3,
     /// `/openapi/v3/api/v1` and `/openapi/v3/apis/GROUP/VERSION`.
     OpenApiV3Document(&'static str, &'static str),
-    /// A review that is answered at once and not stored.
-    Review(Review),
+    /// A review, and what it asks.
+    Review(Objects, Question),
     /// Objects.
     Objects(Objects),
     /// A part that an object of this kind does not have, such as the scale of a Service.
     NoPart(&'static ApiResource, String),
-}
-
-/// The reviews that `kubectl auth` asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Review {
-    /// May I do this?
-    SelfSubjectAccess,
-    /// May somebody do this?
-    SubjectAccess,
-    /// May somebody do this in a namespace?
-    LocalSubjectAccess,
-    /// What may I do?
-    SelfSubjectRules,
-    /// Who am I?
-    SelfSubject,
-    /// Whose token is this?
-    Token,
 }
 
 /// Objects of one resource: all, those of a namespace, or one.
@@ -163,40 +147,37 @@ pub(crate) fn parse(path: &str) -> Option<Target> {
         ["api", version] => version_of("", version, Target::Resources)?,
         ["apis", group] => Target::Group(known_group(group)?),
         ["apis", group, version] => version_of(group, version, Target::Resources)?,
-        ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => Target::Review(Review::SelfSubjectAccess),
-        ["apis", "authorization.k8s.io", "v1", "subjectaccessreviews"] => Target::Review(Review::SubjectAccess),
-        ["apis", "authorization.k8s.io", "v1", "selfsubjectrulesreviews"] => Target::Review(Review::SelfSubjectRules),
-        ["apis", "authorization.k8s.io", "v1", "namespaces", _, "localsubjectaccessreviews"] => {
-            Target::Review(Review::LocalSubjectAccess)
-        }
-        ["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"] => Target::Review(Review::SelfSubject),
-        ["apis", "authentication.k8s.io", "v1", "tokenreviews"] => Target::Review(Review::Token),
         ["api", version, ref rest @ ..] => objects("", version, rest)?,
-        ["apis", group, version, ref rest @ ..] => objects(group, version, rest)?,
+        ["apis", group, version, ref rest @ ..] => match review(group, version, rest) {
+            Some(review) => review,
+            None => objects(group, version, rest)?,
+        },
         _ => return None,
     })
 }
 
-/// Groups that hold reviews only.
-pub(crate) const REVIEW_GROUPS: &[(&str, &str, &str, &str, Review)] = &[
-    ("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", Review::SelfSubject),
-    ("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", Review::Token),
-    ("authorization.k8s.io", "v1", "LocalSubjectAccessReview", "localsubjectaccessreviews", Review::LocalSubjectAccess),
-    ("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", Review::SelfSubjectAccess),
-    ("authorization.k8s.io", "v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", Review::SelfSubjectRules),
-    ("authorization.k8s.io", "v1", "SubjectAccessReview", "subjectaccessreviews", Review::SubjectAccess),
-];
-
 fn known_group(group: &str) -> Option<&'static str> {
-    let reviews = REVIEW_GROUPS.iter().map(|review| review.0);
-    let mut groups = resource::all().iter().map(|resource| resource.group).chain(reviews);
+    let mut groups = resource::all().iter().chain(reviews::resources()).map(|resource| resource.group);
     groups.find(|known| !known.is_empty() && *known == group)
 }
 
 fn version_of(group: &str, version: &str, target: fn(&'static str, &'static str) -> Target) -> Option<Target> {
-    let served = resource::all().iter().flat_map(|resource| resource.versions.iter().map(|v| (resource.group, *v)));
-    let reviews = REVIEW_GROUPS.iter().map(|review| (review.0, review.1));
-    served.chain(reviews).find(|known| *known == (group, version)).map(|(group, version)| target(group, version))
+    let resources = resource::all().iter().chain(reviews::resources());
+    let mut served = resources.flat_map(|resource| resource.versions.iter().map(|version| (resource.group, *version)));
+    served.find(|known| *known == (group, version)).map(|(group, version)| target(group, version))
+}
+
+fn review(group: &str, version: &str, rest: &[&str]) -> Option<Target> {
+    let (namespace, plural) = match rest {
+        ["namespaces", namespace, plural] => (Some((*namespace).to_owned()), *plural),
+        [plural] => (None, *plural),
+        _ => return None,
+    };
+    let is_meant =
+        |review: &Review| review.resource.plural == plural && review.resource.namespaced == namespace.is_some();
+    let Review { resource, question } = reviews::of_version(group, version).find(|review| is_meant(review))?;
+    let version = resource.versions[0];
+    Some(Target::Review(Objects { resource, version, namespace, name: None, subresource: None }, *question))
 }
 
 fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Target> {

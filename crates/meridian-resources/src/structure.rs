@@ -25,8 +25,11 @@ pub enum NameRule {
 }
 
 impl NameRule {
-    /// Whether a name is one of these; otherwise why not, in Kubernetes' words.
-    pub(crate) fn check(self, name: &str) -> Result<(), String> {
+    /// Whether a name is one of these.
+    ///
+    /// # Errors
+    /// Why not, in Kubernetes' words.
+    pub fn check(self, name: &str) -> Result<(), String> {
         match self {
             NameRule::Subdomain => metadata::subdomain(name),
             NameRule::Label => metadata::label(name),

@@ -14,6 +14,7 @@ use crate::error::ApiError;
 use crate::media;
 use crate::query::{ListOptions, Query, resource_version};
 use crate::target::Objects;
+use crate::time;
 
 /// The finalizer of an object that waits until its dependents are gone.
 pub(crate) const FOREGROUND: &str = "foregroundDeletion";
@@ -253,14 +254,9 @@ fn mark(current: &StoredObject, finalizers: &[String]) -> Change {
     }
     let mut object = current.to_value("", "");
     if metadata.deletion_timestamp.is_none() {
-        object["metadata"]["deletionTimestamp"] = now().into();
+        object["metadata"]["deletionTimestamp"] = time::now().into();
         object["metadata"]["deletionGracePeriodSeconds"] = 0.into();
     }
     object["metadata"]["finalizers"] = finalizers.into();
     Change::Put(object)
-}
-
-/// The time as Kubernetes writes it: RFC 3339, whole seconds, UTC.
-pub(super) fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use meridian_store::{Change, GroupResource, Key, StoreError, StoredObject};
 use serde_json::{Value, json};
 
-use super::delete::{DeleteOptions, Deleted, now};
+use super::delete::{DeleteOptions, Deleted};
 use super::{Api, key, target};
 use crate::error::{ApiError, Reason};
 use crate::target::Objects;
+use crate::time;
 
 impl Api {
     /// Removes a namespace, or begins to.
@@ -48,7 +49,7 @@ impl Api {
         let mark = |current: &StoredObject| {
             let mut object = current.to_value("", "");
             if current.metadata().deletion_timestamp.is_none() {
-                object["metadata"]["deletionTimestamp"] = now().into();
+                object["metadata"]["deletionTimestamp"] = time::now().into();
             }
             object["status"]["phase"] = "Terminating".into();
             Ok::<_, ApiError>(Change::Put(object))
@@ -150,7 +151,7 @@ fn conditions(rest: &[Arc<StoredObject>]) -> Value {
     let held: Vec<String> =
         finalizers.into_iter().map(|(what, count)| format!("{what} in {count} resource instances")).collect();
     let (content, held) = (content.join(", "), held.join(", "));
-    let now = now();
+    let now = time::now();
     let condition = |type_: &str, status: &str, reason: &str, message: String| json!({"type": type_, "status": status, "reason": reason, "message": message, "lastTransitionTime": now});
     let left = |text: &str| if text.is_empty() { "False" } else { "True" };
     json!([

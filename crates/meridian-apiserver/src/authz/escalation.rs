@@ -39,7 +39,8 @@ pub(crate) fn check_grant(
             }
             authorizer
                 .rules_of_binding(object, namespace)
-                .ok_or_else(|| ApiError::not_found(&GroupResource::new(GROUP, kind), role))?
+                // Kubernetes names what is written, with the name of what is missing.
+                .ok_or_else(|| ApiError::not_found(&GroupResource::new(GROUP, plural), role))?
         }
         _ => return Ok(()),
     };
@@ -50,7 +51,7 @@ pub(crate) fn check_grant(
         return Ok(());
     }
     let groups: Vec<String> = caller.groups.iter().map(|group| format!("{group:?}")).collect();
-    let mut lines: Vec<String> = beyond.iter().map(Rule::to_string).collect();
+    let mut lines: Vec<String> = rules::compact(beyond).iter().map(Rule::to_string).collect();
     lines.sort();
     lines.dedup();
     let why = format!(

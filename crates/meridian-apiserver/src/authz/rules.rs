@@ -78,6 +78,20 @@ pub(super) fn uncovered(held: &[Rule], wanted: &[Rule]) -> Vec<Rule> {
     wanted.iter().flat_map(single).filter(|single| !held.iter().any(|rule| covers(rule, single))).collect()
 }
 
+/// Single rules with those about the same objects made one, as Kubernetes shows them.
+pub(super) fn compact(single: Vec<Rule>) -> Vec<Rule> {
+    let mut all: Vec<Rule> = Vec::new();
+    for mut rule in single {
+        let is_about = |rule: &Rule| (rule.api_groups.clone(), rule.resources.clone(), rule.resource_names.clone());
+        let of_paths = !rule.non_resource_urls.is_empty();
+        match all.iter_mut().find(|known| !of_paths && is_about(known) == is_about(&rule)) {
+            Some(known) => known.verbs.append(&mut rule.verbs),
+            None => all.push(rule),
+        }
+    }
+    all
+}
+
 /// A rule as Kubernetes writes it in one line.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -184,7 +184,7 @@ async fn nobody_gives_what_they_do_not_have() {
         "by bind"
     );
     let missing = give("a", &binding("RoleBinding", "a", ("Role", "nothing"), user)).unwrap_err();
-    assert_eq!(missing, "roles.rbac.authorization.k8s.io \"nothing\" not found");
+    assert_eq!(missing, "rolebindings.rbac.authorization.k8s.io \"nothing\" not found");
 }
 
 #[tokio::test]

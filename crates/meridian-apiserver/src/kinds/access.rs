@@ -53,9 +53,9 @@ pub(super) static KINDS: &[Stored] = &[
 
 fn subjects(binding: &Value, kind: &str) -> Value {
     let of_kind = cells::items(binding, "/subjects").filter(|subject| subject["kind"] == kind);
-    let names = of_kind.map(|subject| match cells::text(subject, "/namespace") {
-        "" => cells::text(subject, "/name").to_owned(),
-        namespace => format!("{namespace}/{}", cells::text(subject, "/name")),
+    let names = of_kind.map(|subject| match cells::text(subject, "/name") {
+        name if kind == "ServiceAccount" => format!("{}/{name}", cells::text(subject, "/namespace")),
+        name => name.to_owned(),
     });
     names.collect::<Vec<String>>().join(", ").into()
 }

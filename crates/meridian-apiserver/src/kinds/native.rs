@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use k8s_openapi::api::{
-    admissionregistration::v1 as admission, apps::v1 as apps, autoscaling, batch::v1 as batch,
-    coordination::v1 as coordination, core::v1 as core, discovery::v1 as discovery, events::v1 as events,
-    networking::v1 as networking, policy::v1 as policy, rbac::v1 as rbac, scheduling::v1 as scheduling,
-    storage::v1 as storage,
+    admissionregistration::v1 as admission, apps::v1 as apps, authentication::v1 as authentication,
+    authorization::v1 as authorization, autoscaling, batch::v1 as batch, coordination::v1 as coordination,
+    core::v1 as core, discovery::v1 as discovery, events::v1 as events, networking::v1 as networking,
+    policy::v1 as policy, rbac::v1 as rbac, scheduling::v1 as scheduling, storage::v1 as storage,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as extensions;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
@@ -21,6 +21,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::{enums, lists};
+use crate::authz;
 use crate::patch::merge_keys::ListMerge;
 
 /// Where the definitions of a document are.
@@ -104,6 +105,10 @@ impl Native {
             // What metadata need is checked with the other rules for them.
             for part in ["/properties/status", "/properties/metadata"] {
                 schema.pointer_mut(part).map(nothing_is_required);
+            }
+            // Of these, the rules of `kinds/rules.rs` say all that is required.
+            if self.group == authz::GROUP {
+                nothing_is_required(&mut schema);
             }
             Compiled { structure: Structure::compile(&schema), merges: inliner.merges }
         })
@@ -302,7 +307,7 @@ impl Inliner<'_> {
     }
 }
 
-static NATIVES: [Native; 41] = [
+static NATIVES: [Native; 47] = [
     Native::of::<core::ConfigMap>("", "v1", "ConfigMap"),
     Native::of::<core::Endpoints>("", "v1", "Endpoints"),
     Native::of::<core::Event>("", "v1", "Event"),
@@ -334,6 +339,12 @@ static NATIVES: [Native; 41] = [
     Native::of::<apps::Deployment>("apps", "v1", "Deployment"),
     Native::of::<apps::ReplicaSet>("apps", "v1", "ReplicaSet"),
     Native::of::<apps::StatefulSet>("apps", "v1", "StatefulSet"),
+    Native::of::<authentication::SelfSubjectReview>("authentication.k8s.io", "v1", "SelfSubjectReview"),
+    Native::of::<authentication::TokenReview>("authentication.k8s.io", "v1", "TokenReview"),
+    Native::of::<authorization::LocalSubjectAccessReview>("authorization.k8s.io", "v1", "LocalSubjectAccessReview"),
+    Native::of::<authorization::SelfSubjectAccessReview>("authorization.k8s.io", "v1", "SelfSubjectAccessReview"),
+    Native::of::<authorization::SelfSubjectRulesReview>("authorization.k8s.io", "v1", "SelfSubjectRulesReview"),
+    Native::of::<authorization::SubjectAccessReview>("authorization.k8s.io", "v1", "SubjectAccessReview"),
     Native::of::<autoscaling::v1::HorizontalPodAutoscaler>("autoscaling", "v1", "HorizontalPodAutoscaler"),
     Native::of::<autoscaling::v1::Scale>("autoscaling", "v1", "Scale"),
     Native::of::<autoscaling::v2::HorizontalPodAutoscaler>("autoscaling", "v2", "HorizontalPodAutoscaler"),

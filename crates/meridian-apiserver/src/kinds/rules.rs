@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use meridian_resources::FieldError;
+use meridian_resources::{FieldError, NameRule};
 use serde_json::{Value, json};
 
+use crate::authz;
 use crate::resource::ApiResource;
 
 /// The mistakes of an object that agrees with its structure.
@@ -24,7 +25,7 @@ pub(crate) fn check(resource: &ApiResource, object: &Value) -> Vec<FieldError> {
         ("policy", "PodDisruptionBudget") if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() => {
             errors.push(FieldError::invalid_value("spec", spec, "minAvailable and maxUnavailable cannot be both set"));
         }
-        ("rbac.authorization.k8s.io", kind) => access(kind, object, &mut errors),
+        (authz::GROUP, kind) => access(kind, object, &mut errors),
         ("apiextensions.k8s.io", _) => definition(object, &mut errors),
         ("", "PersistentVolumeClaim") => {
             if spec["accessModes"].as_array().is_none_or(Vec::is_empty) {
@@ -197,23 +198,58 @@ fn access(kind: &str, object: &Value, errors: &mut Vec<FieldError>) {
         }
     }
     if kind.ends_with("Binding") {
-        let allowed: &[&str] = if kind == "RoleBinding" { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
-        let role = &object["roleRef"]["kind"];
-        if !allowed.iter().any(|allowed| role == allowed) {
-            errors.push(FieldError::not_supported("roleRef.kind", role, allowed));
+        binding(kind, object, errors);
+    }
+}
+
+fn binding(kind: &str, object: &Value, errors: &mut Vec<FieldError>) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let role = &object["roleRef"];
+    if text(&role["apiGroup"]) != authz::GROUP {
+        errors.push(FieldError::not_supported("roleRef.apiGroup", &text(&role["apiGroup"]).into(), &[authz::GROUP]));
+    }
+    let allowed: &[&str] = if kind == "RoleBinding" { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
+    if !allowed.contains(&&*text(&role["kind"])) {
+        errors.push(FieldError::not_supported("roleRef.kind", &text(&role["kind"]).into(), allowed));
+    }
+    match text(&role["name"]) {
+        name if name.is_empty() => errors.push(FieldError::required("roleRef.name", "")),
+        name => check_name(NameRule::PathSegment, "roleRef.name", &name, errors),
+    }
+    for (index, subject) in object["subjects"].as_array().into_iter().flatten().enumerate() {
+        let path = |field: &str| format!("subjects[{index}].{field}");
+        let (name, group) = (text(&subject["name"]), text(&subject["apiGroup"]));
+        if name.is_empty() {
+            errors.push(FieldError::required(path("name"), ""));
         }
-        if object["roleRef"]["name"].as_str().unwrap_or_default().is_empty() {
-            errors.push(FieldError::required("roleRef.name", ""));
-        }
-        for (index, subject) in object["subjects"].as_array().into_iter().flatten().enumerate() {
-            if !["User", "Group", "ServiceAccount"].iter().any(|kind| subject["kind"] == *kind) {
+        let mut check_group = |allowed: &str| {
+            if group != allowed {
+                errors.push(FieldError::not_supported(path("apiGroup"), &group.as_str().into(), &[allowed]));
+            }
+        };
+        match &*text(&subject["kind"]) {
+            "ServiceAccount" => {
+                check_group("");
+                if !name.is_empty() {
+                    check_name(NameRule::Subdomain, &path("name"), &name, errors);
+                }
+                // Without one, a RoleBinding means its own.
+                if kind == "ClusterRoleBinding" && text(&subject["namespace"]).is_empty() {
+                    errors.push(FieldError::required(path("namespace"), ""));
+                }
+            }
+            "User" | "Group" => check_group(authz::GROUP),
+            other => {
                 let allowed = ["ServiceAccount", "User", "Group"];
-                let path = format!("subjects[{index}].kind");
-                errors.push(FieldError::not_supported(path, &subject["kind"], &allowed));
-            } else if subject["kind"] == "ServiceAccount" && subject["namespace"].is_null() {
-                errors.push(FieldError::required(format!("subjects[{index}].namespace"), ""));
+                errors.push(FieldError::not_supported(path("kind"), &other.into(), &allowed));
             }
         }
+    }
+}
+
+fn check_name(rule: NameRule, path: &str, name: &str, errors: &mut Vec<FieldError>) {
+    if let Err(detail) = rule.check(name) {
+        errors.push(FieldError::invalid_value(path, &name.into(), detail));
     }
 }
 
@@ -252,8 +288,11 @@ pub(crate) fn check_change(resource: &ApiResource, old: &Value, new: &Value) -> 
             frozen("spec.template", IMMUTABLE);
             frozen("spec.completionMode", IMMUTABLE);
         }
-        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
-            frozen("roleRef", "cannot change roleRef")
+        (authz::GROUP, "RoleBinding" | "ClusterRoleBinding") if old["roleRef"] != new["roleRef"] => {
+            // With the names that the fields have in Go.
+            let field = |field: &str| &new["roleRef"][field];
+            let shown = json!({"APIGroup": field("apiGroup"), "Kind": field("kind"), "Name": field("name")});
+            errors.push(FieldError::invalid_value("roleRef", &shown, "cannot change roleRef"));
         }
         ("apps", "ControllerRevision") => frozen("data", IMMUTABLE),
         ("apps", "StatefulSet") => stateful_set(&old["spec"], &new["spec"], &mut errors),

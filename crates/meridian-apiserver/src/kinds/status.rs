@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::resource::ApiResource;
+use crate::time;
 
 /// Why a Deployment never gets ready.
 const NOTHING_RUNS: &str = "Nothing runs pods here: start the program yourself, and give its Service an EndpointSlice \
@@ -80,7 +81,7 @@ fn observe_generation(old: Option<&Value>, object: &mut Value) {
 }
 
 fn deployment_conditions(old: Option<&Value>) -> Value {
-    let now = now();
+    let now = time::now();
     let since = |type_: &str| {
         let conditions = old.and_then(|old| old["status"]["conditions"].as_array());
         let known = conditions.into_iter().flatten().find(|condition| condition["type"] == type_);
@@ -98,7 +99,7 @@ fn deployment_conditions(old: Option<&Value>) -> Value {
 /// Names are accepted and established, so that those who wait for a definition go on.
 fn definition_status(old: Option<&Value>, definition: &Value) -> Value {
     let since = old.and_then(|old| old["status"]["conditions"][0]["lastTransitionTime"].as_str().map(str::to_owned));
-    let since = since.unwrap_or_else(now);
+    let since = since.unwrap_or_else(time::now);
     let condition = |type_: &str, reason: &str, message: &str| json!({"type": type_, "status": "True", "reason": reason, "message": message, "lastTransitionTime": since});
     let spec = &definition["spec"];
     let versions = spec["versions"].as_array().into_iter().flatten();
@@ -111,9 +112,4 @@ fn definition_status(old: Option<&Value>, definition: &Value) -> Value {
         ],
         "storedVersions": stored,
     })
-}
-
-/// The time as Kubernetes writes it: RFC 3339, whole seconds, UTC.
-fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

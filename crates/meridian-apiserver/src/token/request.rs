@@ -1,6 +1,7 @@
 //! `TokenRequest` of `authentication.k8s.io/v1`: a token for a service account.
 
 use meridian_identity::token::{ISSUER, LIFETIME, MIN_LIFETIME, Reference, Subject};
+use meridian_resources::FieldError;
 use meridian_store::GroupResource;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use super::{malformed, uid};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::target::Objects;
+use crate::time;
 
 /// The longest life that may be asked for, as in Kubernetes (2^32 seconds).
 const MAX_SECONDS: u64 = 1 << 32;
@@ -60,10 +62,10 @@ impl Api {
         let audiences = if wanted.audiences.is_empty() { [ISSUER.to_owned()].into() } else { wanted.audiences };
         request["apiVersion"] = "authentication.k8s.io/v1".into();
         request["kind"] = "TokenRequest".into();
-        request["metadata"] = json!({"name": name, "namespace": namespace, "creationTimestamp": timestamp(now)});
+        request["metadata"] = json!({"name": name, "namespace": namespace, "creationTimestamp": time::text(now)});
         request["spec"]["audiences"] = json!(audiences);
         request["spec"]["expirationSeconds"] = wanted.lifetime.as_secs().into();
-        request["status"] = json!({"token": token, "expirationTimestamp": timestamp(end)});
+        request["status"] = json!({"token": token, "expirationTimestamp": time::text(end)});
         Ok(request)
     }
 
@@ -126,8 +128,10 @@ fn wanted(spec: &Value) -> Result<Wanted, ApiError> {
         Value::Null => LIFETIME.as_secs(),
         value => value.as_u64().ok_or_else(|| malformed("spec.expirationSeconds", value, "a number of seconds"))?,
     };
-    let invalid =
-        |why: &str| ApiError::unprocessable(format!("spec.expirationSeconds: Invalid value: {seconds}: {why}"));
+    let invalid = |why: &str| {
+        let error = FieldError::invalid_value("spec.expirationSeconds", &seconds.into(), why);
+        ApiError::invalid_kind("authentication.k8s.io", "TokenRequest", "", &[error])
+    };
     if seconds < MIN_LIFETIME.as_secs() {
         return Err(invalid("may not specify a duration less than 10 minutes"));
     }
@@ -135,11 +139,4 @@ fn wanted(spec: &Value) -> Result<Wanted, ApiError> {
         return Err(invalid("may not specify a duration larger than 2^32 seconds"));
     }
     Ok(Wanted { audiences, lifetime: Duration::from_secs(seconds) })
-}
-
-/// The time as Kubernetes writes it.
-fn timestamp(time: SystemTime) -> String {
-    // Times that are out of range are those of nobody's clock.
-    let time = jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::MAX);
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

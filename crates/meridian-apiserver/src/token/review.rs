@@ -9,6 +9,9 @@ use crate::api::Api;
 use crate::caller::{AUTHENTICATED, Caller, SERVICE_ACCOUNTS};
 use crate::error::ApiError;
 
+/// What Kubernetes says of every token that does not count.
+const INVALID: &str = "invalid bearer token";
+
 /// Reviews tokens for others in this process, such as the mesh's certificate service.
 #[derive(Debug, Clone)]
 pub struct Tokens(Api);
@@ -64,8 +67,10 @@ impl Api {
     /// # Errors
     /// 400 for a request without a token.
     pub(crate) async fn token_review(&self, spec: &Value) -> Result<Value, ApiError> {
-        let token = spec["token"].as_str().filter(|token| !token.is_empty());
-        let token = token.ok_or_else(|| malformed("spec.token", &Value::Null, "a token"))?;
+        let token = spec["token"].as_str().unwrap_or_default();
+        if token.is_empty() {
+            return Err(ApiError::bad_request("token is required for TokenReview in authentication"));
+        }
         let audiences: Vec<String> = match &spec["audiences"] {
             Value::Null => Vec::new(),
             list => serde_json::from_value(list.clone())
@@ -78,7 +83,8 @@ impl Api {
                 let common: Vec<&&str> = wanted.iter().filter(|audience| claims.aud.contains(**audience)).collect();
                 json!({"authenticated": true, "audiences": common, "user": user(&claims).user_info()})
             }
-            Err(error) => json!({"user": {}, "error": error.to_string()}),
+            Err(TokenError::Invalid(_)) => json!({"user": {}, "error": INVALID}),
+            Err(error) => json!({"user": {}, "error": format!("[{INVALID}, {error}]")}),
         })
     }
 }

@@ -53,7 +53,8 @@ async fn kubectl_makes_tokens_that_count() {
     lab.ok("delete sa client").await;
     lab.ok("create sa client").await;
     let gone = review(&lab, token.trim(), &["istio-ca"]).await;
-    assert_eq!(gone["error"], "the token's ServiceAccount default/client does not exist any more");
+    let expected = "[invalid bearer token, the token's ServiceAccount default/client does not exist any more]";
+    assert_eq!(gone["error"], expected);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
