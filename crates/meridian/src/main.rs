@@ -1,5 +1,4 @@
 //! Meridian: north-south traffic for services in one binary.
-#![forbid(unsafe_code)]
 
 mod analyze;
 mod client;
@@ -14,12 +13,14 @@ mod install;
 mod kube_inject;
 mod kubeconfig;
 mod logging;
+mod memory;
 mod objects;
 mod proxy;
 mod proxy_config;
 mod proxy_status;
 mod redirect;
 mod store;
+mod sys;
 mod up;
 mod validate;
 mod wait;
@@ -27,9 +28,6 @@ mod webhook;
 
 use clap::{FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// North-south traffic for services: ingress and egress gateways and the control plane that drives them.
 #[derive(Parser)]
@@ -92,10 +90,10 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let result = match cli.command {
-        Command::Up(args) => up::run(args),
-        Command::ControlPlane(args) => up::run_control_plane(args),
-        Command::Gateway(args) => proxy::run_gateway(*args),
-        Command::Sidecar(args) => proxy::run_sidecar(*args),
+        Command::Up(args) => serving(|| up::run(args)),
+        Command::ControlPlane(args) => serving(|| up::run_control_plane(args)),
+        Command::Gateway(args) => serving(|| proxy::run_gateway(*args)),
+        Command::Sidecar(args) => serving(|| proxy::run_sidecar(*args)),
         Command::Httpbin(args) => block_on(httpbin::run(args)),
         Command::ProxyConfig(args) => block_on(proxy_config::run(args)),
         Command::ProxyStatus(args) => block_on(proxy_status::run(args)),
@@ -130,6 +128,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a command that serves until it is told to stop.
+fn serving(command: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    memory::give_back_from_time_to_time()?;
+    command()
 }
 
 /// Runs a command on a runtime of its own.
