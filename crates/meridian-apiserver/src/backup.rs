@@ -2,11 +2,15 @@
 //!
 //! A document is an object as `kubectl get -o yaml` shows it, without `resourceVersion`, which belongs to one store.
 
+mod export;
+
 use meridian_store::{Key, StoreError, StoredObject, maintenance};
 use serde_json::Value;
 
 use crate::resource::{self, ApiResource};
 use crate::version;
+
+pub use export::{Export, Found, Summary, Without, summary};
 
 /// Why a document cannot be restored.
 #[derive(Debug, thiserror::Error)]

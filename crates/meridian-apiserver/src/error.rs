@@ -133,8 +133,14 @@ impl ApiError {
 
     /// 406.
     pub fn not_acceptable() -> ApiError {
-        let message = "406: Not Acceptable\n\nAvailable representations: application/json";
+        let message = "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml";
         ApiError::plain(Reason::NotAcceptable, message).with_details(json!({}))
+    }
+
+    /// 406 for a watch.
+    pub fn not_streamable() -> ApiError {
+        let message = "only the following media types are accepted: application/json;stream=watch";
+        ApiError::plain(Reason::NotAcceptable, message)
     }
 
     /// 409 for a name that is taken.

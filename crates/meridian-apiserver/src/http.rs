@@ -1,5 +1,6 @@
 //! From a request to an answer.
 
+mod export;
 mod gateways;
 mod reviews;
 mod subresources;
@@ -21,9 +22,10 @@ use crate::caller::{Caller, MASTERS};
 use crate::error::{ApiError, Reason, deleted_status};
 use crate::media::{self, Form};
 use crate::query::{ListOptions, Query, WriteKind, WriteOptions};
+use crate::shape::Shape;
 use crate::target::{self, Objects, Subresource, Target};
 use crate::watch::{self, WatchSettings};
-use crate::{decode, discovery, openapi, patch, pretty, render, version};
+use crate::{decode, discovery, openapi, patch, render, version};
 
 /// The version of Kubernetes' API that this server speaks, as `kubectl version` prints it.
 pub(crate) const KUBERNETES_VERSION: &str = concat!("v1.32.0+meridian-", env!("CARGO_PKG_VERSION"));
@@ -51,12 +53,12 @@ where
 {
     let started = Instant::now();
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let lines = Query::parse(uri.query()).is_ok_and(|query| pretty::is_wanted(&query, request.headers()));
+    let shape = Query::parse(uri.query()).map_or(Shape::Line, |query| Shape::wanted(&query, request.headers()));
     let response = match route(api, settings, caller, request).await {
         Ok(response) => response,
         Err(error) => refusal(&error),
     };
-    let response = if lines { pretty::with_lines(response) } else { response };
+    let response = shape.write(response);
     let elapsed = started.elapsed();
     tracing::debug!(%method, %uri, status = response.status().as_u16(), ?elapsed, "answered");
     response
@@ -108,9 +110,7 @@ where
         }
         // Of a document that is not there, Kubernetes says nothing.
         if head.uri.path().starts_with("/openapi/v3/") {
-            let mut missing = response(404, TEXT, Answer::Whole(None));
-            missing.headers_mut().remove(CONTENT_TYPE);
-            return Ok(missing);
+            return Ok(bare(404));
         }
         return Ok(response(404, TEXT, Answer::whole("404 page not found\n")));
     };
@@ -130,6 +130,7 @@ where
             let answer = context.review(&review, question, &body).await;
             answer.map_err(|error| context.as_decoded(&review, &body, error))
         }
+        Target::Export => context.export(),
         // As Kubernetes has it: of custom resources, it is the object that is not there.
         Target::NoPart(resource, name) if !resource.built_in() => Err(ApiError::not_found(&resource.collection, &name)),
         Target::NoPart(..) => Err(ApiError::no_such_resource()),
@@ -198,7 +199,7 @@ impl Context<'_> {
                 return Ok(response(200, media::OPENAPI_V2_PROTOBUF, document));
             }
             Target::OpenApiV2 | Target::OpenApiV3Document(..) if !media::accepts_json(accept) => {
-                return Err(ApiError::not_acceptable());
+                return Ok(bare(406));
             }
             Target::OpenApiV2 => return Ok(response(200, JSON, Answer::whole(openapi::v2()))),
             Target::OpenApiV3Document(group, version) => {
@@ -217,7 +218,9 @@ impl Context<'_> {
             Target::Root => json!({"paths": [
                 "/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version",
             ]}),
-            Target::Objects(_) | Target::Review(..) | Target::NoPart(..) => return Err(ApiError::no_such_resource()),
+            Target::Objects(_) | Target::Review(..) | Target::Export | Target::NoPart(..) => {
+                return Err(ApiError::no_such_resource());
+            }
         };
         Ok(json_response(200, &value))
     }
@@ -237,6 +240,9 @@ impl Context<'_> {
             }
             _ if target.subresource == Some(Subresource::Token) => Err(ApiError::method_not_allowed()),
             (&Method::GET, _) if self.query.flag("watch") => {
+                if media::wants_yaml(self.accept.as_deref()) {
+                    return Err(ApiError::not_streamable());
+                }
                 let options = ListOptions::parse(&self.query)?;
                 let pieces = watch::start(self.api, target, options, form, self.settings.clone())?;
                 Ok(response(200, JSON, Answer::Stream(pieces)))
@@ -416,6 +422,13 @@ fn warn(response: &mut Response<Answer>, warnings: &[String]) {
             response.headers_mut().append(WARNING, value);
         }
     }
+}
+
+/// An answer of nothing but its status.
+fn bare(code: u16) -> Response<Answer> {
+    let mut answer = response(code, TEXT, Answer::Whole(None));
+    answer.headers_mut().remove(CONTENT_TYPE);
+    answer
 }
 
 fn json_response(code: u16, value: &Value) -> Response<Answer> {

@@ -6,6 +6,9 @@ use crate::error::ApiError;
 use crate::protobuf;
 use crate::query::Query;
 
+/// The media type of YAML.
+pub(crate) const YAML: &str = "application/yaml";
+
 /// In which form objects are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -39,6 +42,11 @@ impl MediaRange<'_> {
         self.parameters.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
     }
 
+    /// Whether objects can be answered in it.
+    fn is_servable(&self) -> bool {
+        self.is_json() || self.media_type == YAML
+    }
+
     fn is_json(&self) -> bool {
         matches!(self.media_type, "application/json" | "application/*" | "*/*")
     }
@@ -58,7 +66,7 @@ fn ranges(accept: &str) -> impl Iterator<Item = MediaRange<'_>> {
 /// # Errors
 /// 406 when there is none.
 pub(crate) fn form(accept: Option<&str>, query: &Query) -> Result<Form, ApiError> {
-    for range in ranges(accept.unwrap_or("*/*")).filter(MediaRange::is_json) {
+    for range in ranges(accept.unwrap_or("*/*")).filter(MediaRange::is_servable) {
         let meta = range.parameter("g").is_none_or(|group| group == "meta.k8s.io");
         let version = range.parameter("v").is_none_or(|version| matches!(version, "v1" | "v1beta1"));
         match range.parameter("as") {
@@ -83,6 +91,11 @@ fn include_object(query: &Query) -> Result<IncludeObject, ApiError> {
             Err(ApiError::bad_request(message))
         }
     }
+}
+
+/// Whether the client would rather read YAML.
+pub(crate) fn wants_yaml(accept: Option<&str>) -> bool {
+    ranges(accept.unwrap_or("*/*")).find(MediaRange::is_servable).is_some_and(|range| !range.is_json())
 }
 
 /// Whether the client reads JSON at all.
@@ -123,7 +136,7 @@ const READABLE: &str = "application/json, application/yaml, application/vnd.kube
 pub(crate) fn read_object(content_type: Option<&str>, body: &[u8]) -> Result<Value, ApiError> {
     match media_type(content_type) {
         "" | "application/json" => read_json(body),
-        "application/yaml" => read_yaml(body),
+        YAML => read_yaml(body),
         "application/vnd.kubernetes.protobuf" => protobuf::read(body),
         _ => Err(ApiError::unsupported_media_type(READABLE)),
     }
@@ -173,6 +186,7 @@ mod tests {
             (Some("application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"), Some(Form::Metadata)),
             (Some("application/vnd.kubernetes.protobuf"), None),
             (Some("text/plain"), None),
+            (Some("application/yaml;as=Table;v=v1;g=meta.k8s.io"), Some(table)),
         ];
         for (accept, expected) in cases {
             let query = Query::parse(None).expect("an empty query");

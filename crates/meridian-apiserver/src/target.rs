@@ -28,6 +28,8 @@ pub(crate) enum Target {
     OpenApiV3,
     /// `/openapi/v3/api/v1` and `/openapi/v3/apis/GROUP/VERSION`.
     OpenApiV3Document(&'static str, &'static str),
+    /// All objects, as a backup.
+    Export,
     /// A review, and what it asks.
     Review(Objects, Question),
     /// Objects.
@@ -140,6 +142,7 @@ pub(crate) fn parse(path: &str) -> Option<Target> {
         ["healthz" | "livez" | "readyz", ..] => Target::Health,
         ["api"] => Target::CoreVersions,
         ["apis"] => Target::Groups,
+        ["meridian", "v1", "export"] => Target::Export,
         ["openapi", "v2"] => Target::OpenApiV2,
         ["openapi", "v3"] => Target::OpenApiV3,
         ["openapi", "v3", "api", version] => version_of("", version, Target::OpenApiV3Document)?,

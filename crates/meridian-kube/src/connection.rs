@@ -77,6 +77,16 @@ impl Connection {
         Ok(self.client.request(request).await?)
     }
 
+    /// What the API server answers to a GET of a path, as it is.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn text(&self, path: &str) -> Result<String, Error> {
+        let request = http::Request::get(path).body(Vec::new());
+        let request = request.map_err(|error| Error::Refused(format!("{path}: {error}")))?;
+        Ok(self.client.request_text(request).await?)
+    }
+
     /// Sends a request, with an object or without one, and returns the code and the object of the answer as they are;
     /// null when it is no JSON.
     ///

@@ -7,7 +7,6 @@ use crate::diff::three_way;
 use crate::discovery::Resource;
 use crate::error::{Error, Result, message};
 use crate::files::FileArgs;
-use crate::go_yaml;
 use crate::json;
 use crate::output;
 use crate::schema::{Schema, Schemas};
@@ -65,7 +64,7 @@ pub(crate) async fn run(args: EditArgs, session: &mut Session<'_>) -> Result<()>
 /// Opens the editor until what it leaves is accepted, or given up.
 async fn edit(args: &EditArgs, session: &mut Session<'_>, resource: &Resource, mut object: Value) -> Result<()> {
     output::hide_managed_fields(&mut object);
-    let original = go_yaml::emit(&object);
+    let original = yaml::emit_as_go(&object);
     let mut text = format!("{HEAD}{original}");
     // What was left with an error, to see whether it is left so again.
     let mut refused: Option<String> = None;

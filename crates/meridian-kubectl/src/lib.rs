@@ -21,7 +21,6 @@ mod error;
 mod explain;
 mod files;
 mod get;
-mod go_yaml;
 mod io;
 mod json;
 mod jsonpath;

@@ -3,9 +3,9 @@
 use crate::columns::Columns;
 use crate::discovery::prefix;
 use crate::error::{Result, message};
-use crate::go_yaml;
 use crate::json;
 use crate::jsonpath::JsonPath;
+use meridian_resources::yaml;
 use serde_json::{Value, json};
 use std::str::FromStr;
 
@@ -86,7 +86,7 @@ impl Output {
     pub(crate) fn print(&self, object: &Value) -> Result<String> {
         Ok(match self {
             Output::Json => json::pretty(object),
-            Output::Yaml => go_yaml::emit(object),
+            Output::Yaml => yaml::emit_as_go(object),
             Output::Name => match object["items"].as_array() {
                 Some(items) => items.iter().map(name).collect(),
                 None => name(object),

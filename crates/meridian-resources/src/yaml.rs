@@ -3,6 +3,7 @@
 //! Scalars mean what they mean to kubectl (YAML 1.1 as `sigs.k8s.io/yaml` reads it); duplicate keys are refused.
 
 mod emit;
+mod go;
 mod load;
 mod node;
 mod scalar;
@@ -10,7 +11,8 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub use emit::{WriteText, emit, emit_with};
+pub use emit::emit;
+pub use go::emit_as_go;
 pub use node::Position;
 
 use std::borrow::Cow;

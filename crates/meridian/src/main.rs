@@ -74,7 +74,7 @@ enum Command {
     Uninstall(install::UninstallArgs),
     /// Run a command on this machine with its traffic captured by a sidecar
     Exec(Box<exec::ExecArgs>),
-    /// Back up, restore and check the objects of a Meridian that is not running
+    /// Back up, restore and check the objects of Meridian
     Store(store::StoreArgs),
     /// Look for mistakes in objects taken together: those that are applied, those in files, or both
     Analyze(analyze::AnalyzeArgs),

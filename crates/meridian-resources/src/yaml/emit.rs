@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::scalar;
 
 /// How a text is written: to the end of the first, with the indent of lines that follow, and whether it is a key.
-pub type WriteText = fn(&mut String, &str, usize, bool);
+pub(super) type WriteText = fn(&mut String, &str, usize, bool);
 
 /// The value as a YAML document, without `---`.
 pub fn emit(value: &Value) -> String {
@@ -15,7 +15,7 @@ pub fn emit(value: &Value) -> String {
 }
 
 /// As [`emit`], with texts in a style of the caller's.
-pub fn emit_with(value: &Value, write_text: WriteText) -> String {
+pub(super) fn emit_with(value: &Value, write_text: WriteText) -> String {
     let mut writer = Writer { out: String::new(), write_text };
     match value {
         Value::Object(fields) if !fields.is_empty() => writer.fields(fields, 0),

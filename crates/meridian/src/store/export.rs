@@ -3,22 +3,12 @@
 use super::DataArgs;
 use crate::client::output;
 use anyhow::{Context, bail};
-use meridian_apiserver::backup;
-use meridian_resources::yaml;
-use meridian_store::{GroupResource, OpenError, StoredObject, maintenance};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use meridian_apiserver::backup::{self, Export, Found, Summary, Without};
+use meridian_store::{OpenError, maintenance};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
-
-/// The first words of an export; the revision follows.
-pub(super) const HEADER: &str = "# meridian store export, revision ";
-
-/// What the server fills in, and another server fills in anew.
-const OWNED: &[&str] = &["uid", "creationTimestamp", "generation", "managedFields", "deletionTimestamp"];
 
 /// Options of `meridian store export`
 #[derive(clap::Args, Debug)]
@@ -40,12 +30,10 @@ pub(super) struct ExportArgs {
     plain: bool,
 }
 
-/// What was read, and what is missing of it.
-struct Found {
-    objects: Vec<Arc<StoredObject>>,
-    revision: u64,
-    /// What could not be read, for the user.
-    missing: Vec<String>,
+/// The text of an export, and what is missing of it, for the user.
+struct Exported {
+    text: String,
+    summary: Summary,
 }
 
 /// Writes what can be read.
@@ -53,44 +41,26 @@ struct Found {
 /// # Errors
 /// Nothing can be read or written, or something is missing from what was written.
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<()> {
-    let mut found = read(&args.data.folder()?, args.no_secrets)?;
-    if args.no_secrets {
-        found.objects.retain(|object| !object.key().resource.is_confidential());
-    }
-    let mut text = format!("{HEADER}{}\n", found.revision);
-    let mut unknown: BTreeMap<&GroupResource, usize> = BTreeMap::new();
-    for object in &found.objects {
-        let Some(mut document) = backup::document(object) else {
-            *unknown.entry(&object.key().resource).or_default() += 1;
-            continue;
-        };
-        if args.plain {
-            strip(&mut document);
-        }
-        text.push_str("---\n");
-        text.push_str(&yaml::emit(&document));
-    }
-    let lost: Vec<String> =
-        unknown.iter().map(|(resource, count)| format!("{count} {resource}, whose kind is not known")).collect();
-    let written = found.objects.len() - unknown.values().sum::<usize>();
-    found.missing.extend(lost);
+    let without = Without { secrets: args.no_secrets, owned: args.plain };
+    let Exported { text, summary } = read(&args.data.folder()?, without)?;
     match &args.output {
         Some(file) => write_private(file, &text).with_context(|| format!("cannot write {}", file.display()))?,
         None => output::print(&text)?,
     }
-    eprintln!("{written} objects were exported, revision {}", found.revision);
-    if !found.missing.is_empty() {
-        bail!("not everything could be exported: {}", found.missing.join("; "));
+    eprintln!("{} objects were exported, revision {}", summary.objects, summary.revision);
+    if !summary.missing.is_empty() {
+        bail!("not everything could be exported: {}", summary.missing.join("; "));
     }
     Ok(())
 }
 
-/// Reads a store that is whole, or what can be found of one that is not.
-fn read(folder: &Path, no_secrets: bool) -> anyhow::Result<Found> {
-    let whole = if no_secrets { maintenance::inspect_open(folder) } else { maintenance::inspect(folder) };
+/// Reads a store that is whole, what can be found of one that is not, or asks the process that has it.
+fn read(folder: &Path, without: Without) -> anyhow::Result<Exported> {
+    let whole = if without.secrets { maintenance::inspect_open(folder) } else { maintenance::inspect(folder) };
     let reason = match whole {
-        Ok(found) => return Ok(Found { objects: found.objects, revision: found.revision, missing: Vec::new() }),
+        Ok(found) => return exported(Export::new(found.objects, found.revision, without), Vec::new()),
         Err(OpenError::Damaged { reason, .. }) => reason,
+        Err(in_use @ OpenError::InUse { .. }) => return ask(folder, without, &in_use),
         Err(other) => return Err(other.into()),
     };
     let found = maintenance::salvage(folder)?;
@@ -102,19 +72,31 @@ fn read(folder: &Path, no_secrets: bool) -> anyhow::Result<Found> {
          an older one was taken, and objects that were deleted long ago may be among those exported",
         found.rows, found.damaged
     )];
-    if found.sealed > 0 && !no_secrets {
+    if found.sealed > 0 && !without.secrets {
         missing.push(format!("{} rows of Secrets do not open under the key that is there", found.sealed));
     }
-    Ok(Found { objects: found.objects, revision: found.revision, missing })
+    exported(Export::new(found.objects, found.revision, without), missing)
 }
 
-fn strip(document: &mut Value) {
-    if let Some(fields) = document.as_object_mut() {
-        fields.remove("status");
+/// Asks the process that has the store open, by the kubeconfig that it has written there.
+fn ask(folder: &Path, without: Without, in_use: &OpenError) -> anyhow::Result<Exported> {
+    let path = format!("/meridian/v1/export?withoutSecrets={}&plain={}", without.secrets, without.owned);
+    let asked = crate::block_on(async {
+        let connection = meridian_kube::connect(&[folder.join("kubeconfig")], None).await?;
+        Ok(connection.text(&path).await?)
+    });
+    let text = asked.with_context(|| format!("{in_use}; that process was asked for an export, without success"))?;
+    match backup::summary(&text) {
+        Found::Whole(summary) => Ok(Exported { text, summary }),
+        Found::Cut | Found::Other => bail!("{in_use}; that process answered with half an export"),
     }
-    if let Some(metadata) = document.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.retain(|field, _| !OWNED.contains(&field.as_str()));
-    }
+}
+
+fn exported(pieces: Export, missing: Vec<String>) -> anyhow::Result<Exported> {
+    let text = String::from_utf8(pieces.flatten().collect())?;
+    let Found::Whole(mut summary) = backup::summary(&text) else { bail!("the export has no end") };
+    summary.missing.splice(0..0, missing);
+    Ok(Exported { text, summary })
 }
 
 /// Writes a file that only its owner may read, whole or not at all.

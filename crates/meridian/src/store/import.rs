@@ -1,10 +1,9 @@
 //! `meridian store import`.
 
 use super::DataArgs;
-use super::export::HEADER;
 use crate::input::{self, Input};
 use anyhow::{Context, bail};
-use meridian_apiserver::backup;
+use meridian_apiserver::backup::{self, Found};
 use meridian_resources::yaml;
 use meridian_store::{StoredObject, maintenance};
 use serde_json::Value;
@@ -33,7 +32,15 @@ pub(super) fn run(args: &ImportArgs) -> anyhow::Result<()> {
     let mut objects = Vec::new();
     let mut revision = 0;
     for input in &inputs {
-        revision = revision.max(revision_of(&input.text));
+        match backup::summary(&input.text) {
+            Found::Whole(summary) => revision = revision.max(summary.revision),
+            Found::Cut => bail!(
+                "{}: this export is not whole, its last line is missing; what is there can be imported when its first \
+                 line is taken away",
+                input.name
+            ),
+            Found::Other => {}
+        }
         read(input, &mut objects)?;
     }
     if objects.is_empty() {
@@ -75,9 +82,4 @@ fn items(mut document: Value) -> Vec<Value> {
 fn called(document: &Value) -> String {
     let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
     format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
-}
-
-/// The revision that the first line of an export says; 0 for other files.
-fn revision_of(text: &str) -> u64 {
-    text.lines().next().and_then(|line| line.strip_prefix(HEADER)).and_then(|number| number.parse().ok()).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! `meridian store`: look after the objects of a Meridian that is not running.
+//! `meridian store`: look after the objects of a Meridian. All but an export want that it is not running.
 
 mod export;
 mod import;
@@ -19,7 +19,7 @@ pub(crate) struct StoreArgs {
 
 #[derive(Subcommand, Debug)]
 enum StoreCommand {
-    /// Write every object as YAML, also those that can still be read of a damaged store
+    /// Write every object as YAML, also of a Meridian that runs, and what can still be read of a damaged store
     Export(export::ExportArgs),
     /// Read the objects of an export into a new store
     Import(import::ImportArgs),

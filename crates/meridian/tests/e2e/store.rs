@@ -70,7 +70,15 @@ fn a_backup_is_restored_with_all_identities() {
     let mut meridian = Meridian::start_in(&data, address, &[]);
     meridian.applied(OBJECTS);
     let before = shown(&meridian);
-    let busy = refused(&["export"], &data);
+    let live = scratch.path().join("live.yaml");
+    done(&["export", "--output", live.to_str().unwrap()], &data);
+    assert_eq!(fs::metadata(&live).unwrap().permissions().mode() & 0o777, 0o600);
+    let open = done(&["export", "--no-secrets", "--plain"], &data);
+    assert!(
+        !open.contains("kind: Secret") && !open.contains("uid:") && open.contains("kind: VirtualService"),
+        "{open}"
+    );
+    let busy = refused(&["check"], &data);
     assert!(busy.contains("is in use by process") && busy.contains("(meridian)"), "{busy}");
     let second = Meridian::spawn_in(&data, loopback(), &[]);
     second.wait_for_log("is in use by process");
@@ -84,6 +92,17 @@ fn a_backup_is_restored_with_all_identities() {
     assert!(exported.contains("c3dvcmRmaXNo"), "Secrets are part of a backup");
     let open = done(&["export", "--no-secrets"], &data);
     assert!(!open.contains("kind: Secret") && open.contains("kind: VirtualService"), "{open}");
+
+    let whole = fs::read_to_string(&live).unwrap();
+    let half = scratch.path().join("half.yaml");
+    fs::write(&half, &whole[..whole.rfind("\n---").unwrap() + 1]).unwrap();
+    let cut = refused(&["import", half.to_str().unwrap()], &scratch.path().join("nothing"));
+    assert!(cut.contains("this export is not whole"), "{cut}");
+    let of_live = scratch.path().join("of-live");
+    done(&["import", live.to_str().unwrap()], &of_live);
+    let mut meridian = Meridian::start_in(&of_live, address, &[]);
+    assert_eq!(shown(&meridian), before);
+    meridian.kill();
 
     let restored = scratch.path().join("restored");
     done(&["import", backup.to_str().unwrap()], &restored);

@@ -38,7 +38,7 @@ bash cm.sh /a -H 'Accept: application/json;as=Table;v=v9;g=meta.k8s.io' | head -
 
 bash cm.sh /a -H 'Accept: text/html, application/json;q=0.5' | head -n 1
 
-# differs: objects are answered in JSON only
+# differs: objects are answered in JSON and YAML, not in protobuf
 bash cm.sh /a -H 'Accept: text/html'
 
 bash cm.sh '' -H 'Content-Type: text/plain' -d x
@@ -142,3 +142,22 @@ curl -s --cacert ca "$(cat server)/api/v1/namespaces/http/configmaps"
 curl -s --cacert ca -H 'Authorization: Bearer nonsense' "$(cat server)/api/v1/namespaces/http/configmaps"
 
 curl -s --cacert ca "$(cat server)/healthz"
+
+# Answers in YAML.
+bash cm.sh /c -H 'Accept: application/yaml'
+
+bash cm.sh /none -H 'Accept: application/yaml'
+
+bash cm.sh /c -H 'Accept: application/yaml;as=PartialObjectMetadata;v=v1;g=meta.k8s.io'
+
+bash cm.sh /c -H 'Accept: application/yaml, application/json' | head -n 1
+
+# differs: objects are answered in JSON and YAML, not in protobuf
+bash cm.sh '?watch=true&timeoutSeconds=1' -H 'Accept: application/yaml'
+
+bash ask.sh /apis/apps -H 'Accept: application/yaml'
+
+# differs: the version is told in YAML too
+bash ask.sh /version -H 'Accept: application/yaml' | head -n 1
+
+bash ask.sh /openapi/v2 -H 'Accept: application/yaml'

@@ -1,14 +1,17 @@
-//! YAML as kubectl writes it: the style of Go's `yaml.v2`, with sorted fields, folded long lines and literal blocks.
+//! YAML as Kubernetes and kubectl write it: the style of Go's `yaml.v2`, with sorted fields, folded long lines and literal
+//! blocks.
 
-use meridian_resources::yaml;
 use serde_json::Value;
+
+use super::emit::emit_with;
+use super::values;
 
 /// Lines longer than this are folded at a space.
 const WIDTH: usize = 80;
 
-/// The value as one document.
-pub(crate) fn emit(value: &Value) -> String {
-    yaml::emit_with(value, write_text)
+/// The value as a YAML document, without `---`, as Go writes it.
+pub fn emit_as_go(value: &Value) -> String {
+    emit_with(value, write_text)
 }
 
 fn pad(out: &mut String, indent: usize) {
@@ -63,7 +66,7 @@ fn is_read_as_text(text: &str) -> bool {
         // Texts with special characters are quoted anyway, and mean themselves.
         return text != "~";
     }
-    !matches!(&yaml::values(text, "")[..], [Ok(value)] if !value.is_string()) && text != "null" && text != "~"
+    !matches!(&values(text, "")[..], [Ok(value)] if !value.is_string()) && text != "null" && text != "~"
 }
 
 /// Words that are booleans in YAML 1.1.
@@ -246,7 +249,7 @@ mod tests {
     use serde_json::json;
 
     fn line(text: &str) -> String {
-        emit(&json!({"a": text})).trim_end().to_owned()
+        emit_as_go(&json!({"a": text})).trim_end().to_owned()
     }
 
     #[test]
@@ -292,8 +295,8 @@ mod tests {
             "long": long, "quoted": format!("* {long}"), "double": format!("\t{long}"),
             "block": "a\n\n  b\nc\n\n", "spaces at the end ": "x ",
         });
-        let text = emit(&value);
-        let read = yaml::values(&text, "emitted.yaml");
+        let text = emit_as_go(&value);
+        let read = values(&text, "emitted.yaml");
         assert!(matches!(&read[..], [Ok(read)] if *read == value), "{text}\n{read:?}");
     }
 }
