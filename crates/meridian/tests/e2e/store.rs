@@ -75,7 +75,7 @@ fn a_backup_is_restored_with_all_identities() {
     assert_eq!(fs::metadata(&live).unwrap().permissions().mode() & 0o777, 0o600);
     let open = done(&["export", "--no-secrets", "--plain"], &data);
     assert!(
-        !open.contains("kind: Secret") && !open.contains("uid:") && open.contains("kind: VirtualService"),
+        !open.contains("kind: Secret") && !open.contains("generation:") && open.contains("kind: VirtualService"),
         "{open}"
     );
     let busy = refused(&["check"], &data);
