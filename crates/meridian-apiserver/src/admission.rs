@@ -82,6 +82,7 @@ pub(crate) fn admit_review(
     envelope(target, &mut review)?;
     place(target, &mut review)?;
     managed::take(&mut review);
+    metadata_mut(&mut review)?.retain(|_, value| !absent(Some(value)));
     let warnings = unknown(target, &mut review, validation)?;
     Ok((review, warnings))
 }

@@ -287,9 +287,7 @@ impl WriteOptions {
         let manager = manager.map_or_else(|| manager_of(agent), str::to_owned);
         Ok(WriteOptions { dry_run, field_validation, manager, force: query.flag("force"), no_creation: None })
     }
-}
 
-impl WriteOptions {
     /// Before an update or an apply creates an object.
     ///
     /// # Errors

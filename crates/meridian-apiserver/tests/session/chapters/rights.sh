@@ -226,11 +226,42 @@ kind: SubjectAccessReview
 spec: {resourceAttributes: {verb: get}}
 Y
 
+kubectl create -o yaml -f - <<Y
+apiVersion: authorization.k8s.io/v1
+kind: SubjectAccessReview
+metadata: {creationTimestamp: null, name: ""}
+spec: {groups: ["system:masters"], nonResourceAttributes: {verb: get, path: /healthz}}
+Y
+
+# differs: what is not stored has no managed fields
+kubectl create -f - <<Y
+apiVersion: authorization.k8s.io/v1
+kind: SubjectAccessReview
+metadata: {name: question}
+spec: {user: ann, resourceAttributes: {verb: get, resource: services}}
+Y
+
+kubectl create -f - <<Y
+apiVersion: authorization.k8s.io/v1
+kind: SubjectAccessReview
+spec: {user: ann, resourceAttributes: {verbs: get, resource: services}}
+Y
+
+kubectl create --validate=ignore -f - <<Y
+apiVersion: authorization.k8s.io/v1
+kind: SubjectAccessReview
+spec: {user: [ann], resourceAttributes: {verb: get, resource: services}}
+Y
+
 kubectl create -f - <<Y
 apiVersion: authorization.k8s.io/v1
 kind: SelfSubjectAccessReview
 spec: {}
 Y
+
+kubectl explain subjectaccessreviews.spec.resourceAttributes --recursive
+
+kubectl explain tokenreviews.spec
 
 kubectl create -f - <<Y
 apiVersion: authorization.k8s.io/v1
