@@ -181,6 +181,30 @@ async fn kubectl_auth_tells_who_i_am_and_what_i_may() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_for_those_who_may_read_everything() {
+    if !have_kubectl() {
+        return;
+    }
+    let lab = Lab::new().await;
+    lab.ok("create secret generic hidden --from-literal=password=swordfish").await;
+    let whole = lab.ok("get --raw /meridian/v1/export").await;
+    assert!(whole.starts_with("# meridian store export, revision ") && whole.contains("c3dvcmRmaXNo"), "{whole}");
+    assert!(
+        whole.lines().next_back().is_some_and(|line| line.starts_with("# end of the export, objects: ")),
+        "{whole}"
+    );
+    let plain = lab.ok("get --raw /meridian/v1/export?withoutSecrets=true&plain=true").await;
+    assert!(
+        !plain.contains("kind: Secret") && !plain.contains("creationTimestamp") && plain.contains("---"),
+        "{plain}"
+    );
+    lab.user("dev", "dev", None);
+    let refused = as_user(&lab, "dev", "get --raw /meridian/v1/export").await;
+    let expected = "Error from server (Forbidden): forbidden: User \"dev\" cannot get path \"/meridian/v1/export\"\n";
+    assert_eq!(refused.stderr, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_of_a_service_account_is_a_user() {
     if !have_kubectl() {
         return;
