@@ -83,12 +83,8 @@ pub(crate) fn schemas(group: &str, version: &str) -> Map<String, Value> {
     }
     for resource in resource::of_version(group, version) {
         let name = definition(resource, version, resource.kind);
-        if let Some(kind) = resource.typed.filter(|_| !schemas.contains_key(&name)) {
-            let mut schema = converted::schema(kind, version).clone();
-            if let Value::Object(fields) = &mut schema["properties"] {
-                fields.extend(native::envelope().clone());
-            }
-            schemas.insert(name.clone(), schema);
+        if !schemas.contains_key(&name) {
+            schemas.extend(typed(resource, version).map(|schema| (name.clone(), schema)));
         }
         if let Some(schema) = schemas.get_mut(&name) {
             schema[GVK] = gvk(resource.kind);
@@ -100,13 +96,23 @@ pub(crate) fn schemas(group: &str, version: &str) -> Map<String, Value> {
     schemas
 }
 
+/// The definition of a kind of `meridian-resources`, which refers to those of metadata alone.
+fn typed(resource: &ApiResource, version: &str) -> Option<Value> {
+    let mut schema = converted::schema(resource.typed?, version);
+    if let Value::Object(fields) = &mut schema["properties"] {
+        fields.extend(native::envelope().clone());
+    }
+    Some(schema)
+}
+
 /// The name of a kind's definition, and all definitions that it refers to.
 pub(crate) fn definitions_of(resource: &ApiResource, version: &str) -> (String, Map<String, Value>) {
     let name = definition(resource, version, resource.kind);
-    match resource.native(version) {
-        Some(native) => (name, native::definitions([native])),
-        None => (name, schemas(resource.group, version)),
+    let mut definitions = native::definitions(resource.native(version));
+    if !definitions.contains_key(&name) {
+        definitions.extend(typed(resource, version).map(|schema| (name.clone(), schema)));
     }
+    (name, definitions)
 }
 
 fn list(resource: &ApiResource, item: &str) -> Value {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::FieldError;
 use crate::object::Resource;
 use crate::rules::Findings;
-use crate::schema::Schema;
+use crate::schema::node::Node;
 
 /// What a `null` means in objects of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,8 @@ pub struct Kind {
     /// What a `null` means.
     pub nulls: Nulls,
     /// The OpenAPI v3 structural schema of the whole object.
-    pub schema: fn() -> &'static Value,
-    pub(crate) compiled: fn() -> &'static Schema,
+    pub schema: fn() -> Value,
+    pub(crate) compiled: fn() -> &'static Node,
     pub(crate) rules: fn(&Value, &mut Findings),
     pub(crate) decode: fn(&Value) -> Result<Resource, Vec<FieldError>>,
 }

@@ -18,24 +18,44 @@ use crate::meta::ObjectMeta;
 use crate::object::{NoStatus, Spec};
 use node::Node;
 
-/// The schema of one kind in both forms.
+/// The schema of one kind as it is derived, still with the project's own `x-` keywords.
 pub(crate) struct Schema {
-    /// The structural OpenAPI v3 schema.
-    pub(crate) public: Value,
-    /// The compiled form.
-    pub(crate) root: Node,
+    whole: Value,
+    nulls: Nulls,
 }
 
-/// Defines `fn compiled() -> &'static Schema`, which builds the schema at its first use.
-macro_rules! compiled_once {
+impl Schema {
+    /// The compiled form.
+    pub(crate) fn compile(&self) -> Node {
+        let mut node = Node::compile(&self.whole, self.nulls == Nulls::Absent);
+        if let Some(metadata) = self.whole.pointer("/properties/metadata") {
+            node.properties.insert("metadata".to_owned(), Node::compile(metadata, true));
+        }
+        node
+    }
+
+    /// The structural OpenAPI v3 schema.
+    pub(crate) fn publish(mut self) -> Value {
+        structural::publish(&mut self.whole);
+        self.whole
+    }
+}
+
+/// Defines the two forms of a schema. `fn compiled() -> &'static Node` builds that which checks objects at its first use;
+/// `fn published() -> Value` makes that which the API shows anew each time, because few ask for it and it is large.
+macro_rules! forms {
     ($build:expr) => {
-        fn compiled() -> &'static $crate::schema::Schema {
-            static SCHEMA: std::sync::OnceLock<$crate::schema::Schema> = std::sync::OnceLock::new();
-            SCHEMA.get_or_init(|| $build)
+        fn compiled() -> &'static $crate::schema::node::Node {
+            static NODE: std::sync::OnceLock<$crate::schema::node::Node> = std::sync::OnceLock::new();
+            NODE.get_or_init(|| $crate::schema::Schema::compile(&$build))
+        }
+
+        fn published() -> serde_json::Value {
+            $crate::schema::Schema::publish($build)
         }
     };
 }
-pub(crate) use compiled_once;
+pub(crate) use forms;
 
 /// The schema of a kind whose fields are under `spec`.
 pub(crate) fn of_spec<T: Spec>(kind: &Kind, spec_required: bool) -> Schema {
@@ -100,12 +120,7 @@ fn whole<T: JsonSchema + 'static>(
     if !required.is_null() {
         root["required"] = required;
     }
-    let mut node = Node::compile(&root, kind.nulls == Nulls::Absent);
-    if let Some(metadata) = root.pointer("/properties/metadata") {
-        node.properties.insert("metadata".to_owned(), Node::compile(metadata, true));
-    }
-    structural::publish(&mut root);
-    Schema { public: root, root: node }
+    Schema { whole: root, nulls: kind.nulls }
 }
 
 /// What schemars derives, already in structural form, still with the project's own `x-` keywords.

@@ -5,8 +5,9 @@ use serde_json::Value;
 use crate::error::{FieldError, Origin, Wording};
 use crate::kind::{Kind, Nulls, converted};
 use crate::rules::{Findings, metadata};
+use crate::schema::node::Node;
 use crate::schema::path::Path;
-use crate::schema::{Schema, check, fields};
+use crate::schema::{check, fields};
 use crate::value;
 
 /// All mistakes of an object: `apiVersion` and `kind`, metadata, the schema, and the rules of the kind.
@@ -30,7 +31,7 @@ pub fn judge(kind: &Kind, object: &Value) -> (Vec<FieldError>, Vec<FieldError>) 
 
 fn findings(kind: &Kind, object: &Value) -> Findings {
     let mut findings = Findings { errors: type_meta(kind, object), warnings: Vec::new() };
-    let root = &schema(kind, object).root;
+    let root = schema(kind, object);
     // The `null` of a field is as good as none, of whatever type the field is.
     let present = value::has_nulls(object).then(|| {
         let mut object = object.clone();
@@ -86,7 +87,7 @@ fn refuse_dry_run(kind: &Kind, object: &Value, findings: &mut Findings) -> bool 
 }
 
 /// The schema of the version that an object names.
-fn schema(kind: &Kind, object: &Value) -> &'static Schema {
+fn schema(kind: &Kind, object: &Value) -> &'static Node {
     converted::of_object(kind, object).map_or_else(kind.compiled, |version| (version.compiled)())
 }
 
@@ -111,27 +112,27 @@ fn type_meta(kind: &Kind, object: &Value) -> Vec<FieldError> {
 
 /// Fills the schema's defaults in place; what has the wrong type is left alone.
 pub fn apply_defaults(kind: &Kind, object: &mut Value) {
-    let root = &schema(kind, object).root;
+    let root = schema(kind, object);
     fields::apply_defaults(root, object);
 }
 
 /// The fields that the schema does not have, each with the name that may have been meant.
 pub fn unknown_fields(kind: &Kind, object: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    fields::unknown(&schema(kind, object).root, object, &Path::Root, &mut errors);
+    fields::unknown(schema(kind, object), object, &Path::Root, &mut errors);
     errors
 }
 
 /// Removes the fields that the schema does not have.
 pub fn prune(kind: &Kind, object: &mut Value) {
-    let root = &schema(kind, object).root;
+    let root = schema(kind, object);
     fields::prune(root, object);
 }
 
 /// Removes what is `null`, where that means the same as nothing: in Kubernetes' own kinds.
 pub fn drop_nulls(kind: &Kind, object: &mut Value) {
     if kind.nulls == Nulls::Absent {
-        fields::drop_absent(&schema(kind, object).root, object);
+        fields::drop_absent(schema(kind, object), object);
     }
 }
 

@@ -26,13 +26,13 @@ pub static KIND: Kind = Kind {
         cells::count(object, &["/data", "/binaryData"])
     })],
     nulls: Nulls::Absent,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, super::rules::config_map),
     decode: crate::object::decode_as::<ConfigMap>,
 };
 
-schema::compiled_once!(schema::of_flat::<ConfigMap>(&KIND));
+schema::forms!(schema::of_flat::<ConfigMap>(&KIND));
 
 impl Spec for ConfigMap {
     type Status = NoStatus;

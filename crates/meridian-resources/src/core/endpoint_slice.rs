@@ -34,13 +34,13 @@ pub static KIND: Kind = Kind {
         Column::string("Endpoints", "The addresses of the endpoints.", cells::endpoint_slice_endpoints),
     ],
     nulls: Nulls::Absent,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, super::rules::endpoint_slice),
     decode: crate::object::decode_as::<EndpointSlice>,
 };
 
-schema::compiled_once!(schema::of_flat::<EndpointSlice>(&KIND));
+schema::forms!(schema::of_flat::<EndpointSlice>(&KIND));
 
 impl Spec for EndpointSlice {
     type Status = NoStatus;

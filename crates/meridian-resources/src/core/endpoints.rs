@@ -23,13 +23,13 @@ pub static KIND: Kind = Kind {
     status_subresource: false,
     columns: &[Column::string("Endpoints", "The addresses and ports of the endpoints.", cells::endpoints)],
     nulls: Nulls::Absent,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, super::rules::endpoints),
     decode: crate::object::decode_as::<Endpoints>,
 };
 
-schema::compiled_once!(schema::of_flat::<Endpoints>(&KIND));
+schema::forms!(schema::of_flat::<Endpoints>(&KIND));
 
 impl Spec for Endpoints {
     type Status = NoStatus;

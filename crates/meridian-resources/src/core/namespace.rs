@@ -24,13 +24,13 @@ pub static KIND: Kind = Kind {
         cells::text_or(object, "/status/phase", "Active")
     })],
     nulls: Nulls::Absent,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<Namespace>,
 };
 
-schema::compiled_once!(schema::of_spec::<Namespace>(&KIND, false));
+schema::forms!(schema::of_spec::<Namespace>(&KIND, false));
 
 impl Spec for Namespace {
     type Status = NamespaceStatus;

@@ -42,13 +42,13 @@ pub static KIND: Kind = Kind {
         Column::string("Readiness Gates", "Further conditions of readiness.", cells::pod_readiness_gates).wide(),
     ],
     nulls: Nulls::Absent,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, super::rules::pod),
     decode: crate::object::decode_as::<Pod>,
 };
 
-schema::compiled_once!(schema::of_spec::<Pod>(&KIND, false));
+schema::forms!(schema::of_spec::<Pod>(&KIND, false));
 
 impl Spec for Pod {
     type Status = PodStatus;

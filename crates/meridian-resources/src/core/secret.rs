@@ -31,13 +31,13 @@ pub static KIND: Kind = Kind {
         Column::string("Data", "Data contains the secret data.", |object| cells::count(object, &["/data"])),
     ],
     nulls: Nulls::Absent,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, super::rules::secret),
     decode: crate::object::decode_as::<Secret>,
 };
 
-schema::compiled_once!(schema::of_flat::<Secret>(&KIND));
+schema::forms!(schema::of_flat::<Secret>(&KIND));
 
 impl Spec for Secret {
     type Status = NoStatus;

@@ -38,13 +38,13 @@ pub static KIND: Kind = Kind {
         Column::string("Selector", "Labels of the pods that receive the traffic.", cells::service_selector).wide(),
     ],
     nulls: Nulls::Absent,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, super::rules::service),
     decode: crate::object::decode_as::<Service>,
 };
 
-schema::compiled_once!(schema::of_spec::<Service>(&KIND, false));
+schema::forms!(schema::of_spec::<Service>(&KIND, false));
 
 impl Spec for Service {
     type Status = ServiceStatus;

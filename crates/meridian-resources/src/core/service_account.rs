@@ -22,13 +22,13 @@ pub static KIND: Kind = Kind {
     status_subresource: false,
     columns: &[],
     nulls: Nulls::Absent,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<ServiceAccount>,
 };
 
-schema::compiled_once!(schema::of_flat::<ServiceAccount>(&KIND));
+schema::forms!(schema::of_flat::<ServiceAccount>(&KIND));
 
 impl Spec for ServiceAccount {
     type Status = NoStatus;

@@ -27,13 +27,13 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<EnvoyProxy>,
 };
 
-schema::compiled_once!(schema::of_spec::<EnvoyProxy>(&KIND, true));
+schema::forms!(schema::of_spec::<EnvoyProxy>(&KIND, true));
 
 impl Spec for EnvoyProxy {
     type Status = PolicyStatus;

@@ -112,13 +112,13 @@ macro_rules! kind {
                 status_subresource: true,
                 columns: &[],
                 nulls: Nulls::Refused,
-                schema: || &compiled().public,
+                schema: published,
                 compiled,
                 rules: |_, _| {},
                 decode: crate::object::decode_as::<$type>,
             };
 
-            schema::compiled_once!(schema::of_spec::<$type>(&KIND, true));
+            schema::forms!(schema::of_spec::<$type>(&KIND, true));
 
             impl Spec for $type {
                 type Status = $status;

@@ -24,17 +24,18 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<BackendTlsPolicy>,
 };
 
-schema::compiled_once!(schema::of_spec::<BackendTlsPolicy>(&KIND, true));
+schema::forms!(schema::of_spec::<BackendTlsPolicy>(&KIND, true));
 
 /// The version `v1alpha3`, which has the same limits.
 pub(crate) static V1ALPHA3: ConvertedVersion = ConvertedVersion::same_form(
     "v1alpha3",
+    published,
     compiled,
     "The v1alpha3 version of BackendTLSPolicy has been deprecated and will be removed in a future release of the API. \
      Please upgrade to v1.",

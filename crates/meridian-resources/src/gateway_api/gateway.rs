@@ -28,13 +28,13 @@ pub static KIND: Kind = Kind {
         Column::string("Programmed", "Whether it serves.", |gateway| condition(gateway, "Programmed")),
     ],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<Gateway>,
 };
 
-schema::compiled_once!(schema::of_spec::<Gateway>(&KIND, true));
+schema::forms!(schema::of_spec::<Gateway>(&KIND, true));
 
 impl Spec for Gateway {
     type Status = GatewayStatus;

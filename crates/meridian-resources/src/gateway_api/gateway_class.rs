@@ -27,13 +27,13 @@ pub static KIND: Kind = Kind {
         Column::string("Description", "For people.", |class| json_path(class, "/spec/description")).wide(),
     ],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<GatewayClass>,
 };
 
-schema::compiled_once!(schema::of_spec::<GatewayClass>(&KIND, true));
+schema::forms!(schema::of_spec::<GatewayClass>(&KIND, true));
 
 impl Spec for GatewayClass {
     type Status = GatewayClassStatus;

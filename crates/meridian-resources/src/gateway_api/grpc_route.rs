@@ -26,13 +26,13 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[Column::string("Hostnames", "Hosts of its calls.", |route| json_path(route, "/spec/hostnames"))],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<GrpcRoute>,
 };
 
-schema::compiled_once!(schema::of_changed_spec::<GrpcRoute>(&KIND, for_calls));
+schema::forms!(schema::of_changed_spec::<GrpcRoute>(&KIND, for_calls));
 
 /// What routes of calls have otherwise than routes of requests: fewer filters, and any values of headers.
 fn for_calls(spec: &mut Value) {

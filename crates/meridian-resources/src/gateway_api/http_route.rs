@@ -24,13 +24,13 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[Column::string("Hostnames", "Hosts of its requests.", |route| json_path(route, "/spec/hostnames"))],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<HttpRoute>,
 };
 
-schema::compiled_once!(schema::of_spec::<HttpRoute>(&KIND, true));
+schema::forms!(schema::of_spec::<HttpRoute>(&KIND, true));
 
 impl Spec for HttpRoute {
     type Status = RouteStatus;

@@ -27,13 +27,13 @@ pub static KIND: Kind = Kind {
         Column::string("Programmed", "Whether they serve.", |set| condition(set, "Programmed")),
     ],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<ListenerSet>,
 };
 
-schema::compiled_once!(schema::of_spec::<ListenerSet>(&KIND, true));
+schema::forms!(schema::of_spec::<ListenerSet>(&KIND, true));
 
 impl Spec for ListenerSet {
     type Status = ListenerSetStatus;

@@ -22,13 +22,13 @@ pub static KIND: Kind = Kind {
     status_subresource: false,
     columns: &[],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<ReferenceGrant>,
 };
 
-schema::compiled_once!(schema::of_spec::<ReferenceGrant>(&KIND, true));
+schema::forms!(schema::of_spec::<ReferenceGrant>(&KIND, true));
 
 impl Spec for ReferenceGrant {
     type Status = NoStatus;

@@ -24,13 +24,13 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<TlsRoute>,
 };
 
-schema::compiled_once!(schema::of_spec::<TlsRoute>(&KIND, true));
+schema::forms!(schema::of_spec::<TlsRoute>(&KIND, true));
 
 /// The older version, which has up to 16 rules and may be without server names.
 pub(crate) mod v1alpha2 {
@@ -39,12 +39,13 @@ pub(crate) mod v1alpha2 {
     /// The version `v1alpha2`.
     pub(crate) static VERSION: ConvertedVersion = ConvertedVersion::same_form(
         "v1alpha2",
+        published,
         compiled,
         "The v1alpha2 version of TLSRoute has been deprecated and will be removed in a future release of the API. \
          Please upgrade to v1.",
     );
 
-    schema::compiled_once!(schema::of_changed_spec::<TlsRoute>(&KIND, |spec| {
+    schema::forms!(schema::of_changed_spec::<TlsRoute>(&KIND, |spec| {
         let rules = &mut spec["properties"]["rules"];
         rules["maxItems"] = 16.into();
         rules["x-rule"] = "route-rules".into();
@@ -59,6 +60,7 @@ pub(crate) mod v1alpha2 {
 /// The version `v1alpha3`, which has the same limits.
 pub(crate) static V1ALPHA3: ConvertedVersion = ConvertedVersion::same_form(
     "v1alpha3",
+    published,
     compiled,
     "The v1alpha3 version of TLSRoute has been deprecated and will be removed in a future release of the API. Please \
      upgrade to v1.",

@@ -22,13 +22,13 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<UdpRoute>,
 };
 
-schema::compiled_once!(schema::of_spec::<UdpRoute>(&KIND, true));
+schema::forms!(schema::of_spec::<UdpRoute>(&KIND, true));
 
 /// The older version, which has up to 16 rules.
 pub(crate) mod v1alpha2 {
@@ -38,12 +38,13 @@ pub(crate) mod v1alpha2 {
     /// The version `v1alpha2`.
     pub(crate) static VERSION: ConvertedVersion = ConvertedVersion::same_form(
         "v1alpha2",
+        published,
         compiled,
         "The v1alpha2 version of UDPRoute has been deprecated and will be removed in a future release of the API. Please \
          upgrade to v1.",
     );
 
-    schema::compiled_once!(schema::of_changed_spec::<UdpRoute>(&KIND, |spec| {
+    schema::forms!(schema::of_changed_spec::<UdpRoute>(&KIND, |spec| {
         let rules = &mut spec["properties"]["rules"];
         rules["maxItems"] = 16.into();
         rules["x-rule"] = "route-rules".into();

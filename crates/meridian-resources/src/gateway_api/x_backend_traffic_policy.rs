@@ -23,13 +23,13 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<XBackendTrafficPolicy>,
 };
 
-schema::compiled_once!(schema::of_spec::<XBackendTrafficPolicy>(&KIND, true));
+schema::forms!(schema::of_spec::<XBackendTrafficPolicy>(&KIND, true));
 
 impl Spec for XBackendTrafficPolicy {
     type Status = PolicyStatus;

@@ -24,13 +24,13 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[Column::string("Accepted", "Whether a controller makes it.", |mesh| condition(mesh, "Accepted"))],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |_, _| {},
     decode: crate::object::decode_as::<XMesh>,
 };
 
-schema::compiled_once!(schema::of_spec::<XMesh>(&KIND, true));
+schema::forms!(schema::of_spec::<XMesh>(&KIND, true));
 
 impl Spec for XMesh {
     type Status = XMeshStatus;

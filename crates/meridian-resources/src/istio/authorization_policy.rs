@@ -31,13 +31,13 @@ pub static KIND: Kind = Kind {
     columns: &[Column::string("Action", "The operation to take.", |object| cells::json_path(object, "/spec/action"))
         .at(".spec.action")],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<AuthorizationPolicy>,
 };
 
-schema::compiled_once!(schema::of_spec::<AuthorizationPolicy>(&KIND, false));
+schema::forms!(schema::of_spec::<AuthorizationPolicy>(&KIND, false));
 
 impl Spec for AuthorizationPolicy {
     type Status = IstioStatus;

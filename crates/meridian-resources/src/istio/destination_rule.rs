@@ -33,13 +33,13 @@ pub static KIND: Kind = Kind {
     })
     .at(".spec.host")],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<DestinationRule>,
 };
 
-schema::compiled_once!(schema::of_spec::<DestinationRule>(&KIND, false));
+schema::forms!(schema::of_spec::<DestinationRule>(&KIND, false));
 
 impl Spec for DestinationRule {
     type Status = IstioStatus;

@@ -27,13 +27,13 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<Gateway>,
 };
 
-schema::compiled_once!(schema::of_spec::<Gateway>(&KIND, false));
+schema::forms!(schema::of_spec::<Gateway>(&KIND, false));
 
 impl Spec for Gateway {
     type Status = IstioStatus;

@@ -31,13 +31,13 @@ pub static KIND: Kind = Kind {
     })
     .at(".spec.mtls.mode")],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<PeerAuthentication>,
 };
 
-schema::compiled_once!(schema::of_spec::<PeerAuthentication>(&KIND, false));
+schema::forms!(schema::of_spec::<PeerAuthentication>(&KIND, false));
 
 impl Spec for PeerAuthentication {
     type Status = IstioStatus;

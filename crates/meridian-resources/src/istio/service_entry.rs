@@ -42,13 +42,13 @@ pub static KIND: Kind = Kind {
         .at(".spec.resolution"),
     ],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<ServiceEntry>,
 };
 
-schema::compiled_once!(schema::of_spec::<ServiceEntry>(&KIND, true));
+schema::forms!(schema::of_spec::<ServiceEntry>(&KIND, true));
 
 impl Spec for ServiceEntry {
     type Status = ServiceEntryStatus;

@@ -29,13 +29,13 @@ pub static KIND: Kind = Kind {
     status_subresource: true,
     columns: &[],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<Telemetry>,
 };
 
-schema::compiled_once!(schema::of_spec::<Telemetry>(&KIND, false));
+schema::forms!(schema::of_spec::<Telemetry>(&KIND, false));
 
 impl Spec for Telemetry {
     type Status = IstioStatus;

@@ -39,13 +39,13 @@ pub static KIND: Kind = Kind {
         .at(".spec.hosts"),
     ],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<VirtualService>,
 };
 
-schema::compiled_once!(schema::of_spec::<VirtualService>(&KIND, false));
+schema::forms!(schema::of_spec::<VirtualService>(&KIND, false));
 
 impl Spec for VirtualService {
     type Status = IstioStatus;

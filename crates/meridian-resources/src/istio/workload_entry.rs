@@ -31,13 +31,13 @@ pub static KIND: Kind = Kind {
     .at(".spec.address")
     .after_age()],
     nulls: Nulls::Refused,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, rules::check),
     decode: crate::object::decode_as::<WorkloadEntry>,
 };
 
-schema::compiled_once!(schema::of_spec::<WorkloadEntry>(&KIND, true));
+schema::forms!(schema::of_spec::<WorkloadEntry>(&KIND, true));
 
 impl Spec for WorkloadEntry {
     type Status = IstioStatus;

@@ -6,14 +6,16 @@
 use serde_json::Value;
 
 use super::Kind;
-use crate::schema::Schema;
+use crate::schema::node::Node;
 
 /// One version with a form or limits of its own.
 pub(crate) struct ConvertedVersion {
     /// The version, such as `v1beta1`.
     pub(crate) version: &'static str,
     /// The schema of its objects.
-    pub(crate) compiled: fn() -> &'static Schema,
+    pub(crate) schema: fn() -> Value,
+    /// The same in the form that checks objects.
+    pub(crate) compiled: fn() -> &'static Node,
     /// Rewrites an object to the preferred version's form; what has the wrong type stays.
     pub(crate) to_preferred: fn(&mut Value),
     /// Rewrites an object of the preferred version to this form.
@@ -28,12 +30,14 @@ impl ConvertedVersion {
     /// A version whose objects have the preferred form, with other limits or a deprecation of its own.
     pub(crate) const fn same_form(
         version: &'static str,
-        compiled: fn() -> &'static Schema,
+        schema: fn() -> Value,
+        compiled: fn() -> &'static Node,
         deprecation: &'static str,
     ) -> Self {
         let unchanged: fn(&mut Value) = |_| {};
         ConvertedVersion {
             version,
+            schema,
             compiled,
             to_preferred: unchanged,
             from_preferred: unchanged,
@@ -82,8 +86,8 @@ pub fn convert(kind: &Kind, object: &mut Value, version: &str) {
 }
 
 /// The OpenAPI v3 structural schema of whole objects of a kind in one of its versions.
-pub fn schema(kind: &Kind, version: &str) -> &'static Value {
-    by_version(kind, version).map_or_else(kind.schema, |converted| &(converted.compiled)().public)
+pub fn schema(kind: &Kind, version: &str) -> Value {
+    by_version(kind, version).map_or_else(kind.schema, |converted| (converted.schema)())
 }
 
 /// What Kubernetes warns of when an object of this version is written.

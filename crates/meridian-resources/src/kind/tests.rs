@@ -89,7 +89,7 @@ fn schemas_are_structural() {
     }
     for kind in all() {
         let schema = (kind.schema)();
-        walk(kind.kind, schema);
+        walk(kind.kind, &schema);
         for field in ["apiVersion", "kind", "metadata"] {
             assert!(schema["properties"].get(field).is_some(), "{kind}: {field}");
         }

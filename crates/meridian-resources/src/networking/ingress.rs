@@ -37,13 +37,13 @@ pub static KIND: Kind = Kind {
         Column::string("Ports", "Ports of TLS configurations.", cells::ingress_ports),
     ],
     nulls: Nulls::Absent,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, super::rules::ingress),
     decode: crate::object::decode_as::<Ingress>,
 };
 
-schema::compiled_once!(schema::of_spec::<Ingress>(&KIND, false));
+schema::forms!(schema::of_spec::<Ingress>(&KIND, false));
 
 impl Spec for Ingress {
     type Status = IngressStatus;

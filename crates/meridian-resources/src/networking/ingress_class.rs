@@ -34,13 +34,13 @@ pub static KIND: Kind = Kind {
         ),
     ],
     nulls: Nulls::Absent,
-    schema: || &compiled().public,
+    schema: published,
     compiled,
     rules: |object, findings| typed(object, findings, super::rules::ingress_class),
     decode: crate::object::decode_as::<IngressClass>,
 };
 
-schema::compiled_once!(schema::of_spec::<IngressClass>(&KIND, false));
+schema::forms!(schema::of_spec::<IngressClass>(&KIND, false));
 
 impl Spec for IngressClass {
     type Status = NoStatus;

@@ -13,6 +13,7 @@ use crate::schema;
 /// The version and its conversion to and from `v1`, as the Kubernetes API server converts.
 pub(crate) static VERSION: ConvertedVersion = ConvertedVersion {
     version: "v1beta1",
+    schema: published,
     compiled,
     to_preferred: to_v1,
     from_preferred: from_v1,
@@ -21,7 +22,7 @@ pub(crate) static VERSION: ConvertedVersion = ConvertedVersion {
                   networking.k8s.io/v1 Ingress",
 };
 
-schema::compiled_once!(schema::of_types::<Ingress, IngressStatus>(&KIND, false));
+schema::forms!(schema::of_types::<Ingress, IngressStatus>(&KIND, false));
 
 /// Ingress exposes Services to clients outside, by the host and path of their HTTP requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
