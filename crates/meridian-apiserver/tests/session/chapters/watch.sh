@@ -43,7 +43,7 @@ bash watch.sh 0 'true' nonsense -w
 
 bash watch.sh 0 'true' cm none -w
 
-kubectl get cm -w --request-timeout=1s
+kubectl get cm -w --request-timeout=3s
 
 # differs: Kubernetes answers 500, though the mistake is the client's
 kubectl get --raw '/api/v1/namespaces/watch/configmaps?watch=1&timeoutSeconds=1&resourceVersion=x'
