@@ -160,14 +160,13 @@ pub(crate) fn parse(path: &str) -> Option<Target> {
 }
 
 fn known_group(group: &str) -> Option<&'static str> {
-    let mut groups = resource::all().iter().chain(reviews::resources()).map(|resource| resource.group);
+    let mut groups = resource::groups().into_iter().map(|(known, _)| known);
     groups.find(|known| !known.is_empty() && *known == group)
 }
 
 fn version_of(group: &str, version: &str, target: fn(&'static str, &'static str) -> Target) -> Option<Target> {
-    let resources = resource::all().iter().chain(reviews::resources());
-    let mut served = resources.flat_map(|resource| resource.versions.iter().map(|version| (resource.group, *version)));
-    served.find(|known| *known == (group, version)).map(|(group, version)| target(group, version))
+    let (group, versions) = resource::groups().into_iter().find(|(known, _)| *known == group)?;
+    versions.into_iter().find(|known| *known == version).map(|version| target(group, version))
 }
 
 fn review(group: &str, version: &str, rest: &[&str]) -> Option<Target> {

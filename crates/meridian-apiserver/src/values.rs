@@ -7,6 +7,11 @@ pub(crate) fn absent(value: Option<&Value>) -> bool {
     value.is_none_or(|value| value.is_null() || value.as_str() == Some(""))
 }
 
+/// A text; empty where there is none.
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
 /// Sets a field that is missing, `null` or empty.
 pub(crate) fn default(object: &mut Value, field: &str, value: Value) {
     if let Value::Object(fields) = object

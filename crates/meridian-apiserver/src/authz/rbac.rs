@@ -7,6 +7,7 @@ use super::Attributes;
 use super::roles;
 use super::rules::Rule;
 use crate::caller::{Caller, MASTERS};
+use crate::values::text;
 
 /// The group of roles and bindings.
 pub(crate) const GROUP: &str = "rbac.authorization.k8s.io";
@@ -94,7 +95,6 @@ impl<'a> Authorizer<'a> {
     }
 
     fn add_role(&self, held: &mut Held, binding: &Value, namespace: &str, subject: &str) {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (kind, role) = (text(&binding["roleRef"]["kind"]), text(&binding["roleRef"]["name"]));
         let name = text(&binding["metadata"]["name"]);
         let binding = match self.rules_of_binding(binding, namespace) {

@@ -8,6 +8,7 @@ use super::{Attributes, Authorizer};
 use crate::caller::{Caller, MASTERS};
 use crate::error::ApiError;
 use crate::reviews::Question;
+use crate::values::text;
 
 /// Checks a review of access.
 ///
@@ -53,10 +54,6 @@ pub(crate) fn check_review(question: Question, review: &Value) -> Result<(), Api
     if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid_kind("authorization.k8s.io", "", "", &errors)) }
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
 /// The status of a review of the access of `caller`, which has been checked.
 pub(crate) fn access_review(authorizer: &Authorizer<'_>, caller: &Caller, spec: &Value) -> Value {
     let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
@@ -91,7 +88,7 @@ pub(crate) fn subject(spec: &Value) -> Caller {
 /// # Errors
 /// 400 without a namespace.
 pub(crate) fn rules_review(authorizer: &Authorizer<'_>, caller: &Caller, spec: &Value) -> Result<Value, ApiError> {
-    let namespace = spec["namespace"].as_str().unwrap_or_default();
+    let namespace = text(&spec["namespace"]);
     if namespace.is_empty() {
         return Err(ApiError::bad_request("no namespace on request"));
     }

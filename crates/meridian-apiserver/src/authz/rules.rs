@@ -82,9 +82,13 @@ pub(super) fn uncovered(held: &[Rule], wanted: &[Rule]) -> Vec<Rule> {
 pub(super) fn compact(single: Vec<Rule>) -> Vec<Rule> {
     let mut all: Vec<Rule> = Vec::new();
     for mut rule in single {
-        let is_about = |rule: &Rule| (rule.api_groups.clone(), rule.resources.clone(), rule.resource_names.clone());
-        let of_paths = !rule.non_resource_urls.is_empty();
-        match all.iter_mut().find(|known| !of_paths && is_about(known) == is_about(&rule)) {
+        let is_of_paths = !rule.non_resource_urls.is_empty();
+        let is_about_the_same = |known: &&mut Rule| {
+            known.api_groups == rule.api_groups
+                && known.resources == rule.resources
+                && known.resource_names == rule.resource_names
+        };
+        match all.iter_mut().find(|known| !is_of_paths && is_about_the_same(known)) {
             Some(known) => known.verbs.append(&mut rule.verbs),
             None => all.push(rule),
         }

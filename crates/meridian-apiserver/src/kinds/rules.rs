@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::authz;
 use crate::resource::ApiResource;
+use crate::values::text;
 
 /// The mistakes of an object that agrees with its structure.
 pub(crate) fn check(resource: &ApiResource, object: &Value) -> Vec<FieldError> {
@@ -203,18 +204,17 @@ fn access(kind: &str, object: &Value, errors: &mut Vec<FieldError>) {
 }
 
 fn binding(kind: &str, object: &Value, errors: &mut Vec<FieldError>) {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let role = &object["roleRef"];
     if text(&role["apiGroup"]) != authz::GROUP {
         errors.push(FieldError::not_supported("roleRef.apiGroup", &text(&role["apiGroup"]).into(), &[authz::GROUP]));
     }
     let allowed: &[&str] = if kind == "RoleBinding" { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
-    if !allowed.contains(&&*text(&role["kind"])) {
+    if !allowed.contains(&text(&role["kind"])) {
         errors.push(FieldError::not_supported("roleRef.kind", &text(&role["kind"]).into(), allowed));
     }
     match text(&role["name"]) {
-        name if name.is_empty() => errors.push(FieldError::required("roleRef.name", "")),
-        name => check_name(NameRule::PathSegment, "roleRef.name", &name, errors),
+        "" => errors.push(FieldError::required("roleRef.name", "")),
+        name => check_name(NameRule::PathSegment, "roleRef.name", name, errors),
     }
     for (index, subject) in object["subjects"].as_array().into_iter().flatten().enumerate() {
         let path = |field: &str| format!("subjects[{index}].{field}");
@@ -224,14 +224,14 @@ fn binding(kind: &str, object: &Value, errors: &mut Vec<FieldError>) {
         }
         let mut check_group = |allowed: &str| {
             if group != allowed {
-                errors.push(FieldError::not_supported(path("apiGroup"), &group.as_str().into(), &[allowed]));
+                errors.push(FieldError::not_supported(path("apiGroup"), &group.into(), &[allowed]));
             }
         };
-        match &*text(&subject["kind"]) {
+        match text(&subject["kind"]) {
             "ServiceAccount" => {
                 check_group("");
                 if !name.is_empty() {
-                    check_name(NameRule::Subdomain, &path("name"), &name, errors);
+                    check_name(NameRule::Subdomain, &path("name"), name, errors);
                 }
                 // Without one, a RoleBinding means its own.
                 if kind == "ClusterRoleBinding" && text(&subject["namespace"]).is_empty() {
@@ -255,7 +255,6 @@ fn check_name(rule: NameRule, path: &str, name: &str, errors: &mut Vec<FieldErro
 
 fn definition(object: &Value, errors: &mut Vec<FieldError>) {
     let spec = &object["spec"];
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let expected = format!("{}.{}", text(&spec["names"]["plural"]), text(&spec["group"]));
     let name = &object["metadata"]["name"];
     if *name != expected.as_str() {
